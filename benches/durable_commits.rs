@@ -1,8 +1,8 @@
-//! Durable commands per second and their latency for 64 writers, compared with redb.
+//! Benchmark of durable commands per second and their latency for 64 writers, compared with redb.
 //!
-//! The commits of redb are grouped by the same means. `cargo bench --bench durable_commits` measures
-//! both in turn.
-#![expect(clippy::unwrap_used, reason = "a benchmark that cannot be set up has nothing to measure")]
+//! The commits of redb are grouped, too. `cargo bench --bench durable_commits` measures both
+//! alternately.
+#![expect(clippy::unwrap_used, reason = "a benchmark may panic if its setup fails")]
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -16,7 +16,8 @@ use tollgate::gateway::startup;
 use tollgate::platform::{Clock, stopwatch};
 use tollgate::realm::{Actor, Amendment, Command, NewUser, Outcome, UserSpec};
 use tollgate::settings::Settings;
-/// The allocator of the gateway.
+
+/// The allocator that the gateway uses.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -31,7 +32,7 @@ struct Measured {
     p99_us: u64,
 }
 
-/// Acknowledged commands and their latencies, counted until the time is over.
+/// The acknowledged commands of a round and their latencies.
 #[derive(Default)]
 struct Watch {
     done: AtomicU64,
@@ -52,7 +53,7 @@ fn name(writer: usize) -> UserName {
     UserName::parse(&format!("u{writer}")).unwrap()
 }
 
-/// Each writer amends its own user, again and again, and waits for the outcome.
+/// Measures the gateway: each writer amends its own user in a loop and waits for each outcome.
 fn gateway(dir: &Path) -> Measured {
     let settings = Settings::parse("", std::iter::empty()).unwrap();
     let started = startup::start(&settings, dir, Clock::system()).unwrap();
@@ -94,7 +95,8 @@ fn gateway(dir: &Path) -> Measured {
 
 const ROWS: redb::TableDefinition<&[u8], &[u8]> = redb::TableDefinition::new("rows");
 
-/// Each writer puts rows of 300 bytes; one thread commits all that wait in one step.
+/// Measures redb: each writer submits rows of 300 bytes, and one thread commits all queued rows at
+/// once.
 fn redb(dir: &Path) -> Measured {
     type Job = ([u8; 24], mpsc::SyncSender<()>);
     let store = redb::Database::create(dir.join("redb")).unwrap();
@@ -135,7 +137,7 @@ fn redb(dir: &Path) -> Measured {
             }
             drop(rows);
             write.commit().unwrap();
-            // A writer waits for each of them.
+            // Each row has a waiting writer.
             group.iter().for_each(|(_, done)| done.send(()).unwrap());
         }
     });
@@ -148,22 +150,22 @@ fn median(mut values: Vec<f64>) -> f64 {
 }
 
 fn main() {
-    // Beside the binary: a folder for temporary files may lie in memory, where nothing is durable.
+    // Next to the binary, since the system folder for temporary files may be in memory.
     let exe = std::env::current_exe().unwrap();
     let mut ratios = Vec::new();
     for _ in 0..ROUNDS {
         let dir = || tempfile::tempdir_in(exe.parent().unwrap()).unwrap();
         let (ours, theirs) = (gateway(dir().path()), redb(dir().path()));
-        for (who, it) in [("tollgate", &ours), ("redb", &theirs)] {
+        for (store, it) in [("tollgate", &ours), ("redb", &theirs)] {
             println!(
-                "{who:<10} {:>7.0} durable a second   p50 {:>6} us   p99 {:>6} us",
+                "{store:<10} {:>7.0} durable commits/s   p50 {:>6} us   p99 {:>6} us",
                 it.per_sec, it.p50_us, it.p99_us
             );
         }
         ratios.push((ours.per_sec / theirs.per_sec, ours.p50_us as f64 / theirs.p50_us as f64));
     }
     println!(
-        "tollgate / redb, medians: {:.2} x as many, p50 {:.2} x as long",
+        "tollgate / redb, medians: commits/s {:.2}, p50 {:.2}",
         median(ratios.iter().map(|it| it.0).collect()),
         median(ratios.iter().map(|it| it.1).collect())
     );

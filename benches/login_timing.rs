@@ -1,14 +1,14 @@
-//! Response times of refusals, compared between known and unknown user names.
+//! Benchmark of response times of refused requests for existing and unknown user names.
 //!
-//! Welch's t over interleaved samples of the running gateway shows whether the time reveals that a
-//! user exists. `cargo bench --bench login_timing` measures; it fails if |t| is 4.5 or more.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a measurement may fail loudly")]
+//! Welch's t-test over interleaved samples of a running gateway shows whether the response time
+//! reveals that a user exists. `cargo bench --bench login_timing` fails if |t| is 4.5 or more.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a benchmark may panic")]
 
 #[path = "../tests/suite/harness/clients.rs"]
-#[expect(dead_code, reason = "the tests use the rest")]
+#[expect(dead_code, reason = "only the tests use all of it")]
 mod clients;
 #[path = "../tests/suite/harness/gateway.rs"]
-#[expect(dead_code, reason = "the tests use the rest")]
+#[expect(dead_code, reason = "only the tests use all of it")]
 mod gateway;
 
 use clients::Client;
@@ -17,12 +17,13 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tollgate::platform::stopwatch;
-/// Samples of each kind.
+
+/// The number of samples for an existing and for an unknown user each.
 const SAMPLES: usize = 2_000;
-/// From here on the two can be distinguished.
+/// The |t| from which the two kinds of user count as distinguishable.
 const T_MAX: f64 = 4.5;
 
-/// Hashes of about a millisecond, and no lock that would end the measurement.
+/// Hashes take about a millisecond, and no lock or limit interrupts the measurement.
 const CONFIGURATION: &str = "\
 [server]
 management_listen = ''
@@ -39,12 +40,12 @@ max_attempts = 1000000
 transport = 'file'
 ";
 
-/// One kind of refused request, for a known and for an unknown user.
+/// A kind of refused request, for an existing and for an unknown user.
 struct Attempt {
     name: &'static str,
-    /// `security.login_errors`.
+    /// The setting `security.login_errors`.
     errors: &'static str,
-    /// Whether the answer is the same for both: then its time must be, too.
+    /// Whether the replies for both are equal, so that their times must be, too.
     is_alike: bool,
     message: fn(known: bool, number: usize) -> Value,
 }
@@ -63,7 +64,7 @@ const ATTEMPTS: [Attempt; 6] = [
         message: |known, number| event("EVENT_LOGIN_AUTH", login(known), number),
     },
     Attempt {
-        name: "change of a password, uniform errors",
+        name: "password change, uniform errors",
         errors: "uniform",
         is_alike: true,
         message: |known, number| {
@@ -79,7 +80,7 @@ const ATTEMPTS: [Attempt; 6] = [
         message: |known, _| json!({ "login": user(known), "password": "wrong" }),
     },
     Attempt {
-        name: "asking for a reset",
+        name: "reset request",
         errors: "specific",
         is_alike: true,
         message: |known, number| {
@@ -88,7 +89,7 @@ const ATTEMPTS: [Attempt; 6] = [
         },
     },
     Attempt {
-        name: "a new password by a wrong token",
+        name: "new password with a wrong token",
         errors: "specific",
         is_alike: true,
         message: |known, number| {
@@ -118,7 +119,7 @@ fn main() {
         let [known, unknown] = runtime.block_on(measure(attempt));
         let t = welch(&known, &unknown);
         println!(
-            "{}: |t| = {:.2}; median {:.1} us known, {:.1} us unknown ({SAMPLES} samples each)",
+            "{}: |t| = {:.2}; median {:.1} us existing, {:.1} us unknown ({SAMPLES} samples each)",
             attempt.name,
             t.abs(),
             median(&known),
@@ -132,7 +133,7 @@ fn main() {
     }
 }
 
-/// Response times in microseconds for a known and an unknown user, interleaved.
+/// The response times in microseconds for an existing and an unknown user, measured alternately.
 async fn measure(attempt: &Attempt) -> [Vec<f64>; 2] {
     let errors = attempt.errors;
     let home = Home::new(&format!("security.login_errors = '{errors}'\n{CONFIGURATION}"));
@@ -146,7 +147,7 @@ async fn measure(attempt: &Attempt) -> [Vec<f64>; 2] {
     let mut http = TcpStream::connect(gateway.address).await.unwrap();
     let mut times = [Vec::new(), Vec::new()];
     for number in 0..SAMPLES + 100 {
-        // Neither is always the first of a pair.
+        // The two alternate in being the first of a pair.
         for known in [number % 2 == 0, number % 2 == 1] {
             let watch = stopwatch();
             let message = (attempt.message)(known, 2 * number + usize::from(known));
@@ -158,7 +159,7 @@ async fn measure(attempt: &Attempt) -> [Vec<f64>; 2] {
             let took = watch.elapsed_secs() * 1e6;
             let code = answer["CODE"].as_str().or(answer["errorCode"].as_str());
             let refused = ["INCORRECT_CREDENTIALS", "UNKNOWN_ACCOUNT", "INVALID_TOKEN"];
-            // A reset is acknowledged for any name.
+            // A reset request is acknowledged for any name.
             assert!(code.is_none_or(|code| refused.contains(&code)), "{answer}");
             if number >= 100 {
                 times[usize::from(!known)].push(took);
@@ -168,7 +169,7 @@ async fn measure(attempt: &Attempt) -> [Vec<f64>; 2] {
     times
 }
 
-/// A request on a connection that stays open.
+/// Sends a request to `/auth/token` on a connection that stays open.
 async fn post(http: &mut TcpStream, body: &Value) -> Value {
     let body = body.to_string();
     let head = format!(
@@ -186,12 +187,12 @@ async fn post(http: &mut TcpStream, body: &Value) -> Value {
         let body = text.split_once("\r\n\r\n").map(|(_, body)| body);
         match body.and_then(|body| serde_json::from_str(body).ok()) {
             Some(answer) => return answer,
-            None => assert!(count > 0, "the connection ended"),
+            None => assert!(count > 0, "the connection ended before the response"),
         }
     }
 }
 
-/// Welch's t, after the slowest twentieth was cut from both: that is noise of the machine.
+/// Welch's t without the slowest 5 % of the samples of each kind, which are noise of the host.
 fn welch(a: &[f64], b: &[f64]) -> f64 {
     let [(mean_a, var_a), (mean_b, var_b)] = [a, b].map(|times| {
         let mut times = times.to_vec();

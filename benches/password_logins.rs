@@ -1,7 +1,8 @@
-//! Logins by password per second at the default cost, compared with the plain scrypt crate.
+//! Benchmark of password logins per second at the default cost, compared with the scrypt crate.
 //!
-//! Both use the same number of threads. `cargo bench --bench password_logins` measures both in turn.
-#![expect(clippy::unwrap_used, reason = "a benchmark that cannot be set up has nothing to measure")]
+//! Both use the same number of threads. `cargo bench --bench password_logins` measures both
+//! alternately.
+#![expect(clippy::unwrap_used, reason = "a benchmark may panic if its setup fails")]
 
 use std::hint::black_box;
 use std::net::IpAddr;
@@ -20,9 +21,11 @@ use tollgate::platform::{Clock, stopwatch};
 use tollgate::realm::{Command, NewUser};
 use tollgate::router::{Router, TokenCache};
 use tollgate::settings::Settings;
+
 const ROUNDS: usize = 5;
 const ROUND: Duration = Duration::from_secs(6);
-/// Users who log in again and again: more than there are threads, so that hashes wait.
+/// The number of users who log in in a loop. It exceeds the number of hash threads, so that hashes
+/// are queued.
 const USERS: usize = 8;
 
 fn user(number: usize) -> UserName {
@@ -47,7 +50,7 @@ fn router(runtime: &Runtime) -> Router {
     Router::new(Gateway::new(settings, started.replica.clone(), clock, keys))
 }
 
-/// Whole logins through the router.
+/// Measures complete logins through the router, per second.
 fn logins(runtime: &Runtime, router: &Router) -> f64 {
     let (done, time) = (Arc::new(AtomicU64::new(0)), stopwatch());
     let login = |number: usize| {
@@ -71,7 +74,7 @@ fn logins(runtime: &Runtime, router: &Router) -> f64 {
     done.load(Ordering::Relaxed) as f64 / time.elapsed_secs()
 }
 
-/// Nothing but hashes.
+/// Measures hashes of the scrypt crate, per second.
 fn hashes(threads: usize) -> f64 {
     let cost = Settings::default().security.scrypt.cost();
     let params = scrypt::Params::new(cost.log_n, cost.r, cost.p).unwrap();
@@ -99,7 +102,7 @@ fn main() {
     let mut ratios = Vec::new();
     for _ in 0..ROUNDS {
         let (ours, plain) = (logins(&runtime, &router), hashes(threads));
-        println!("{ours:.2} logins a second, {plain:.2} hashes on {threads} threads");
+        println!("{ours:.2} logins/s, {plain:.2} hashes/s on {threads} threads");
         ratios.push(ours / plain);
     }
     ratios.sort_by(f64::total_cmp);

@@ -1,5 +1,5 @@
-//! Costs of single steps: decoding, filters, plans, a commit with many subscribers, a login.
-#![expect(clippy::unwrap_used, reason = "a benchmark that cannot be set up has nothing to measure")]
+//! Benchmarks of single steps: decoding, filters, plans, a commit with many subscribers, a login.
+#![expect(clippy::unwrap_used, reason = "a benchmark may panic if its setup fails")]
 
 use std::hint::black_box;
 use std::net::IpAddr;
@@ -24,6 +24,7 @@ use tollgate::settings::Settings;
 use tollgate::subscriptions::{
     DataSource, FirstRows, Outbox, SubscriptionHub, SubscriptionQuota, SubscriptionRequest,
 };
+
 const USERS: usize = 1_000;
 
 fn user(number: usize) -> UserName {
@@ -38,7 +39,7 @@ fn named<N>(name: N) -> RecordRef<N> {
     RecordRef { id: None, name: Some(name) }
 }
 
-/// Profile LOAD with all users and one of two rights.
+/// A command that sets the right of the profile LOAD, alternating between two rights.
 fn amend(round: usize) -> Command {
     let right = if round.is_multiple_of(2) { "LOAD0" } else { "LOAD1" };
     Command::AmendProfile(
@@ -78,11 +79,12 @@ fn decode(criterion: &mut Criterion) {
     let short = format!(
         r#"{{"MESSAGE_TYPE":"EVENT_HEARTBEAT","SOURCE_REF":17,"SESSION_AUTH_TOKEN":"{token}"}}"#
     );
-    // White space between the members: the general decoder reads it.
+    // White space between the members is left to the general decoder.
     let long = short.replace(',', ",\n");
     let details = r#"{"DATASOURCE_NAME":"USER_RIGHTS","CRITERIA_MATCH":"USER_NAME=='u1'"}"#;
     let logon = format!(r#"{{"MESSAGE_TYPE":"DATA_LOGON","SOURCE_REF":"r","DETAILS":{details}}}"#);
-    for (name, frame) in [("heartbeat", short), ("heartbeat the long way", long), ("logon", logon)]
+    for (name, frame) in
+        [("heartbeat", short), ("heartbeat with the general decoder", long), ("logon", logon)]
     {
         criterion.bench_function(&format!("decode {name}"), |bencher| {
             bencher.iter(|| Envelope::decode(black_box(&frame), 32).map(|it| it.details.is_some()));
@@ -93,11 +95,11 @@ fn decode(criterion: &mut Criterion) {
 fn criteria(criterion: &mut Criterion) {
     let columns = DataSource::UserRights.columns();
     let text = "USER_NAME=='JohnWolf' && (CODE in ['ORDEN','ORDAM'] || CODE.startsWith('TRADE'))";
-    criterion.bench_function("criteria parse", |bencher| {
+    criterion.bench_function("filter parse", |bencher| {
         bencher.iter(|| Filter::parse(black_box(text), columns).is_ok());
     });
     let parsed = Filter::parse(text, columns).unwrap();
-    criterion.bench_function("criteria match", |bencher| {
+    criterion.bench_function("filter match", |bencher| {
         bencher.iter(|| {
             parsed.matches(|column| Value::Text(if column == 0 { "johnwolf" } else { "TRADE_X" }))
         });
@@ -106,10 +108,10 @@ fn criteria(criterion: &mut Criterion) {
 
 fn plan(criterion: &mut Criterion) {
     let realm = realm();
-    criterion.bench_function("plan amend of a profile with 1,000 users", |bencher| {
+    criterion.bench_function("plan a change of a profile with 1,000 users", |bencher| {
         bencher.iter(|| realm.plan(2, black_box(&amend(0))).changes.len());
     });
-    criterion.bench_function("absorb amend", |bencher| {
+    criterion.bench_function("apply a change of a profile with 1,000 users", |bencher| {
         let changes = realm.plan(2, &amend(0)).changes;
         bencher.iter_batched_ref(
             || realm.clone(),
@@ -119,7 +121,7 @@ fn plan(criterion: &mut Criterion) {
     });
 }
 
-/// From a command to 1,000 outboxes with two rows each, over a log in memory.
+/// Measures a command that pushes two rows to each of 1,000 outboxes, with a log in memory.
 fn fan_out(criterion: &mut Criterion) {
     let replica = Replica::new(realm(), 0, Arc::new(MemoryLog::default()), None, Clock::system());
     let replica = Arc::new(replica);
@@ -128,7 +130,7 @@ fn fan_out(criterion: &mut Criterion) {
     let outboxes: Vec<_> = (0..USERS).map(|number| subscribe(&replica, number)).collect();
     let runtime = Runtime::new().unwrap();
     let mut round = 0;
-    criterion.bench_function("amend told to 1,000 subscribers", |bencher| {
+    criterion.bench_function("push a change to 1,000 subscribers", |bencher| {
         bencher.iter(|| {
             round += 1;
             runtime.block_on(replica.submit(amend(round))).unwrap();
@@ -165,7 +167,8 @@ fn subscribe(replica: &Replica, number: usize) -> Arc<Outbox> {
     outbox
 }
 
-/// A whole login by password through the router with the cheapest hash: the cost beside the hash.
+/// Measures a complete password login through the router with the cheapest hash, that is, the cost
+/// without the hash.
 fn login(criterion: &mut Criterion) {
     let settings = "[store]\nengine = 'memory'\n[security.scrypt]\nlog_n = 1\nr = 1\np = 1\n";
     let settings = Settings::parse(settings, std::iter::empty()).unwrap();

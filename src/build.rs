@@ -1,4 +1,4 @@
-//! The build script: packs the word lists of the password rules.
+//! The build script: packs the word lists of the password rules into automata.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for name in ["dictionary", "worst"] {
         let list = Path::new("src/messages/passwords/rules/lists").join(name).with_extension("txt");
         println!("cargo::rerun-if-changed={}", list.display());
-        // The list is sorted by bytes; the builder says so if it is not.
+        // The list must be sorted by bytes; `from_iter` fails if it is not.
         let words = std::fs::read_to_string(list)?;
         let packed = fst::Set::from_iter(words.lines())?;
         std::fs::write(out.join(name).with_extension("fst"), packed.as_fst().as_bytes())?;

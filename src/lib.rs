@@ -1,10 +1,11 @@
-//! tollgate is an authentication and entitlements gateway for trading GUIs. Clients log in, send
-//! heartbeats, administer users, profiles and rights, and follow rights live over one WebSocket or
-//! over REST. State is a log of commands, applied by a pure realm; a commit is durable before it is
-//! acknowledged and is pushed to its subscribers before the acknowledgement is sent. [`docs`] holds
-//! the manual: the [architecture](docs::architecture) and the [configuration](docs::configuration).
+//! tollgate, an authentication and entitlements gateway for trading GUIs.
+//!
+//! Clients log in, send heartbeats, administer users, profiles and rights, and follow rights live,
+//! over one WebSocket or over REST. The state is a log of commands that a pure realm applies. A
+//! commit is durable, and pushed to its subscribers, before it is acknowledged. [`docs`] contains
+//! the manual, which begins with the [architecture](docs::architecture).
 
-// The modules stand in the order of their dependencies: each may use those below it.
+// The modules are in the order of their dependencies: each may use only those below it.
 
 /// The command line: one file or folder for each sub-command.
 pub mod cli;
@@ -12,10 +13,10 @@ pub mod cli;
 /// Load and conformance tester: plays, records and reports message scripts.
 pub mod replay;
 
-/// Transports: listener, TLS, HTTP, REST, WebSocket and management; the client side.
+/// Transports: listener, TLS, HTTP, REST, WebSocket and management port; the client.
 pub mod net;
 
-/// Finds the handler of a message, authenticates, authorizes, dispatches and builds the reply.
+/// Message router: finds the handler, authenticates, authorizes, dispatches, builds the reply.
 pub mod router;
 
 /// One file for each MESSAGE_TYPE, in folders by subject; the handler table and the API schemas.
@@ -39,7 +40,7 @@ pub mod settings;
 /// Mail addresses, message templates and transports.
 pub mod mail;
 
-/// Proofs of identity: password hashing, LDAP, TOTP, tokens and the key ring.
+/// Authentication: password hashing, LDAP, TOTP, tokens and the key ring.
 pub mod auth;
 
 /// Durable state: ledger, row store, audit trail and export file.
@@ -56,6 +57,30 @@ pub mod docs {
     #[doc = include_str!("docs/architecture.md")]
     pub mod architecture {}
 
+    #[doc = include_str!("docs/benchmarks.md")]
+    pub mod benchmarks {}
+
+    #[doc = include_str!("docs/changelog.md")]
+    pub mod changelog {}
+
     #[doc = include_str!("docs/configuration.md")]
     pub mod configuration {}
+
+    #[doc = include_str!("docs/load-testing.md")]
+    pub mod load_testing {}
+
+    #[doc = include_str!("docs/migration.md")]
+    pub mod migration {}
+
+    #[doc = include_str!("docs/operations.md")]
+    pub mod operations {}
+
+    #[doc = include_str!("docs/rest.md")]
+    pub mod rest {}
+
+    #[doc = include_str!("docs/reverse-proxies.md")]
+    pub mod reverse_proxies {}
+
+    #[doc = include_str!("docs/security.md")]
+    pub mod security {}
 }

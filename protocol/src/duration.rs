@@ -1,18 +1,19 @@
-//! Duration text, such as `200ms`, `90s`, `15m`, `12h` and `30d`.
+//! Durations as text, such as `200ms`, `90s`, `15m`, `12h` and `30d`.
 
 use std::time::Duration;
 
-/// Units and their milliseconds; `ms` precedes the units that it ends with or begins with.
+/// The units and their lengths in milliseconds. The first unit that ends the text applies, so `ms`
+/// precedes `s`.
 const UNITS: [(&str, u64); 5] =
     [("d", 86_400_000), ("h", 3_600_000), ("ms", 1), ("m", 60_000), ("s", 1_000)];
 
-/// Parses a whole number with a unit; spaces are allowed around both. `None` if the text is
-/// anything else or the duration has more milliseconds than 64 bits hold.
+/// Parses a whole number with a unit. White space is allowed around and between them. `None` if the
+/// text is anything else or the milliseconds exceed 64 bits.
 pub fn parse(text: &str) -> Option<Duration> {
     parse_ms(text).map(Duration::from_millis)
 }
 
-/// Parses as [`parse`] does, to milliseconds.
+/// Same as [`parse`], but returns milliseconds.
 pub fn parse_ms(text: &str) -> Option<u64> {
     let text = text.trim();
     let (unit, unit_ms) = UNITS.iter().find(|(unit, _)| text.ends_with(unit))?;
@@ -20,7 +21,7 @@ pub fn parse_ms(text: &str) -> Option<u64> {
     number.checked_mul(*unit_ms)
 }
 
-/// Formats milliseconds as a whole number of the longest unit that needs no fraction.
+/// Formats milliseconds in the longest unit that gives a whole number.
 pub fn format_ms(duration_ms: u64) -> String {
     let is_whole =
         |(_, unit_ms): &&(&str, u64)| duration_ms > 0 && duration_ms.is_multiple_of(*unit_ms);

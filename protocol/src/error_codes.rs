@@ -1,4 +1,4 @@
-//! The error codes of the wire with status and meaning, and the NACK that carries them.
+//! Error codes of the protocol with HTTP status and meaning, and the NACK.
 
 use std::borrow::Cow;
 
@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use crate::names::RefreshToken;
 
 macro_rules! codes {
-    ($($variant:ident = $code:literal, $status:literal, $meaning:literal;)*) => {
-        /// An error code: the stable word that programs act on.
+    ($($variant:ident = $code:literal, $status:literal, $meaning:literal, $advice:literal;)*) => {
+        /// An error code: a stable identifier for programs.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
         pub enum NackCode {
             $(#[doc = $meaning] $variant,)*
@@ -19,111 +19,209 @@ macro_rules! codes {
             /// All codes.
             pub const ALL: &[NackCode] = &[$(NackCode::$variant,)*];
 
-            /// The word on the wire.
+            /// CODE as it is sent.
             pub const fn code(self) -> &'static str {
                 match self { $(NackCode::$variant => $code,)* }
             }
 
-            /// STATUS_CODE, such as `"403 Forbidden"`.
+            /// The HTTP status as sent in STATUS_CODE, such as `"403 Forbidden"`.
             pub const fn status(self) -> &'static str {
                 match self { $(NackCode::$variant => $status,)* }
             }
 
-            /// The meaning, one sentence for documents.
+            /// What is wrong, for the documentation.
             pub const fn meaning(self) -> &'static str {
                 match self { $(NackCode::$variant => $meaning,)* }
+            }
+
+            /// What the client should do, for the documentation.
+            pub const fn advice(self) -> &'static str {
+                match self { $(NackCode::$variant => $advice,)* }
             }
         }
     };
 }
 
 codes! {
-    MissingField = "MISSING_FIELD", "400 Bad Request", "A field that the message needs is absent.";
+    MissingField = "MISSING_FIELD", "400 Bad Request",
+        "A required field is absent or null; TEXT names the field.",
+        "Send the field. In a form, mark it as required.";
     ValidationError = "VALIDATION_ERROR", "400 Bad Request",
-        "A field has a value that it may not have.";
-    InvalidMessage = "INVALID_MESSAGE", "400 Bad Request", "The frame is not an envelope.";
+        "A value has the wrong type, length or format; TEXT names the field and what is expected.",
+        "Correct the value. DETAILS.FIELD names the field, to mark it in a form.";
+    InvalidMessage = "INVALID_MESSAGE", "400 Bad Request",
+        "The frame or HTTP request is malformed, or the message is not available on this transport \
+         or in this configuration.",
+        "Do not repeat the message unchanged: correct the client, or the configuration that TEXT \
+         names.";
     InvalidParameter = "INVALID_PARAMETER", "400 Bad Request",
-        "Two fields disagree, or a value is not served.";
+        "Two fields contradict each other, or a field, value or query parameter is not supported; \
+         TEXT has the reason.",
+        "Send only one of the fields, or what TEXT permits.";
     NotSupportedEnumValue = "NOT_SUPPORTED_ENUM_VALUE", "400 Bad Request",
-        "The value is not in the list of valid ones.";
+        "A value is not one of the valid values of its field; TEXT names the field and the valid \
+         values.",
+        "Send one of the valid values.";
     UnknownField = "UNKNOWN_FIELD", "400 Bad Request",
-        "DETAILS has a field that the message does not know.";
-    NoMessageType = "NO_MESSAGE_TYPE", "400 Bad Request", "MESSAGE_TYPE is absent.";
+        "DETAILS has a field that the message does not have; DETAILS.FIELD names it.",
+        "Remove the field; META_REQUEST lists the fields of a message.";
+    NoMessageType = "NO_MESSAGE_TYPE", "400 Bad Request",
+        "MESSAGE_TYPE is absent or empty.",
+        "Send MESSAGE_TYPE at the root of the envelope.";
     UnknownMessageType = "UNKNOWN_MESSAGE_TYPE", "400 Bad Request",
-        "No message of this type exists.";
-    NoSourceRef = "NO_SOURCE_REF", "400 Bad Request", "SOURCE_REF is absent where it is needed.";
-    NoUserName = "NO_USER_NAME", "400 Bad Request", "USER_NAME is absent where it is needed.";
-    NoDsName = "NO_DS_NAME", "400 Bad Request", "DATASOURCE_NAME is absent.";
+        "No message has this MESSAGE_TYPE.",
+        "Check the spelling, which is in upper case; RESOURCES_REQUEST lists the messages.";
+    NoSourceRef = "NO_SOURCE_REF", "400 Bad Request",
+        "SOURCE_REF is absent; REST requests and subscriptions require it.",
+        "Send SOURCE_REF at the root, or over REST as a header.";
+    NoUserName = "NO_USER_NAME", "400 Bad Request",
+        "USER_NAME is absent; the message requires it to identify the user.",
+        "Send USER_NAME in DETAILS.";
+    NoDsName = "NO_DS_NAME", "400 Bad Request",
+        "DATASOURCE_NAME is absent in DETAILS.",
+        "Send the name of a data source.";
     InvalidDatasource = "INVALID_DATASOURCE", "400 Bad Request",
-        "The subscription does not exist or exists already.";
-    FeatureNotProvided = "FEATURE_NOT_PROVIDED", "400 Bad Request", "FEATURE is missing.";
+        "No open subscription has this SOURCE_REF. As the reply to DATA_LOGON: an open \
+         subscription has this SOURCE_REF already.",
+        "Subscribe again. After DATA_LOGON: use another SOURCE_REF, or end the open subscription \
+         first.";
+    FeatureNotProvided = "FEATURE_NOT_PROVIDED", "400 Bad Request",
+        "FEATURE, the name of a resource, is absent in DETAILS.",
+        "Send FEATURE, a RESOURCE_NAME of RESOURCES_REQUEST.";
     InvalidCriteria = "INVALID_CRITERIA", "400 Bad Request",
-        "CRITERIA_MATCH cannot be read; TEXT names the column.";
+        "CRITERIA_MATCH is not a valid filter; TEXT has the position and the reason.",
+        "Correct the filter; its columns are those of the data source.";
     InvalidToken = "INVALID_TOKEN", "400 Bad Request",
-        "The token is unknown, used or expired.";
-    TooShort = "TOO_SHORT", "400 Bad Request", "The password has too few characters.";
-    TooLong = "TOO_LONG", "400 Bad Request", "The password has too many characters.";
+        "The reset token or one-time token is unknown, used or expired.",
+        "Request a new one; for a reset, show the dialog in which the user requests a link.";
+    TooShort = "TOO_SHORT", "400 Bad Request",
+        "The password has too few characters; TEXT states the minimum.",
+        "Show TEXT; the user must choose another password.";
+    TooLong = "TOO_LONG", "400 Bad Request",
+        "The password is too long; TEXT states the maximum.",
+        "Show TEXT; the user must choose another password.";
     InsufficientCharacters = "INSUFFICIENT_CHARACTERS", "400 Bad Request",
-        "The password has too few characters of a class: digits, upper case and the like.";
+        "The password has too few characters of a class, such as digits; TEXT states the minimum.",
+        "Show TEXT; the user must choose another password.";
     InsufficientCharacteristics = "INSUFFICIENT_CHARACTERISTICS", "400 Bad Request",
-        "The password has too few classes of characters; the codes beside it say which it lacks.";
+        "The password meets too few of the rules on character classes; the INSUFFICIENT_CHARACTERS \
+         errors of the same NACK name the unmet rules.",
+        "Show TEXT; the user must choose another password.";
     IllegalMatch = "ILLEGAL_MATCH", "400 Bad Request",
-        "The password repeats a character too often.";
-    IllegalWhitespace = "ILLEGAL_WHITESPACE", "400 Bad Request", "The password has white space.";
+        "The password repeats a character too often. With `legacy_codes_only`, this code also \
+         replaces the codes that the Genesis documents do not list.",
+        "Show TEXT; the user must choose another password.";
+    IllegalWhitespace = "ILLEGAL_WHITESPACE", "400 Bad Request",
+        "The password contains white space.",
+        "Show TEXT; the user must choose another password.";
     IllegalSequence = "ILLEGAL_SEQUENCE", "400 Bad Request",
-        "The password has a sequence of letters, numbers or keys.";
+        "The password contains a sequence of letters, digits or keyboard keys.",
+        "Show TEXT; the user must choose another password.";
     IllegalChar = "ILLEGAL_CHAR", "400 Bad Request",
-        "The password has a character that is not permitted.";
+        "The password contains a forbidden character; TEXT lists the forbidden characters.",
+        "Show TEXT; the user must choose another password.";
     IllegalWord = "ILLEGAL_WORD", "400 Bad Request",
-        "The password is one of the worst, or holds a word of the dictionary.";
+        "The password is a common password or contains a dictionary word.",
+        "Show TEXT; the user must choose another password.";
     IllegalWordReversed = "ILLEGAL_WORD_REVERSED", "400 Bad Request",
-        "The password holds a word of the dictionary, backwards.";
-    IllegalUsername = "ILLEGAL_USERNAME", "400 Bad Request", "The password holds the user name.";
+        "The password contains a dictionary word spelled backwards.",
+        "Show TEXT; the user must choose another password.";
+    IllegalUsername = "ILLEGAL_USERNAME", "400 Bad Request",
+        "The password contains the user name.",
+        "Show TEXT; the user must choose another password.";
     IllegalUsernameReversed = "ILLEGAL_USERNAME_REVERSED", "400 Bad Request",
-        "The password holds the user name, backwards.";
+        "The password contains the user name spelled backwards.",
+        "Show TEXT; the user must choose another password.";
     HistoryViolation = "HISTORY_VIOLATION", "400 Bad Request",
-        "The password was used before.";
-    UnknownAccount = "UNKNOWN_ACCOUNT", "401 Unauthorized", "No user has this name.";
+        "The password is one of the recent passwords of the user; TEXT states how many are \
+         checked.",
+        "Ask the user for a password that they have not used recently.";
+    UnknownAccount = "UNKNOWN_ACCOUNT", "401 Unauthorized",
+        "No user has this name. With `login_errors = \"uniform\"`, INCORRECT_CREDENTIALS is sent \
+         instead.",
+        "Show the login dialog again. Do not show whether the user name or the password is wrong.";
     IncorrectCredentials = "INCORRECT_CREDENTIALS", "401 Unauthorized",
-        "The user name or the password is wrong.";
+        "The user name, the password or OLD_PASSWORD is wrong.",
+        "Ask the user to enter them again. Never repeat the same password automatically: repeated \
+         failures lock the account.";
     LockedAccount = "LOCKED_ACCOUNT", "401 Unauthorized",
-        "The account is locked, for a time or by an administrator.";
+        "The account is locked after wrong passwords or codes (DETAILS.RETRY_AFTER_SECS is then \
+         present), or it is disabled.",
+        "Show when the user can try again, and do not send a login before; without \
+         RETRY_AFTER_SECS an administrator must enable the account.";
     PasswordExpired = "PASSWORD_EXPIRED", "401 Unauthorized",
-        "The password is right and must be changed first.";
+        "The password is correct but must be changed before the login; DETAILS.STATUS is \
+         PASSWORD_EXPIRED or PASSWORD_RESET.",
+        "Show the dialog for a new password, send EVENT_CHANGE_USER_PASSWORD, then log in with the \
+         new password.";
     MfaFailed = "MFA_FAILED", "401 Unauthorized",
-        "The second factor is missing or wrong; DETAILS.REASON says which.";
+        "A second factor is required, wrong or not set up. DETAILS.REASON: REQUIRED, no code was \
+         sent; INVALID, the code is wrong, used or expired; ENROL, the user has no second factor \
+         yet; EXPIRED, the new secret was not confirmed in time.",
+        "REQUIRED and INVALID: ask for the code and complete the login with REFRESH_AUTH_TOKEN of \
+         the NACK. ENROL: create and confirm a secret with that token. EXPIRED: create a new \
+         secret.";
     SessionNotFound = "SESSION_NOT_FOUND", "401 Unauthorized",
-        "No session belongs to this message.";
+        "The message requires a session and has none, or names an unknown one.",
+        "Send EVENT_LOGIN_AUTH with REFRESH_AUTH_TOKEN; if that is refused, show the login dialog.";
     SessionExpired = "SESSION_EXPIRED", "401 Unauthorized",
-        "The session or the refresh token is no longer valid.";
+        "The session has ended, or the refresh token is unknown, expired or used.",
+        "Send EVENT_LOGIN_AUTH with REFRESH_AUTH_TOKEN; if that is what was refused, show the \
+         login dialog.";
     LoginFail = "LOGIN_FAIL", "401 Unauthorized",
-        "The login could not be checked; it was not counted.";
+        "The password could not be checked, for example because the LDAP server did not answer. \
+         The attempt is not counted as a failed login.",
+        "Try again after a few seconds, or let the user try again.";
     NotAuthorised = "NOT_AUTHORISED", "403 Forbidden",
-        "The session lacks the right that DETAILS.RIGHT names.";
+        "The user may not do this; DETAILS.RIGHT names the missing right, if one is missing.",
+        "Do not repeat the message. Hide or disable the function until USER_RIGHTS shows the \
+         right.";
     MaxActiveSessionsReached = "MAX_ACTIVE_SESSIONS_REACHED", "403 Forbidden",
-        "The user has as many sessions as allowed.";
-    InvalidDsName = "INVALID_DS_NAME", "404 Not Found", "No data source has this name.";
+        "The user has as many sessions as allowed; DETAILS.SESSION lists them.",
+        "Let the user choose a session to end, send EVENT_LOGOUT with its SESSION_ID and \
+         USER_NAME, then log in again.";
+    InvalidDsName = "INVALID_DS_NAME", "404 Not Found",
+        "No data source has this name.",
+        "Check the spelling; RESOURCES_REQUEST lists the data sources.";
     RecordNotFound = "RECORD_NOT_FOUND", "404 Not Found",
-        "A record that the message names does not exist.";
-    FeatureNotFound = "FEATURE_NOT_FOUND", "404 Not Found", "No resource has this name.";
-    JsonSchemaNotFound = "JSON_SCHEMA_NOT_FOUND", "404 Not Found", "No message has this name.";
+        "A record that the message names does not exist; TEXT names it.",
+        "Read the records again: another administrator may have deleted or renamed it.";
+    FeatureNotFound = "FEATURE_NOT_FOUND", "404 Not Found",
+        "The user has no access to a resource with this name.",
+        "Use a RESOURCE_NAME of RESOURCES_REQUEST.";
+    JsonSchemaNotFound = "JSON_SCHEMA_NOT_FOUND", "404 Not Found",
+        "The user has no access to a message with this name.",
+        "Use a RESOURCE_NAME of RESOURCES_REQUEST that is a message.";
     OperationTimeout = "OPERATION_TIMEOUT", "408 Request Timeout",
-        "The outcome is unknown: it may have been done.";
-    DuplicateKey = "DUPLICATE_KEY", "409 Conflict", "A record with this key exists already.";
+        "The outcome is unknown: the change may have been made.",
+        "Read the record, then decide whether to send the message again.";
+    DuplicateKey = "DUPLICATE_KEY", "409 Conflict",
+        "A record with this key exists already; DETAILS.FIELD and DETAILS.VALUE are the key.",
+        "Choose another key, or amend the existing record.";
     DependentRecordFound = "DEPENDENT_RECORD_FOUND", "409 Conflict",
-        "Other records still need this one.";
+        "Another record still refers to this one; DETAILS.TABLE and DETAILS.KEY name it.",
+        "Remove the reference first, then repeat the message.";
     OptimisticConcurrencyError = "OPTIMISTIC_CONCURRENCY_ERROR", "409 Conflict",
-        "The record has changed since it was read.";
+        "The record has changed since the client read it; DETAILS.RECORD_VERSION is its current \
+         version.",
+        "Read the record again, show the changes to the user, and send the message with the \
+         current RECORD_VERSION.";
     LastAdministrator = "LAST_ADMINISTRATOR", "409 Conflict",
-        "No user would be left who can amend users.";
+        "After this change no user could amend users.",
+        "Give the right AMEND_USER to another enabled user first.";
     MaxLogonLimit = "MAX_LOGON_LIMIT", "429 Too Many Requests",
-        "The session has as many subscriptions as allowed.";
+        "The session has as many subscriptions as allowed.",
+        "End a subscription with DATA_LOGOFF first.";
     TooManyRequests = "TOO_MANY_REQUESTS", "429 Too Many Requests",
-        "Too fast; DETAILS.RETRY_AFTER_MS says when to try again.";
+        "A rate or count limit is exceeded.",
+        "Send the message again after DETAILS.RETRY_AFTER_MS milliseconds, not earlier.";
     Unavailable = "UNAVAILABLE", "503 Service Unavailable",
-        "The gateway cannot do this now; nothing was changed.";
+        "The gateway cannot process the message at present; nothing was changed.",
+        "Try again after a few seconds, with growing intervals.";
     InternalError = "INTERNAL_ERROR", "500 Internal Server Error",
-        "An error in the gateway; its log entry has the reference in TEXT.";
+        "A defect of the gateway; the log entry with the reference in TEXT has the details.",
+        "Show TEXT with the reference, so that the user can report it. Do not repeat the message \
+         automatically.";
 }
 
 impl Serialize for NackCode {
@@ -138,28 +236,29 @@ pub struct NackError {
     /// The error code.
     #[serde(rename = "CODE")]
     pub code: NackCode,
-    /// What is wrong and what to do, for a person; never a secret.
+    /// What is wrong and what to do, for people. Contains no secrets.
     #[serde(rename = "TEXT")]
     pub text: Cow<'static, str>,
-    /// The matching HTTP status.
+    /// The HTTP status of the code.
     #[serde(rename = "STATUS_CODE")]
     pub status: &'static str,
-    /// What a program needs beside the code, for example RIGHT or RETRY_AFTER_MS.
+    /// Data that a program needs in addition to the code, for example RIGHT or RETRY_AFTER_MS.
     #[serde(rename = "DETAILS", skip_serializing_if = "Option::is_none")]
     pub details: Option<Value>,
 }
 
-/// A refusal on the wire: at least one [`NackError`], the first repeated at the root of the reply.
+/// The negative reply to a message: at least one [`NackError`]. The first is repeated at the root.
 #[derive(Debug, Clone)]
 pub struct Nack {
-    /// All errors.
+    /// All errors, in the order of ERROR.
     pub errors: Vec<NackError>,
-    /// The token of a pending login, which can only finish this login: its first factor was right.
+    /// The token of a pending login: the password was correct and the second factor is missing. The
+    /// token can only complete this login or enrol a second factor.
     pub pending_login: Option<RefreshToken>,
 }
 
 impl Nack {
-    /// A NACK with one error.
+    /// Creates a NACK with one error and no DETAILS.
     pub fn new(code: NackCode, text: impl Into<Cow<'static, str>>) -> Self {
         Self {
             errors: vec![NackError {
@@ -180,32 +279,32 @@ impl Nack {
         self
     }
 
-    /// The code of the first error.
+    /// The code of the first error; INTERNAL_ERROR if the list is empty.
     pub fn code(&self) -> NackCode {
         self.errors.first().map_or(NackCode::InternalError, |error| error.code)
     }
 
-    /// NOT_AUTHORISED with the missing right in DETAILS.RIGHT.
+    /// Creates a NOT_AUTHORISED with the missing right in DETAILS.RIGHT.
     pub fn not_authorised(right: &str) -> Self {
         Self::new(
             NackCode::NotAuthorised,
-            format!("this needs the right {right}; an administrator can grant it"),
+            format!("the right {right} is required; an administrator can grant it"),
         )
         .with(json!({ "RIGHT": right }))
     }
 
-    /// TOO_MANY_REQUESTS with `wait_ms` in DETAILS.RETRY_AFTER_MS.
+    /// Creates a TOO_MANY_REQUESTS with `wait_ms` in DETAILS.RETRY_AFTER_MS.
     pub fn too_many(text: &'static str, wait_ms: u64) -> Self {
         Self::new(NackCode::TooManyRequests, text).with(json!({ "RETRY_AFTER_MS": wait_ms }))
     }
 
-    /// Adds the token of a pending login: REFRESH_AUTH_TOKEN at the root.
+    /// Adds the token of a pending login, sent as REFRESH_AUTH_TOKEN at the root.
     pub fn with_pending_login(mut self, token: &RefreshToken) -> Self {
         self.pending_login = Some(token.clone());
         self
     }
 
-    /// The members of the root: CODE, TEXT, ERROR, and the token of a pending login.
+    /// The members at the root of the reply: CODE, TEXT, ERROR, and the token of a pending login.
     pub fn body(&self) -> impl Serialize + '_ {
         #[derive(Serialize)]
         #[serde(rename_all = "UPPERCASE")]

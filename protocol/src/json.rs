@@ -1,8 +1,8 @@
-//! JSON of types whose encoding cannot fail: plain structs, lists, and maps with text keys.
+//! JSON encoding of types that cannot fail: plain structs, lists, maps with string keys.
 //!
-//! Each function panics, and names the type, if one ever does fail: a stored row or a checksum
-//! must not become empty unnoticed. Bodies of replies are encoded by [`crate::envelope`], which
-//! gives an error instead.
+//! If encoding fails nevertheless, each function panics with the name of the type, since an empty
+//! stored row or checksum would go unnoticed. [`crate::envelope`] encodes the bodies of replies and
+//! returns an error instead.
 
 use std::any::type_name;
 use std::io;
@@ -11,28 +11,28 @@ use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-/// The JSON text of a value.
+/// Encodes a value as JSON text.
 pub fn to_json<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
     encoded::<T, _>(serde_json::to_vec(value))
 }
 
-/// Writes the JSON text of a value to memory, or to another writer that does not fail.
+/// Writes the JSON text of a value to a writer that cannot fail, such as a buffer in memory.
 pub fn write_json<T: Serialize + ?Sized>(to: impl io::Write, value: &T) {
     encoded::<T, _>(serde_json::to_writer(to, value));
 }
 
-/// A value as a JSON tree.
+/// Converts a value to a JSON tree.
 pub fn to_json_value<T: Serialize + ?Sized>(value: &T) -> Value {
     encoded::<T, _>(serde_json::to_value(value))
 }
 
-/// A value as JSON text that is kept and handed on unparsed.
+/// Encodes a value as raw JSON text, which is passed on without parsing.
 pub fn to_raw_json<T: Serialize + ?Sized>(value: &T) -> Box<RawValue> {
     encoded::<T, _>(serde_json::value::to_raw_value(value))
 }
 
 fn encoded<T: ?Sized, J>(result: serde_json::Result<J>) -> J {
-    result.unwrap_or_else(|error| panic!("{} cannot be JSON: {error}", type_name::<T>()))
+    result.unwrap_or_else(|error| panic!("encoding {} as JSON failed: {error}", type_name::<T>()))
 }
 
 #[cfg(test)]
@@ -53,8 +53,8 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "BTreeMap<(i32, i32), i32> cannot be JSON: key must be a string")]
-    fn what_cannot_be_json_is_never_empty() {
+    #[should_panic(expected = "BTreeMap<(i32, i32), i32> as JSON failed: key must be a string")]
+    fn a_value_that_cannot_be_encoded_panics() {
         to_json(&BTreeMap::from([((1, 2), 3)]));
     }
 }

@@ -1,4 +1,4 @@
-//! The wire format of tollgate: names, envelopes, error codes, filters and message scripts.
+//! The wire format of tollgate: names, envelopes, error codes, filters, message scripts.
 //!
 //! This crate does no I/O. Reading order: [`names`], [`error_codes`], [`envelope`], [`filter`],
 //! [`script`].

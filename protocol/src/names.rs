@@ -1,4 +1,4 @@
-//! Validated names of the domain, and secrets, which cannot be printed.
+//! Validated names (users, rights, profiles) and secret types that cannot be printed.
 
 use std::borrow::Borrow;
 use std::cmp::Ordering;
@@ -7,37 +7,38 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize};
 use smol_str::SmolStr;
 
-/// Why a text is not a name: what is expected, for the TEXT of a VALIDATION_ERROR.
+/// The error for text that is not a valid name. Holds what is expected, a noun phrase that follows
+/// "expected" in the TEXT of a VALIDATION_ERROR.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidName(pub &'static str);
 
 impl fmt::Display for InvalidName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
+        write!(f, "expected {}", self.0)
     }
 }
 
 impl std::error::Error for InvalidName {}
 
-/// A user's name: 1–64 of `A–Z a–z 0–9 . _ @ -`. Two names that differ only in ASCII case are the
-/// same name; the spelling is kept.
+/// A user name: 1–64 characters of `A–Z a–z 0–9 . _ @ -`. Names that differ only in ASCII case are
+/// equal; the original spelling is kept.
 #[derive(Clone)]
 pub struct UserName(SmolStr);
 
 impl UserName {
-    /// The most characters a user name may have.
+    /// The longest user name, in characters.
     pub const LENGTH_MAX: usize = 64;
 
-    /// Checks `text`; the error says what a user name is.
+    /// Checks that `text` is a user name.
     pub fn parse(text: &str) -> Result<Self, InvalidName> {
         let fits = |b: u8| b.is_ascii_alphanumeric() || b"._@-".contains(&b);
         if text.is_empty() || text.len() > Self::LENGTH_MAX || !text.bytes().all(fits) {
-            return Err(InvalidName("a user name is 1 to 64 of A-Z a-z 0-9 . _ @ -"));
+            return Err(InvalidName("a user name of 1 to 64 characters (A-Z a-z 0-9 . _ @ -)"));
         }
         Ok(Self(text.into()))
     }
 
-    /// The name as it was written.
+    /// The name in its original spelling.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -68,7 +69,8 @@ impl Ord for UserName {
     }
 }
 
-/// Whether a text may be a right code or a profile name.
+/// Whether `text` may be a right code or a profile name: not empty, at most `length_max` bytes, no
+/// control characters, no leading or trailing white space.
 fn is_word(text: &str, length_max: usize) -> bool {
     !text.is_empty()
         && text.len() <= length_max
@@ -83,12 +85,12 @@ macro_rules! word {
         pub struct $name(SmolStr);
 
         impl $name {
-            /// Checks `text`; the error says what is expected.
+            /// Checks that `text` is valid.
             pub fn parse(text: &str) -> Result<Self, InvalidName> {
                 if is_word(text, $max) { Ok(Self(text.into())) } else { Err(InvalidName($what)) }
             }
 
-            /// The text itself.
+            /// The name as text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -103,16 +105,20 @@ macro_rules! word {
 }
 
 word!(
-    /// The code of a right, such as `ORDEN`: 1–64 bytes, no control characters. Case counts.
-    RightCode, 64, "a right code is 1 to 64 bytes without control characters or outer spaces"
+    /// The code of a right, such as `ORDEN`: 1–64 bytes, no control characters, no leading or
+    /// trailing white space. Case-sensitive.
+    RightCode, 64,
+    "a right code of 1 to 64 bytes without control characters or leading or trailing spaces"
 );
 word!(
-    /// The name of a profile: 1–128 bytes, no control characters. Case counts.
-    ProfileName, 128, "a profile name is 1 to 128 bytes without control characters or outer spaces"
+    /// The name of a profile: 1–128 bytes, no control characters, no leading or trailing white
+    /// space. Case-sensitive.
+    ProfileName, 128,
+    "a profile name of 1 to 128 bytes without control characters or leading or trailing spaces"
 );
 
-/// The description of a record: up to 1024 bytes in one line. Control characters are refused, since
-/// each takes six bytes where the record is written as JSON.
+/// The description of a record: one line of at most 1024 bytes. Control characters are refused,
+/// since many of them take six bytes in the JSON form of the record.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Description(SmolStr);
 
@@ -120,7 +126,7 @@ impl Description {
     /// The longest description, in bytes.
     pub const LENGTH_MAX: usize = 1024;
 
-    /// Checks `text`; the error says what is expected.
+    /// Checks that `text` is a description.
     pub fn parse(text: &str) -> Result<Self, InvalidName> {
         if text.len() > Self::LENGTH_MAX || text.chars().any(char::is_control) {
             return Err(InvalidName(
@@ -130,7 +136,7 @@ impl Description {
         Ok(Self(text.into()))
     }
 
-    /// The text itself.
+    /// The description as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -161,7 +167,7 @@ macro_rules! text_shaped {
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-                Self::parse(&text).map_err(serde::de::Error::custom)
+                Self::parse(&text).map_err(|error| serde::de::Error::custom(error.0))
             }
         }
         impl schemars::JsonSchema for $name {
@@ -183,12 +189,12 @@ macro_rules! secret {
         pub struct $name(String);
 
         impl $name {
-            /// Wraps a text that must not be printed.
+            /// Wraps a secret.
             pub fn new(text: impl Into<String>) -> Self {
                 Self(text.into())
             }
 
-            /// The secret itself, only to hash it, to compare it or to send it to its owner.
+            /// The secret as text, only to hash it, to compare it or to send it to its owner.
             pub fn expose(&self) -> &str {
                 &self.0
             }
@@ -219,11 +225,12 @@ macro_rules! secret {
     };
 }
 secret!(
-    /// SESSION_AUTH_TOKEN: 32 of A–Z a–z 0–9. Authenticates the session.
+    /// SESSION_AUTH_TOKEN: 32 characters of A–Z a–z 0–9. Authenticates the session.
     SessionToken
 );
 secret!(
-    /// REFRESH_AUTH_TOKEN: 32 of A–Z a–z 0–9. Valid for one new token pair.
+    /// REFRESH_AUTH_TOKEN: 32 characters of A–Z a–z 0–9. Valid for one new token pair, or to
+    /// complete one pending login.
     RefreshToken
 );
 secret!(
@@ -236,7 +243,7 @@ secret!(
     MfaCode
 );
 secret!(
-    /// RESET_TOKEN of a mailed link. Valid for one new password.
+    /// RESET_TOKEN, a parameter of a mailed link. Valid for one new password.
     ResetToken
 );
 

@@ -1,10 +1,10 @@
-//! Client text that is quoted in an error.
+//! Sanitised client text for error messages.
 
-/// The most characters of a client's text that an error repeats.
+/// The longest quotation of client text in an error message, in characters.
 const LENGTH_MAX: usize = 64;
 
-/// The first 64 printable ASCII characters of a text that a client sent; all others are left out,
-/// spaces too. For names in errors, which reach logs and terminals.
+/// The first 64 printable ASCII characters of `text`; all other characters and spaces are removed.
+/// For names in error messages, since these are written to logs and terminals.
 pub fn printable(text: &str) -> String {
     text.chars().filter(char::is_ascii_graphic).take(LENGTH_MAX).collect()
 }

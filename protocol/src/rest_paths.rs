@@ -1,14 +1,15 @@
-//! The REST form of messages: paths, headers and query parameters.
+//! Mapping of REST requests to messages: paths, headers and query parameters.
 //!
-//! `/event-login-auth` is EVENT_LOGIN_AUTH, headers are fields of the root, `details[FEATURE]=X` is
-//! a field of DETAILS.
+//! The path `/event-login-auth` means EVENT_LOGIN_AUTH. Headers set fields of the root, and
+//! `details[FEATURE]=X` in the query sets a field of DETAILS.
 
 use crate::error_codes::{Nack, NackCode};
 
-/// The longest path that names a message, in bytes.
+/// The longest path segment that is accepted as a message type, in bytes.
 const LENGTH_MAX: usize = 128;
 
-/// The MESSAGE_TYPE or data source of a path, with or without the prefix `/gwf`.
+/// The MESSAGE_TYPE or data source of a path, with or without the prefix `/gwf`. `None` if the path
+/// is not in the form of such a name. Whether the name exists is not checked.
 pub fn message_type(path: &str) -> Option<String> {
     let name = path.strip_prefix("/gwf/").or_else(|| path.strip_prefix('/'))?;
     let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
@@ -16,12 +17,12 @@ pub fn message_type(path: &str) -> Option<String> {
     is_name.then(|| name.to_ascii_uppercase().replace('-', "_"))
 }
 
-/// The path of a MESSAGE_TYPE.
-pub fn path(message_type: &str) -> String {
-    format!("/{}", message_type.to_ascii_lowercase().replace('_', "-"))
+/// The path of a MESSAGE_TYPE or data source.
+pub fn path(name: &str) -> String {
+    format!("/{}", name.to_ascii_lowercase().replace('_', "-"))
 }
 
-/// Fields of the root that headers can set, spelled as in the root.
+/// The fields of the root that headers can set.
 pub const HEADERS: [&str; 6] = [
     "SOURCE_REF",
     "SESSION_AUTH_TOKEN",
@@ -31,8 +32,8 @@ pub const HEADERS: [&str; 6] = [
     "SUBSCRIPTION_REF",
 ];
 
-/// The field that a header sets, in any case; `-` may replace `_`, since proxies drop headers with
-/// underscores.
+/// The field of the root that a header sets. Case is ignored, and `-` may replace `_`, since some
+/// proxies drop headers with underscores. `None` if the header sets none.
 pub fn field_of_header(name: &str) -> Option<&'static str> {
     let same = |field: &&&str| {
         field.len() == name.len()
@@ -43,12 +44,12 @@ pub fn field_of_header(name: &str) -> Option<&'static str> {
     HEADERS.iter().find(same).copied()
 }
 
-/// The fields of DETAILS in a query string, `details[FEATURE]=X` or `DETAILS.FEATURE=X`. Other
-/// parameters are refused, and so are tokens, which do not belong in a URL.
+/// Parses the fields of DETAILS in a query string, `details[FEATURE]=X` or `DETAILS.FEATURE=X`.
+/// Refuses other parameters, and tokens: URLs are written to logs.
 pub fn details_of_query(query: &str) -> Result<Vec<(String, String)>, Nack> {
     let read = |(key, value): (std::borrow::Cow<'_, str>, std::borrow::Cow<'_, str>)| {
         let wrong = || {
-            let text = "a query parameter is details[FIELD]=… or DETAILS.FIELD=…, and nothing else";
+            let text = "a query parameter must be details[FIELD]=… or DETAILS.FIELD=…";
             Nack::new(NackCode::InvalidParameter, text)
         };
         let (root, rest) = key.split_at_checked("DETAILS".len()).ok_or_else(wrong)?;
@@ -81,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_are_fields_in_any_spelling() {
+    fn headers_set_fields_in_any_spelling() {
         for name in ["SOURCE_REF", "source-ref", "Source-Ref", "source_ref"] {
             assert_eq!(field_of_header(name), Some("SOURCE_REF"));
         }
@@ -90,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn queries_are_details_and_never_tokens() {
+    fn queries_set_details_but_never_tokens() {
         let read = |query| details_of_query(query).unwrap();
         assert_eq!(read("details[FEATURE]=A%20B"), [("FEATURE".into(), "A B".into())]);
         assert_eq!(read("DETAILS.FEATURE=X&Details%5BB%5D=Y").len(), 2);

@@ -1,6 +1,6 @@
 //! The key ring that encrypts the secrets of second factors before they reach a command.
 //!
-//! ChaCha20-Poly1305 with a fresh nonce for each secret, bound to its user.
+//! It uses ChaCha20-Poly1305 with a new nonce for each secret. The ciphertext is bound to the user.
 
 use std::io::Write;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -17,51 +17,55 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::platform::random;
+
 const INFO: &[u8] = b"tollgate second factors 1";
 const ID_LENGTH: usize = 4;
 const NONCE_LENGTH: usize = 12;
-/// The file of the key that is made at first use.
+/// Name of the key file, which is created at first use.
 pub const KEY_FILE: &str = "mfa.key";
 
-/// The keys of today and of earlier.
+/// The current key, with which secrets are encrypted, and earlier keys.
 pub struct Keyring {
     current: CipherKey,
-    previous: Vec<CipherKey>,
+    earlier: Vec<CipherKey>,
+    /// The key of the hash of the user name to which each secret is bound.
     salt: Zeroizing<String>,
 }
 
 struct CipherKey {
-    /// Names the key in what it sealed.
+    /// Identifies the key in the ciphertext.
     id: [u8; ID_LENGTH],
     cipher: ChaCha20Poly1305,
 }
 
-/// A secret that was opened.
+/// A decrypted secret.
 pub struct Decrypted {
     /// The secret.
     pub secret: Zeroizing<Vec<u8>>,
-    /// Whether an earlier key sealed it.
-    pub is_old_key: bool,
+    /// Whether it was encrypted with an earlier key.
+    pub is_earlier_key: bool,
 }
 
-/// Why there is no key ring.
+/// Why the key ring cannot be opened.
 #[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "named by the text")]
+#[expect(missing_docs, reason = "the error texts describe the variants")]
 pub enum KeyError {
     #[error("the key file {path} cannot be used: {source}")]
     File { path: PathBuf, source: std::io::Error },
     #[error("the key file {path} can be read by others (mode {mode:o}); chmod 600 it")]
     Open { path: PathBuf, mode: u32 },
-    #[error("the key file {path} holds no key of 64 hexadecimal digits")]
+    #[error("the key file {path} does not contain a key of 64 hexadecimal digits")]
     Form { path: PathBuf },
 }
 
 impl Keyring {
-    /// The key ring of configured keys; without a current one that of the key file in `dir`, which
-    /// is made if it is not there. Without a folder the key is as short-lived as the store.
+    /// Opens the key ring of the configured keys. If `current` is empty, the key file in `dir` is
+    /// used, and created if it is missing. Without `dir` the store is not persistent: then the key
+    /// is generated and not saved. `salt` is the key of the hash of the user name to which each
+    /// secret is bound.
     pub fn open(
         current: &str,
-        previous: &[&str],
+        earlier: &[&str],
         salt: &str,
         dir: Option<&Path>,
     ) -> Result<Self, KeyError> {
@@ -71,33 +75,33 @@ impl Keyring {
             Some(path) if current.is_empty() || is_there => Some(CipherKey::from_file(path)?),
             _ => None,
         };
-        let mut previous: Vec<_> =
-            previous.iter().map(|text| CipherKey::derive(text.as_bytes())).collect();
+        let mut earlier: Vec<_> =
+            earlier.iter().map(|text| CipherKey::derive(text.as_bytes())).collect();
         let current = match (current, of_file) {
             ("", Some(key)) => key,
             ("", None) => CipherKey::derive(&random::random_bytes::<32>()),
             (text, of_file) => {
-                // What was sealed before a key was configured can still be opened.
-                previous.extend(of_file);
+                // Secrets that were encrypted before a key was configured can still be decrypted.
+                earlier.extend(of_file);
                 CipherKey::derive(text.as_bytes())
             }
         };
-        Ok(Self { current, previous, salt: Zeroizing::new(salt.to_owned()) })
+        Ok(Self { current, earlier, salt: Zeroizing::new(salt.to_owned()) })
     }
 
-    /// Seals a secret for a user, bound to the user name (case does not count) and number.
+    /// Encrypts a secret, bound to the user's name (case-insensitive) and number.
     pub fn encrypt(&self, name: &str, number: u32, secret: &[u8]) -> Arc<str> {
         let nonce = random::random_bytes::<NONCE_LENGTH>();
         let associated_data = self.associated_data(name, number);
         let payload = Payload { msg: secret, aad: &associated_data };
         let Ok(encrypted) = self.current.cipher.encrypt(&nonce.into(), payload) else {
-            unreachable!("ChaCha20-Poly1305 takes up to 256 GiB");
+            unreachable!("ChaCha20-Poly1305 encrypts up to 256 GiB");
         };
         STANDARD_NO_PAD.encode([&self.current.id[..], &nonce, &encrypted].concat()).into()
     }
 
-    /// Decrypts what [`Keyring::encrypt`] made. `None` if no key of the ring made it, or if
-    /// it was made for another user.
+    /// Decrypts the result of [`Keyring::encrypt`]. `None` if no key of the ring decrypts it, or if
+    /// it belongs to another user.
     pub fn decrypt(&self, name: &str, number: u32, encrypted: &str) -> Option<Decrypted> {
         let bytes = STANDARD_NO_PAD.decode(encrypted).ok()?;
         let (id, rest) = bytes.split_first_chunk::<ID_LENGTH>()?;
@@ -107,19 +111,20 @@ impl Keyring {
             let payload = Payload { msg: encrypted, aad: &associated_data };
             key.cipher.decrypt(&Nonce::from(*nonce), payload).ok().map(Zeroizing::new)
         };
-        let previous = self.previous.iter().map(|key| (key, true));
-        let mut keys = [(&self.current, false)].into_iter().chain(previous);
-        keys.find_map(|(key, is_old_key)| {
+        let earlier = self.earlier.iter().map(|key| (key, true));
+        let mut keys = [(&self.current, false)].into_iter().chain(earlier);
+        keys.find_map(|(key, is_earlier_key)| {
             let secret = (key.id == *id).then(|| open(key)).flatten()?;
-            Some(Decrypted { secret, is_old_key })
+            Some(Decrypted { secret, is_earlier_key })
         })
     }
 
-    /// The user as the cipher text is bound to it: the name only as a keyed hash.
+    /// Returns the associated data that binds a ciphertext to its user: a keyed hash of the name,
+    /// and the number.
     fn associated_data(&self, name: &str, number: u32) -> Vec<u8> {
         let name = name.to_ascii_lowercase();
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.salt.as_bytes()) else {
-            unreachable!("an HMAC takes a key of any length");
+            unreachable!("HMAC accepts a key of any length");
         };
         mac.update(name.as_bytes());
         [&mac.finalize().into_bytes()[..], &number.to_be_bytes()].concat()
@@ -130,7 +135,7 @@ impl CipherKey {
     fn derive(text: &[u8]) -> Self {
         let mut key = Zeroizing::new([0; 32]);
         let Ok(()) = Hkdf::<Sha256>::new(None, text).expand(INFO, key.as_mut()) else {
-            unreachable!("HKDF expands to 8,160 bytes");
+            unreachable!("HKDF-SHA256 produces up to 8,160 bytes");
         };
         let digest: [u8; 32] = Sha256::digest(key.as_ref()).into();
         let mut id = [0; ID_LENGTH];
@@ -144,7 +149,8 @@ impl CipherKey {
             Ok(mut file) => {
                 let random = Zeroizing::new(hex::encode(random::random_bytes::<32>()));
                 file.write_all(format!("{}\n", *random).as_bytes()).map_err(broken)?;
-                // Before the first secret is sealed with it, it is on the disk, and so is its name.
+                // The key and its directory entry must be on the disk before the first secret is
+                // encrypted with it.
                 file.sync_all().map_err(broken)?;
                 let dir = path.parent().map(std::fs::File::open).transpose().map_err(broken)?;
                 dir.map(|dir| dir.sync_all()).transpose().map_err(broken)?;
@@ -175,7 +181,7 @@ mod tests {
     }
 
     fn decrypted(ring: &Keyring, name: &str, encrypted: &str) -> Option<(Vec<u8>, bool)> {
-        ring.decrypt(name, 7, encrypted).map(|it| (it.secret.to_vec(), it.is_old_key))
+        ring.decrypt(name, 7, encrypted).map(|it| (it.secret.to_vec(), it.is_earlier_key))
     }
 
     #[test]
@@ -192,7 +198,7 @@ mod tests {
             let mut changed = encrypted.to_string().into_bytes();
             changed[position] = if changed[position] == b'A' { b'B' } else { b'A' };
             let changed = String::from_utf8(changed).unwrap();
-            // The last sign of a text without padding has bits that mean nothing.
+            // The last character of unpadded base64 has unused bits.
             assert!(
                 position == encrypted.len() - 1 || decrypted(&ring, "jane", &changed).is_none()
             );
@@ -208,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn the_key_file_is_made_once_is_private_and_stays_good() {
+    fn the_key_file_is_created_once_is_private_and_stays_valid() {
         let dir = tempfile::tempdir().unwrap();
         let open = |key: &str| Keyring::open(key, &[], "", Some(dir.path()));
         let encrypted = open("").unwrap().encrypt("jane", 7, b"secret");

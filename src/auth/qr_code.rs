@@ -1,24 +1,25 @@
 //! QR codes as PNG images.
 //!
-//! totp-rs can draw them, too (feature `qr`), with the same border and 8 dots for one of the code
-//! instead of 6. But it draws by way of qrcodegen-image and image, which bring moxcms and pxfm
-//! (colour profiles), and writes 8 bits a dot instead of one: the picture of a usual link takes
-//! 5,168 bytes of base64 in the ack instead of 1,488.
+//! totp-rs can render them, too (feature `qr`), with the same border and 8 pixels per module
+//! instead of 6. But it depends on qrcodegen-image and image, which depend on moxcms and pxfm
+//! (colour profiles), and it writes 8 bits per pixel instead of one: the image of a typical URI
+//! takes 5,168 bytes of base64 in the ack instead of 1,488.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use qrcodegen::{QrCode, QrCodeEcc};
-/// The secret cannot be shown as a link or picture.
+
+/// The error of a secret that cannot be shown as a URI or a QR code.
 #[derive(Debug, thiserror::Error)]
-#[error("a secret cannot be shown: {0}")]
+#[error("making a URI or QR code of a secret failed: {0}")]
 pub struct QrCodeError(pub(super) String);
 
-/// A text as a QR code: a data URI with a PNG in black and white.
+/// Returns the QR code of a text, as a data URI with a black and white PNG.
 pub(super) fn qr_code_data_uri(text: &str) -> Result<String, QrCodeError> {
     let failed = |error: &dyn std::fmt::Display| QrCodeError(error.to_string());
     let code = QrCode::encode_text(text, QrCodeEcc::Medium).map_err(|error| failed(&error))?;
     let side = (code.size() + 2 * BORDER) * DOTS;
-    // One bit a dot, white is 1; a row fills whole bytes.
+    // One bit per pixel, 1 is white; a row fills whole bytes.
     let byte = |left: i32, y: i32| {
         (left..left + 8).fold(0_u8, |byte, x| byte << 1 | u8::from(!is_black(&code, x, y)))
     };
@@ -34,13 +35,13 @@ pub(super) fn qr_code_data_uri(text: &str) -> Result<String, QrCodeError> {
     Ok(format!("data:image/png;base64,{}", STANDARD.encode(bytes)))
 }
 
-/// Whether a dot of the picture is black.
+/// Whether a pixel of the image is black.
 fn is_black(code: &QrCode, x: i32, y: i32) -> bool {
     code.get_module(x.div_euclid(DOTS) - BORDER, y.div_euclid(DOTS) - BORDER)
 }
 
-/// Dots of the picture for one of the code, and empty ones of the code around it (ISO 18004 asks
-/// for four).
+/// Pixels per module of the code, in each direction.
 pub(super) const DOTS: i32 = 6;
 
+/// Empty modules around the code; ISO 18004 requires four.
 pub(super) const BORDER: i32 = 4;

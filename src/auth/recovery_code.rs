@@ -4,24 +4,25 @@ use zeroize::Zeroizing;
 
 use crate::platform::random;
 
-/// Letters and digits that are not mistaken for each other.
+/// Letters and digits that are not easily confused.
 const RECOVERY_CODE_ALPHABET: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
-/// Characters of a recovery code: 80 bits.
+/// Number of characters of a recovery code, which has 80 random bits.
 const RECOVERY_CODE_LENGTH: usize = 16;
 
-/// A new recovery code, as it is hashed.
+/// Generates a recovery code, in the form that is hashed.
 pub fn recovery_code() -> String {
     let random = Zeroizing::new(random::random_bytes::<RECOVERY_CODE_LENGTH>());
     random.iter().map(|byte| char::from(RECOVERY_CODE_ALPHABET[usize::from(byte & 31)])).collect()
 }
 
-/// A recovery code as its user sees it: in groups of four.
+/// Returns a recovery code in the form that is shown to its user: in groups of four.
 pub fn format_recovery_code(code: &str) -> String {
     let letters: Vec<_> = code.chars().collect();
     letters.chunks(4).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join("-")
 }
 
-/// A recovery code as it is hashed: without what people write between its signs.
+/// Returns a recovery code in the form that is hashed: in upper case, without hyphens and spaces.
+/// `None` if it is not a recovery code.
 pub fn normalize_recovery_code(text: &str) -> Option<String> {
     let plain: String = text.chars().filter(|c| !matches!(c, '-' | ' ')).collect();
     let plain = plain.to_ascii_uppercase();

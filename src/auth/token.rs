@@ -7,37 +7,37 @@ use zeroize::Zeroizing;
 
 use crate::platform::random_bytes;
 
-/// How many characters a token has.
+/// Number of characters of a token.
 pub const TOKEN_LENGTH: usize = 32;
 /// The characters of a token.
 const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
-/// A new SESSION_AUTH_TOKEN.
+/// Generates a SESSION_AUTH_TOKEN.
 pub fn session_token() -> SessionToken {
     SessionToken::new(random_token())
 }
 
-/// A new REFRESH_AUTH_TOKEN.
+/// Generates a REFRESH_AUTH_TOKEN.
 pub fn refresh_token() -> RefreshToken {
     RefreshToken::new(random_token())
 }
 
-/// A password that a person types once: 20 letters and digits.
+/// Generates a password to be typed once: 20 letters and digits.
 pub fn one_time_password() -> String {
     random_token().chars().take(20).collect()
 }
 
-/// The SHA-256 of a token, which is all that the store may know of it.
+/// Returns the SHA-256 of a token, the only form in which the store keeps it.
 pub fn hash_token(token: &str) -> [u8; 32] {
     Sha256::digest(token).into()
 }
 
-/// Whether two secrets are the same, in a time that tells only their lengths.
+/// Whether two secrets are equal. The running time depends only on their lengths.
 pub fn constant_time_eq(left: &[u8], right: &[u8]) -> bool {
     if left.len() != right.len() {
         return false;
     }
-    // Eight bytes at a time: a heartbeat compares one.
+    // Compares eight bytes at a time, because every heartbeat compares a token.
     let (left, left_rest) = left.as_chunks::<8>();
     let (right, right_rest) = right.as_chunks::<8>();
     let chunk = |bytes: &[u8; 8]| u64::from_ne_bytes(*bytes);
@@ -46,8 +46,8 @@ pub fn constant_time_eq(left: &[u8], right: &[u8]) -> bool {
     (chunks | u64::from(rest)).ct_eq(&0).into()
 }
 
-/// Six bits a character; the two values beyond the alphabet are thrown away, which leaves the
-/// others equally likely.
+/// Generates a token from six random bits per character. The two values without a character are
+/// discarded, so that all characters are equally likely.
 pub(crate) fn random_token() -> String {
     let mut token = String::with_capacity(TOKEN_LENGTH);
     while token.len() < TOKEN_LENGTH {
@@ -75,7 +75,7 @@ mod tests {
         }
     }
 
-    /// 61 degrees of freedom: above 130 once in a million runs.
+    /// With 61 degrees of freedom, chi-square exceeds 130 once in a million runs.
     #[test]
     fn every_character_is_equally_likely() {
         let mut counts = [0_u32; 128];

@@ -1,4 +1,4 @@
-//! The seal of the refresh grace: a new pair of tokens that only the old refresh token opens.
+//! Encryption of a new token pair that only the rotated refresh token can decrypt.
 
 use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{ChaCha20Poly1305, KeyInit, Nonce};
@@ -8,22 +8,25 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use crate::platform::random;
+
 const INFO: &[u8] = b"tollgate refresh grace 1";
 const NONCE_LENGTH: usize = 12;
 
-/// Seals `plain` for whoever holds `old_refresh` and names `user` (case does not count). The nonce
-/// stands in front, so that the same pair may be sealed more than once.
+/// Encrypts `plaintext` with a key derived from `old_refresh`, bound to the user name
+/// (case-insensitive). The result begins with a random nonce, so that the same pair may be
+/// encrypted more than once.
 pub fn encrypt(old_refresh: &RefreshToken, user: &str, plaintext: &[u8]) -> Vec<u8> {
     let nonce = random::random_bytes::<NONCE_LENGTH>();
     let user = user.to_ascii_lowercase();
     let payload = Payload { msg: plaintext, aad: user.as_bytes() };
     let Ok(encrypted) = cipher(old_refresh).encrypt(&nonce.into(), payload) else {
-        unreachable!("ChaCha20-Poly1305 takes up to 256 GiB");
+        unreachable!("ChaCha20-Poly1305 encrypts up to 256 GiB");
     };
     [&nonce[..], &encrypted].concat()
 }
 
-/// Opens what [`encrypt`] made; none: another token, another user, or it was tampered with.
+/// Decrypts the result of [`encrypt`]; `None` if the token or the user differs from those given to
+/// [`encrypt`], or if the result was altered.
 pub fn decrypt(old_refresh: &RefreshToken, user: &str, encrypted: &[u8]) -> Option<Vec<u8>> {
     let (nonce, encrypted) = encrypted.split_first_chunk::<NONCE_LENGTH>()?;
     let user = user.to_ascii_lowercase();
@@ -35,7 +38,7 @@ fn cipher(old_refresh: &RefreshToken) -> ChaCha20Poly1305 {
     let mut key = Zeroizing::new([0; 32]);
     let hkdf = Hkdf::<Sha256>::new(None, old_refresh.expose().as_bytes());
     let Ok(()) = hkdf.expand(INFO, key.as_mut()) else {
-        unreachable!("HKDF expands to 8,160 bytes");
+        unreachable!("HKDF-SHA256 produces up to 8,160 bytes");
     };
     ChaCha20Poly1305::new(&(*key).into())
 }

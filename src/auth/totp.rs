@@ -1,48 +1,49 @@
-//! Codes of authenticator apps (TOTP, RFC 6238): secrets, their pictures, and whether a code fits.
+//! Codes of authenticator apps (TOTP, RFC 6238): secrets, QR codes and the check.
 
 use totp_rs::{Algorithm, Builder, Secret, Totp};
 use zeroize::Zeroizing;
 
 use super::qr_code::{QrCodeError, qr_code_data_uri};
 use crate::platform::{Clock, random};
-/// What codes are made with.
+
+/// The parameters of TOTP codes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TotpConfig {
-    /// Seconds for which a code is shown.
+    /// Seconds for which an app shows one code.
     pub period_secs: u64,
-    /// Periods before and after the current one that count, too.
+    /// Number of periods before and after the current one whose codes are accepted, too.
     pub discrepancy: u16,
     /// Digits of a code: 6 to 8.
     pub digits: u8,
     /// The hash function.
     pub algorithm: TotpAlgorithm,
-    /// Who issues them.
+    /// The issuer that apps show; empty: none.
     pub issuer: String,
-    /// Stands in front of the user name.
+    /// Precedes the user name in the account name that apps show; empty: the user name alone.
     pub label: String,
 }
 
 /// The hash function of codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names say it")]
+#[expect(missing_docs, reason = "the names are self-explanatory")]
 pub enum TotpAlgorithm {
     Sha1,
     Sha256,
     Sha512,
 }
 
-/// A new secret as its owner sees it, once.
+/// A new secret in the forms that are shown to its user once.
 pub struct ProvisioningInfo {
-    /// In base32.
+    /// The secret in base32.
     pub secret: String,
-    /// As the link that an app reads.
+    /// The secret as an `otpauth` URI for authenticator apps.
     pub uri: String,
-    /// That link as a picture: a data URI with a PNG.
+    /// A QR code of `uri`, as a data URI with a PNG.
     pub qr_code: String,
 }
 
 impl TotpConfig {
-    /// A new secret, as long as the output of the hash function (RFC 4226, R6; RFC 6238, 5.1).
+    /// Generates a secret as long as the output of the hash function (RFC 4226, R6; RFC 6238, 5.1).
     pub fn generate_secret(&self) -> Zeroizing<Vec<u8>> {
         let random = Zeroizing::new(random::random_bytes::<64>());
         let length = match self.algorithm {
@@ -53,19 +54,20 @@ impl TotpConfig {
         Zeroizing::new(random[..length].to_vec())
     }
 
-    /// The start of the period whose code this is, in seconds of the epoch; none: it is wrong.
+    /// Returns the start of the period of this code, in seconds since the epoch; `None` if the code
+    /// is wrong.
     pub fn check(&self, secret: &[u8], code: &str, now_secs: u64) -> Option<u64> {
         let codes = self.totp(secret, String::new());
         let step = codes.check(code, now_secs)?;
         Some(step.saturating_mul(self.period_secs.max(1)))
     }
 
-    /// Whether a text has the form of a code.
+    /// Whether a text has the format of a code.
     pub fn is_code(&self, text: &str) -> bool {
         text.len() == usize::from(self.digits) && text.bytes().all(|byte| byte.is_ascii_digit())
     }
 
-    /// A secret as its owner sees it.
+    /// Returns a secret in the forms that are shown to its user.
     pub fn provisioning(&self, secret: &[u8], user: &str) -> Result<ProvisioningInfo, QrCodeError> {
         let account = match self.label.as_str() {
             "" => user.to_owned(),
@@ -79,7 +81,7 @@ impl TotpConfig {
     }
 
     fn totp(&self, secret: &[u8], account: String) -> Totp {
-        // The settings keep digits and period in the range that works.
+        // The checks of the settings keep digits and period in the supported range.
         Builder::new()
             .with_algorithm(match self.algorithm {
                 TotpAlgorithm::Sha1 => Algorithm::SHA1,
@@ -96,8 +98,8 @@ impl TotpConfig {
     }
 }
 
-/// The code that a usual app (SHA-1, six digits, 30 seconds) shows so many seconds from now for a
-/// secret in base32; none: it is no such secret.
+/// Returns the code that an app with the usual parameters (SHA-1, 6 digits, 30 s) shows `seconds`
+/// from now for a secret in base32; `None` if the secret is not valid base32.
 pub fn code_at(secret: &str, seconds: i64) -> Option<String> {
     let secret = totp_rs::Secret::try_from_base32(secret).ok()?;
     let now = (Clock::system().now() / 1_000).saturating_add_signed(seconds);
@@ -116,7 +118,7 @@ mod tests {
 
     /// RFC 6238, appendix B.
     #[test]
-    fn the_vectors_of_the_standard_fit() {
+    fn the_vectors_of_the_rfc_match() {
         let seed = |length: usize| b"1234567890".iter().copied().cycle().take(length).collect();
         let table: [(u64, [&str; 3]); 6] = [
             (59, ["94287082", "46119246", "90693936"]),

@@ -1,10 +1,11 @@
-//! The command line: arguments, one function a sub-command, errors as exit codes.
+//! Command-line arguments, dispatch to the sub-commands, and exit codes.
 
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
 use super::config_args::ConfigArgs;
+use super::error_text::with_causes;
 use super::{
     audit, backup, calibrate, completions, config, doctor, export, health, import_preferences,
     import_users, populate, record, rekey, replay, schema, send, serve, user,
@@ -31,37 +32,36 @@ enum SubCommand {
     Serve(serve::ServeArgs),
     /// Check the configuration and report its errors
     CheckConfig(ConfigArgs),
-    /// Print the default configuration with the meaning of each key
+    /// Print the default configuration (TOML) with a comment for each key
     DefaultConfig,
-    /// Print a reference of all configuration keys (Markdown)
+    /// Print the reference of all configuration keys (Markdown)
     ConfigReference,
-    /// Print the JSON Schema of the configuration, for editors
+    /// Print the JSON Schema of the configuration, for completion in editors
     ConfigSchema,
-    /// Import users of another system, with their passwords or hashes, into a stopped store
+    /// Import users from another system, with passwords or hashes, into a stopped store
     #[command(after_help = import_users::format())]
     ImportUsers(import_users::ImportUsersArgs),
-    /// Convert an auth-preferences.kts to a configuration
+    /// Convert a Genesis auth-preferences.kts file to a configuration
     ImportPreferences(import_preferences::ImportPreferencesArgs),
     /// Check configuration, host and store; report problems and fixes
     Doctor(doctor::DoctorArgs),
-    /// Measure the cost of a password hash on this machine and propose log_n, r and p
+    /// Measure password hashing on this host and suggest log_n, r and p for scrypt
     Calibrate(calibrate::CalibrateArgs),
-    /// Encrypt the secrets of second factors of a stopped store with the current key
+    /// Re-encrypt the second-factor secrets of a stopped store with the current key
     Rekey(rekey::RekeyArgs),
     /// Manage the users of a stopped store
     #[command(subcommand)]
     User(user::UserCommand),
-    /// Log in to a running gateway, send messages and print the replies
     #[command(alias = "say")]
     Send(send::SendArgs),
     /// Check that a running gateway is ready
     Health(health::HealthArgs),
-    /// Print a Grafana dashboard of the metrics
+    /// Print a Grafana dashboard for the metrics (JSON)
     #[command(alias = "dashboard")]
     GrafanaDashboard,
-    /// Print completions of the command line for a shell
+    /// Print a completion script for a shell
     Completions(completions::CompletionsArgs),
-    /// Print the schemas of messages: OpenAPI, AsyncAPI, or those of one message
+    /// Print a schema (OpenAPI, AsyncAPI, replay report, one message) or the wire reference
     Schema(schema::SchemaArgs),
     /// Verify or print the audit trail of a stopped store
     #[command(subcommand)]
@@ -70,16 +70,19 @@ enum SubCommand {
     Backup(backup::BackupArgs),
     /// Export a stopped store to a file with a checksum
     Export(export::ExportArgs),
-    /// Create a store from a file of `backup` or `export`
+    /// Create a store from a file written by `backup` or `export`
     Import(export::ImportArgs),
     Replay(Box<replay::ReplayArgs>),
-    /// Write a message script from a recorded conversation or a browser's HAR file
     Record(record::RecordArgs),
-    /// Fill a stopped store with made-up users, profiles and rights, the same for the same seed
     Populate(populate::PopulateArgs),
 }
 
-/// Runs the program and gives its exit code.
+/// The command line with all its arguments, for completions and for checks of documents.
+pub fn command() -> clap::Command {
+    Arguments::command()
+}
+
+/// Runs the program and returns its exit code.
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match arguments.command.unwrap_or(SubCommand::Serve(arguments.serve)) {
@@ -105,17 +108,18 @@ pub fn run() -> ExitCode {
         SubCommand::Schema(schema) => schema.run(),
         SubCommand::Health(health) => health.run(),
         SubCommand::GrafanaDashboard => completions::print_dashboard(),
-        SubCommand::Completions(completions) => completions.run(Arguments::command()),
+        SubCommand::Completions(completions) => completions.run(command()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("tollgate: {error:#}");
+            eprintln!("tollgate: {}", with_causes(&error));
             ExitCode::from(u8::try_from(code(&error)).unwrap_or(1))
         }
     }
 }
 
+/// Returns the exit code of an error.
 fn code(error: &anyhow::Error) -> i32 {
     let store = error.downcast_ref::<StoreError>().or(match error.downcast_ref::<StartError>() {
         Some(StartError::Store(store)) => Some(store),
@@ -136,6 +140,7 @@ fn code(error: &anyhow::Error) -> i32 {
     if error.is::<serve::CannotListen>() { exit_code::ADDRESS } else { exit_code::FAILURE }
 }
 
+/// Returns the list of exit codes that `--help` shows.
 fn exit_codes() -> String {
     let row = |(code, meaning): &(i32, &str)| format!("  {code}  {meaning}");
     let rows: Vec<_> = exit_code::EXIT_CODES.iter().map(row).collect();

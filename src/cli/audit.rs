@@ -1,4 +1,4 @@
-//! `audit`: the audit trail of a stopped store, checked and shown.
+//! `audit`: verifies and prints the audit trail of a stopped store.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -16,45 +16,49 @@ use crate::gateway::Started;
 use crate::platform::Clock;
 use crate::realm::{AuditEvent, Millis};
 use crate::storage::AuditNo;
-/// What to do with the trail. A running gateway shows it as the data source AUDIT_EVENTS.
+
+/// Sub-commands of `audit`. A running gateway shows the trail as the data source AUDIT_EVENTS.
 #[derive(Subcommand)]
 pub(super) enum AuditCommand {
-    /// Check every row's link: none is missing, none was altered
+    /// Verify the hash chain: no row is missing or altered
     Verify(VerifyArgs),
-    /// Print rows, the newest first
+    /// Print rows, newest first
+    ///
+    /// Each line is: TIME NUMBER EVENT CODE USER [-> TARGET] from ADDRESS [before JSON] [after
+    /// JSON] [reason TEXT]. A missing value is printed as -.
     Show(ShowArgs),
 }
 
-/// Which store.
+/// The store to verify.
 #[derive(Args)]
 pub(super) struct VerifyArgs {
-    /// The data folder of the stopped gateway
+    /// Directory of the stopped gateway's store
     #[arg(long, value_name = "DIR")]
     data_dir: PathBuf,
     #[command(flatten)]
     config: ConfigArgs,
 }
 
-/// Which rows of which store.
+/// The rows to print.
 #[derive(Args)]
 pub(super) struct ShowArgs {
-    /// Only what this user did or what was done to this user
+    /// Only rows of actions by this user or on this user
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
-    /// Only what happened since then: a date, a time with its zone, or how long ago ("8h", "7d")
+    /// Only rows since this date, time with zone, or age, such as 2026-11-25 (UTC) or 8h
     #[arg(long, value_name = "WHEN")]
     since: Option<String>,
-    /// Print JSON, one row a line
+    /// Print one JSON object per line
     #[arg(long)]
     json: bool,
-    /// The data folder of the stopped gateway
+    /// Directory of the stopped gateway's store
     #[arg(long, value_name = "DIR")]
     data_dir: PathBuf,
     #[command(flatten)]
     config: ConfigArgs,
 }
 
-/// Rows of one step.
+/// Rows read at a time.
 const STEP_ROWS: usize = 1_024;
 
 impl AuditCommand {
@@ -78,7 +82,7 @@ impl VerifyArgs {
             })?;
         match count {
             0 => println!("the audit trail is empty"),
-            _ => println!("{count} audit rows, {first} to {}, are whole", first + count - 1),
+            _ => println!("{count} audit rows, {first} to {}, are intact", first + count - 1),
         }
         Ok(())
     }
@@ -91,7 +95,7 @@ impl ShowArgs {
         let since = self.since.as_deref().map(|text| since(text, now)).transpose()?.unwrap_or(0);
         offline_store::with_existing_store(&settings, &self.data_dir, async |started| {
             match self.print(started, since) {
-                // Whoever reads may have seen enough.
+                // The reader closed the pipe, as `head` does.
                 Err(error) if is_broken_pipe(&error) => Ok(()),
                 printed => printed,
             }
@@ -125,7 +129,7 @@ impl ShowArgs {
     }
 }
 
-/// "8h", "2026-11-25", "2026-11-25T09:00:00+01:00" as epoch ms.
+/// Parses "8h", "2026-11-25" or "2026-11-25T09:00:00+01:00" to milliseconds since the epoch.
 fn since(text: &str, now: Timestamp) -> Result<Millis> {
     let ago = || {
         let span: Span = text.parse().ok()?;
@@ -136,7 +140,7 @@ fn since(text: &str, now: Timestamp) -> Result<Millis> {
         date.to_zoned(TimeZone::UTC).ok().map(|at| at.timestamp())
     };
     let at = day().or_else(|| text.parse().ok()).or_else(ago);
-    let wrong = "--since is a date, a time with its zone, or how long ago, such as 8h or 7d";
+    let wrong = "--since must be a date, a time with its zone, or an age such as 8h or 7d";
     Ok(Millis::try_from(at.context(wrong)?.as_millisecond()).unwrap_or(0))
 }
 
@@ -146,10 +150,10 @@ fn json(no: AuditNo, row: &AuditEvent) -> Result<String> {
     Ok(value.to_string())
 }
 
-/// One row as one line, whatever stands in it.
+/// Formats a row as one line, whatever its fields contain.
 fn format_row(no: AuditNo, row: &AuditEvent) -> Result<String> {
     let at = i64::try_from(row.at).ok().and_then(|at| Timestamp::from_millisecond(at).ok());
-    let Some(at) = at else { bail!("audit row {no} has no time that exists") };
+    let Some(at) = at else { bail!("audit row {no} has an invalid time") };
     let word = |word: &Option<Box<str>>| word.as_deref().unwrap_or("-").to_owned();
     let mut line = format!(
         "{at:.3} {no} {} {} {} from {}",
@@ -170,7 +174,7 @@ fn format_row(no: AuditNo, row: &AuditEvent) -> Result<String> {
     if let Some(reason) = &row.reason {
         line.push_str(&format!(" reason {}", serde_json::to_string(reason)?));
     }
-    // What a terminal would obey is shown instead.
+    // Control characters are escaped, so that a terminal does not interpret them.
     let shown =
         |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
     Ok(line.chars().map(shown).collect())
@@ -198,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_is_one_line_whatever_stands_in_it() {
+    fn a_row_is_one_line_whatever_its_fields_contain() {
         let row: AuditEvent = serde_json::from_value(serde_json::json!({
             "AT": 0, "EVENT": "EVENT_AMEND_USER", "USER_NAME": "admin", "TARGET": "jane",
             "HOST": "127.0.0.1", "CODE": "OK", "REASON": "a\r\nb\u{1b}[31m\u{85}",

@@ -1,4 +1,4 @@
-//! `backup`: everything of a running gateway in one file, as `export` writes it of a stopped one.
+//! `backup`: saves the data of a running gateway in the file format of `export`.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -19,27 +19,28 @@ use crate::platform::Clock;
 use crate::realm::{Key, Realm, Row, StoredRow};
 use crate::replication::add_to_checksum;
 use crate::storage::{ExportChecksum, export};
-/// Where from, where to.
+
+/// The gateway to back up, and the file to write.
 #[derive(Args)]
 pub(super) struct BackupArgs {
-    /// The file to write; it must not be there yet and only its owner may read it
+    /// File to write (mode 0600); must not exist
     #[arg(value_name = "FILE")]
     file: PathBuf,
     #[command(flatten)]
     remote: RemoteArgs,
-    /// Log in as this user, who has the right BACKUP; the password is the first line of standard
-    /// input
+    /// User to log in as, with the right BACKUP; the password is read from the first line of
+    /// standard input
     #[arg(long, value_name = "USER")]
     login: String,
-    /// Leave out password hashes, sessions and tokens: users then need a password reset
+    /// Leave out password hashes, sessions and tokens; after an import users need a password reset
     #[arg(long)]
     without_credentials: bool,
 }
 
-/// A gateway that asks for more patience than this is busy with something else.
+/// Longest RETRY_AFTER_MS that is waited for; a longer one is an error.
 const RETRY_MAX_MS: u64 = 2_000;
 
-/// DETAILS of an answer.
+/// DETAILS of a reply to EVENT_BACKUP.
 #[derive(Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 struct StepDetails {
@@ -55,7 +56,7 @@ struct StepDetails {
 impl BackupArgs {
     pub(super) fn run(self) -> Result<()> {
         if self.file.exists() {
-            bail!("{} is there already; nothing was written", self.file.display());
+            bail!("{} already exists; nothing was written", self.file.display());
         }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (realm, sequence) = runtime.block_on(self.fetch())?;
@@ -63,18 +64,19 @@ impl BackupArgs {
         let credentials = !self.without_credentials;
         let rows =
             write_atomically(&self.file, |out| Ok(export::write(&realm, now, credentials, out)?))?;
-        // What is on the disk is what counts.
-        let file = File::open(&self.file).context("what was written cannot be read")?;
-        let written = export::read(&mut BufReader::new(file)).context("what was written")?;
+        // Read back from the disk, to verify what was really written.
+        let file = File::open(&self.file).context("cannot read the written file")?;
+        let written =
+            export::read(&mut BufReader::new(file)).context("the written file is invalid")?;
         if written.rows.len() as u64 != rows {
-            bail!("what was written has {} rows instead of {rows}", written.rows.len());
+            bail!("the written file has {} rows instead of {rows}", written.rows.len());
         }
         let (users, file) = (realm.users_after(None).count(), self.file.display());
-        println!("{rows} rows, {users} users, as of log entry {sequence}, are in {file}");
+        println!("backed up {rows} rows, {users} users, as of log entry {sequence}, to {file}");
         Ok(())
     }
 
-    /// The realm as it is at the end, and the last entry of the log in it.
+    /// Returns the realm as of the end of the backup, and the sequence number of its last entry.
     async fn fetch(&self) -> Result<(Realm, u64)> {
         let login = remote::login_from_stdin(&self.login)?;
         let mut client = self.remote.connect().await?;
@@ -90,14 +92,16 @@ impl BackupArgs {
             });
             let reply = request(&mut client, message.to_string()).await?;
             let step: StepDetails =
-                serde_json::from_value(reply).context("an answer that is none")?;
+                serde_json::from_value(reply).context("the gateway sent an invalid reply")?;
             add_to_checksum(&mut checksum, &step.row, &step.gone);
             for row in &step.row {
-                let row = row.read().map_err(|why| anyhow::anyhow!("a row that is none: {why}"))?;
+                let row = row
+                    .read()
+                    .map_err(|why| anyhow::anyhow!("the gateway sent an invalid row: {why}"))?;
                 rows.insert(row.key(), row);
             }
             for key in &step.gone {
-                rows.remove(&Key::from_hex(key).context("a key that is none")?);
+                rows.remove(&Key::from_hex(key).context("the gateway sent an invalid key")?);
             }
             progress.set_length(step.rows_count.max(rows.len() as u64));
             progress.set_position(rows.len() as u64);
@@ -107,25 +111,26 @@ impl BackupArgs {
             };
             progress.finish_and_clear();
             if sha256 != checksum.to_hex() {
-                bail!("what came is not what was sent: the sums differ");
+                bail!("the received rows are damaged: the checksums differ");
             }
-            // A session that nobody needs any more; whether its end is heard does not matter.
+            // The session is not needed any more; a failed logout does not matter.
             let logout = r#"{"MESSAGE_TYPE":"EVENT_LOGOUT","SOURCE_REF":"logout"}"#;
             let _ = request(&mut client, logout.to_owned()).await;
             let realm = export::rebuild_realm(rows.into_values())
-                .map_err(|why| anyhow::anyhow!("the rows do not fit together: {why}"))?;
+                .map_err(|why| anyhow::anyhow!("the received rows are inconsistent: {why}"))?;
             return Ok((realm, step.log_sequence.unwrap_or_default()));
         }
     }
 }
 
-/// Sends a message and gives the DETAILS of its answer; waits where the gateway says so.
+/// Sends a message and returns the DETAILS of its reply. Waits and repeats the message if the
+/// gateway requests that.
 async fn request(client: &mut Client, message: String) -> Result<Value> {
     loop {
         client.send(message.clone()).await?;
         let mut reply: Value = serde_json::from_str(&client.receive_reply().await?)?;
         while reply.get("SOURCE_REF").is_none() {
-            // A push is not for us.
+            // A push is not a reply.
             reply = serde_json::from_str(&client.receive_reply().await?)?;
         }
         let kind = reply["MESSAGE_TYPE"].as_str().unwrap_or_default();
@@ -138,7 +143,7 @@ async fn request(client: &mut Client, message: String) -> Result<Value> {
             }
             _ => {
                 let field = |name: &str| reply[name].as_str().unwrap_or_default().to_owned();
-                bail!("the gateway refused: {} ({})", field("TEXT"), field("CODE"));
+                bail!("the gateway refused the message: {} ({})", field("TEXT"), field("CODE"));
             }
         }
     }

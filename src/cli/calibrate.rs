@@ -1,5 +1,4 @@
-//! `calibrate`: what a password hash costs on this machine, and what to configure for a wanted
-//! time.
+//! `calibrate`: measures password hashing on this host and suggests a configuration.
 
 use anyhow::Result;
 use clap::Args;
@@ -8,25 +7,26 @@ use protocol::Password;
 
 use crate::auth::{Cost, PasswordHasher};
 use crate::platform::stopwatch;
-/// How long a hash may take, and how much memory.
+
+/// The time and memory that one hash may take.
 #[derive(Args)]
 pub(super) struct CalibrateArgs {
-    /// Milliseconds that one hash should take, at most
+    /// Maximum time of one hash, in milliseconds
     #[arg(long, default_value_t = 250, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     target_ms: u32,
-    /// Megabytes that one hash may take
+    /// Maximum memory of one hash, in MiB
     #[arg(long, default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..=1_024))]
     memory_mb: u32,
 }
 
-/// The block size that everybody recommends.
+/// The block size r; 8 is the usual recommendation.
 const R: u32 = 8;
-/// The costs that are measured, by their log_n.
+/// The values of log_n that are measured.
 const LOG_N: std::ops::RangeInclusive<u8> = 13..=20;
-/// Hashes whose median is taken.
+/// Hashes measured for one cost; the median counts.
 const RUNS: usize = 5;
 
-/// One cost that takes about the wanted time.
+/// A cost whose hash takes about the target time.
 struct Measured {
     cost: Cost,
     ms: f64,
@@ -54,10 +54,9 @@ impl CalibrateArgs {
             bar.inc(1);
         }
         bar.finish_and_clear();
-        println!("log_n  r   p  memory     one hash  logins a second, {threads} threads");
+        println!("log_n  r   p  memory     one hash  logins/s with {threads} threads");
         for Measured { cost, ms } in &all {
-            let enough =
-                if cost.is_recommended() { "" } else { "  (below OWASP's recommendation)" };
+            let enough = if cost.is_recommended() { "" } else { "  (below the OWASP minimum)" };
             println!(
                 "{:>5} {:>2} {:>3} {:>4} MiB  {:>8.1} ms  {:>8.1}{enough}",
                 cost.log_n,
@@ -72,19 +71,19 @@ impl CalibrateArgs {
         Ok(())
     }
 
-    /// The one with the most memory that is strong enough, else the strongest.
+    /// Prints the measured cost with the most memory that OWASP recommends, or else the strongest.
     fn propose(&self, all: &[Measured]) {
         let strong = all.iter().rfind(|it| it.cost.is_recommended());
         let Some(Measured { cost, .. }) = strong.or(all.last()) else { return };
         if !cost.is_recommended() {
             println!(
-                "\n# {} ms are too few for OWASP's recommendation on this machine",
+                "\n# {} ms are too short for the OWASP minimum on this host; raise --target-ms",
                 self.target_ms
             );
         }
         println!("\n[security.scrypt]\nlog_n = {}\nr = {}\np = {}", cost.log_n, cost.r, cost.p);
         println!(
-            "# A login with an older hash gets one of this cost; a running gateway needs a restart."
+            "# Restart the gateway to apply it. The next login of each user rehashes the password."
         );
     }
 }

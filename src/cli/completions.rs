@@ -1,19 +1,21 @@
-//! `grafana-dashboard` and `completions`: what packages of the gateway carry.
+//! `grafana-dashboard` and `completions`: files for packages.
 
 use anyhow::Result;
 use clap::{Args, Command};
 use clap_complete::Shell;
 
 use crate::platform::grafana;
-/// For which shell.
+
+/// The shell of the completion script.
 #[derive(Args)]
 pub(super) struct CompletionsArgs {
+    /// Shell to print the script for
     #[arg(value_enum)]
     shell: Shell,
 }
 
 impl CompletionsArgs {
-    /// Prints the completions of `command`, the whole command line.
+    /// Prints the completion script of `command`, the complete command line.
     pub(super) fn run(&self, mut command: Command) -> Result<()> {
         clap_complete::generate(self.shell, &mut command, "tollgate", &mut std::io::stdout());
         Ok(())

@@ -1,4 +1,4 @@
-//! `check-config` and `default-config`.
+//! `check-config`, `default-config`, `config-reference` and `config-schema`.
 
 use anyhow::Result;
 
@@ -13,13 +13,13 @@ pub(super) fn check(config: &ConfigArgs) -> Result<()> {
         tls::load(&settings.server.tls)?;
     }
     for (alias, key) in aliases(config) {
-        println!("{alias} is another name of {key}");
+        println!("{alias} is an alias of {key}");
     }
     println!("the configuration is valid");
     Ok(())
 }
 
-/// Other names of keys that the file uses.
+/// Returns the aliases that the file uses, each with the current name of its key.
 fn aliases(config: &ConfigArgs) -> Vec<(String, &'static str)> {
     let text = config.config.as_ref().and_then(|file| std::fs::read_to_string(file).ok());
     let table = text.and_then(|text| text.parse().ok());

@@ -1,4 +1,4 @@
-//! The arguments that name the configuration.
+//! Command-line arguments that select the configuration.
 
 use std::path::PathBuf;
 
@@ -6,17 +6,17 @@ use clap::Args;
 
 use crate::settings::{Settings, SettingsError};
 
-/// Where the configuration comes from.
+/// The source of the configuration.
 #[derive(Args, Clone)]
 pub(super) struct ConfigArgs {
-    /// The configuration file (TOML); TOLLGATE_SECTION__KEY in the environment wins over it
+    /// Configuration file (TOML); environment variables TOLLGATE_SECTION__KEY override it
     #[arg(long, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
 }
 
 impl ConfigArgs {
     pub(super) fn load(&self) -> Result<Settings, SettingsError> {
-        // A variable that is not UTF-8 is none of ours.
+        // A variable that is not UTF-8 cannot be a setting.
         let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         };

@@ -1,4 +1,4 @@
-//! `export` and `import`: a stopped store as one file, and back.
+//! `export` writes a stopped store to a file; `import` creates a store from it.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufReader, BufWriter, Write};
@@ -13,43 +13,44 @@ use super::config_args::ConfigArgs;
 use super::offline_store;
 use crate::realm::Command;
 use crate::storage::{ExportedRealm, RowStore, export};
-/// Where from, where to.
+
+/// The store to export, and the file to write.
 #[derive(Args)]
 pub(super) struct ExportArgs {
-    /// The file to write; it must not be there yet and only its owner may read it
+    /// File to write (mode 0600); must not exist
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Leave out password hashes, sessions and tokens: users then need a password reset
+    /// Leave out password hashes, sessions and tokens; after an import users need a password reset
     #[arg(long)]
     without_credentials: bool,
-    /// The data folder of the stopped gateway
+    /// Directory of the stopped gateway's store
     #[arg(long, value_name = "DIR")]
     data_dir: PathBuf,
     #[command(flatten)]
     config: ConfigArgs,
 }
 
-/// Where from, where to.
+/// The file to import, and the store to create.
 #[derive(Args)]
 pub(super) struct ImportArgs {
-    /// The file that `export` wrote
+    /// File written by `backup` or `export`
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// The data folder to make; it must not hold a store yet
+    /// Directory of the new store; must not contain a store
     #[arg(long, value_name = "DIR")]
     data_dir: PathBuf,
     #[command(flatten)]
     config: ConfigArgs,
 }
 
-/// Rows of one command.
+/// Rows in one command.
 const BATCH: usize = 500;
 
 impl ExportArgs {
     pub(super) fn run(self) -> Result<()> {
         let settings = self.config.load()?;
         if self.file.exists() {
-            bail!("{} is there already; nothing was written", self.file.display());
+            bail!("{} already exists; nothing was written", self.file.display());
         }
         let rows =
             offline_store::with_existing_store(&settings, &self.data_dir, async |started| {
@@ -65,7 +66,7 @@ impl ExportArgs {
     }
 }
 
-/// Writes a file that is whole or not there.
+/// Writes a file under a temporary name and renames it, so that it is never incomplete.
 pub(super) fn write_atomically<T>(
     file: &Path,
     write: impl FnOnce(&mut BufWriter<&File>) -> Result<T>,
@@ -90,12 +91,14 @@ impl ImportArgs {
     pub(super) fn run(self) -> Result<()> {
         let settings = self.config.load()?;
         if RowStore::exists_in(&self.data_dir) {
-            bail!("there is a store in {} already", self.data_dir.display());
+            bail!("{} already contains a store", self.data_dir.display());
         }
         let file = File::open(&self.file);
         let file = file.with_context(|| format!("cannot read {}", self.file.display()))?;
-        let ExportedRealm { rows, realm } = export::read(&mut BufReader::new(file))
-            .with_context(|| format!("{}; nothing was imported", self.file.display()))?;
+        let ExportedRealm { rows, realm } =
+            export::read(&mut BufReader::new(file)).with_context(|| {
+                format!("cannot import {}; nothing was imported", self.file.display())
+            })?;
         let users = realm.users_after(None).count();
         drop(realm);
         let (count, progress) = (rows.len(), ProgressBar::new(rows.len() as u64));
@@ -107,7 +110,7 @@ impl ImportArgs {
             Ok(())
         })?;
         progress.finish_and_clear();
-        println!("{count} rows imported into {}, {users} users", self.data_dir.display());
+        println!("{count} rows, {users} users imported into {}", self.data_dir.display());
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! `health`: asks a running gateway whether it is ready, for containers without curl.
+//! `health`: checks that a running gateway is ready, for containers without curl.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -6,17 +6,18 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-/// Which gateway.
+
+/// The gateway to check.
 #[derive(Args)]
 pub(super) struct HealthArgs {
-    /// Its management address
+    /// Management address of the gateway (server.management_listen)
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9065")]
     management: SocketAddr,
 }
 
-/// A gateway that takes longer is not well.
+/// Timeout of the connection and of the reply.
 const TIMEOUT: Duration = Duration::from_secs(3);
-/// More is not an answer of a gateway.
+/// Longest reply that is read; a gateway sends less.
 const ANSWER_BYTES: u64 = 64 * 1024;
 
 impl HealthArgs {
@@ -28,11 +29,11 @@ impl HealthArgs {
         write!(stream, "GET /health/ready HTTP/1.1\r\nHost: {at}\r\nConnection: close\r\n\r\n")?;
         let mut answer = String::new();
         stream.take(ANSWER_BYTES).read_to_string(&mut answer).with_context(cannot)?;
-        let words = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body.trim());
+        let text = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body.trim());
         if !answer.starts_with("HTTP/1.1 200 ") {
-            bail!("{words}");
+            bail!("{at} replied: {text}");
         }
-        println!("{words}");
+        println!("{text}");
         Ok(())
     }
 }

@@ -8,6 +8,7 @@ mod completions;
 mod config;
 mod config_args;
 mod doctor;
+mod error_text;
 mod export;
 mod health;
 mod import_preferences;
@@ -24,4 +25,4 @@ mod serve;
 mod time_argument;
 mod user;
 
-pub use arguments::run;
+pub use arguments::{command, run};

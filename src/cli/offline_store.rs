@@ -1,4 +1,4 @@
-//! Work on a stopped store: open it, command, close it durably.
+//! Access to the store of a stopped gateway: opens it, submits commands, closes it durably.
 
 use std::path::Path;
 
@@ -14,8 +14,9 @@ use crate::realm::{Command, Outcome, Refusal};
 use crate::settings::{Engine, Settings};
 use crate::storage::RowStore;
 
-/// Opens the store in `dir`, works, and closes it. A new store is prepared; one that a gateway made
-/// keeps that gateway's policy.
+/// Opens the store in `dir`, runs `work`, and closes the store. A new store is created and gets the
+/// bootstrap records; an existing one keeps the policy that its gateway stored. Fails if
+/// `store.engine` is "memory".
 pub(super) fn with_store<T>(
     settings: &Settings,
     dir: &Path,
@@ -25,7 +26,7 @@ pub(super) fn with_store<T>(
     with_any_store(settings, dir, work)
 }
 
-/// The same, also where nothing is kept.
+/// Like [`with_store`], but also accepts the memory engine.
 pub(super) fn with_any_store<T>(
     settings: &Settings,
     dir: &Path,
@@ -39,7 +40,7 @@ pub(super) fn with_any_store<T>(
     })
 }
 
-/// The same where a new store is to hold only what `work` puts there.
+/// Like [`with_store`], but leaves a new store empty except for what `work` writes.
 pub(super) fn with_empty_store<T>(
     settings: &Settings,
     dir: &Path,
@@ -51,7 +52,7 @@ pub(super) fn with_empty_store<T>(
 
 fn require_durable(settings: &Settings) -> Result<()> {
     if settings.store.engine == Engine::Memory {
-        bail!("store.engine is \"memory\": there is no store that would keep what is done");
+        bail!("store.engine is \"memory\": this command needs a store on disk");
     }
     Ok(())
 }
@@ -62,7 +63,7 @@ fn run_with_store<T>(
     work: impl AsyncFnOnce(&Started) -> Result<T>,
 ) -> Result<T> {
     let started = startup::start(settings, dir, Clock::system())?;
-    // What a gateway that was killed left in the log only.
+    // A gateway that was killed can leave changes in the log that are not yet in the rows.
     started.replica.flush_rows();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let done = runtime.block_on(work(&started));
@@ -70,38 +71,42 @@ fn run_with_store<T>(
     done
 }
 
-/// The same where a store must be there already.
+/// Like [`with_store`], but fails if `dir` has no store.
 pub(super) fn with_existing_store<T>(
     settings: &Settings,
     dir: &Path,
     work: impl AsyncFnOnce(&Started) -> Result<T>,
 ) -> Result<T> {
     if !RowStore::exists_in(dir) {
-        bail!("there is no store in {}", dir.display());
+        bail!("no store in {}", dir.display());
     }
     with_store(settings, dir, work)
 }
 
-/// Commands and turns a refusal into an error in words.
+/// Submits a command; a refusal is returned as an error with a text.
 pub(super) async fn submit(started: &Started, command: Command) -> Result<()> {
     match started.replica.submit(command).await? {
-        Outcome::Refused(Refusal::Duplicate(_, name)) => bail!("{name} exists already"),
-        Outcome::Refused(Refusal::NotFound(kind, name)) => {
-            bail!("there is no {} {name}", kind.to_lowercase())
+        Outcome::Refused(Refusal::Duplicate(field, value)) => {
+            bail!("{field} {value} already exists")
         }
-        Outcome::Refused(refused) => bail!("refused: {refused:?}"),
+        Outcome::Refused(Refusal::NotFound(kind, name)) => {
+            bail!("no {} is called {name:?}", kind.to_lowercase())
+        }
+        Outcome::Refused(refused) => {
+            bail!("the store refused the change: {} ({refused:?})", refused.code().code())
+        }
         Outcome::Done | Outcome::User(_) | Outcome::Profile(_) | Outcome::Right { .. } => Ok(()),
         other => bail!("unexpected outcome: {other:?}"),
     }
 }
 
-/// A bar for long work on users.
+/// Returns a progress bar that counts users.
 pub(super) fn progress_bar(users: u64) -> Result<ProgressBar> {
     let style = ProgressStyle::with_template("{bar:40} {pos}/{len} users, {per_sec}, {eta} left")?;
     Ok(ProgressBar::new(users).with_style(style))
 }
 
-/// Whether a chosen password keeps the configured rules; every one that it breaks is named.
+/// Checks a password against the configured password rules; the error names every violated rule.
 pub(super) fn check_password(
     settings: &Settings,
     name: &UserName,
@@ -110,10 +115,10 @@ pub(super) fn check_password(
     let rules = &settings.security.genesis_password.validation;
     let Err(nack) = check::check(rules, name, password) else { return Ok(()) };
     let texts: Vec<_> = nack.errors.iter().map(|fault| fault.text.as_ref()).collect();
-    bail!("the password breaks the rules: {}", texts.join("; "));
+    bail!("the password violates the rules: {}", texts.join("; "));
 }
 
-/// The hash of a password by the configured cost and salt.
+/// Hashes a password with the configured cost and pepper.
 pub(super) fn hash_password(settings: &Settings, password: &Password) -> Result<String> {
     let pepper = settings.security.genesis_password.validation.password_salt.expose();
     Ok(PasswordHasher::hash_now(settings.security.scrypt.cost(), pepper, password))

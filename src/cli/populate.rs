@@ -1,9 +1,9 @@
-//! `populate`: made-up users, profiles and rights for trials and load tests.
+//! `populate`: generates users, profiles and rights for trials and load tests.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Args;
 use protocol::{Description, Password, ProfileName, RightCode, UserName};
 use rand::rngs::StdRng;
@@ -14,34 +14,37 @@ use super::config_args::ConfigArgs;
 use super::offline_store;
 use crate::gateway::Started;
 use crate::realm::{ATTRIBUTES, Actor, Command, NewUser, ProfileSpec, RecordRef, RightSpec};
-/// Users u0, u1, … who all have one password, in profiles of trading desks.
+
+/// Fill a stopped store with generated test users, profiles and rights.
+///
+/// Users are called u0, u1, …, share one password and have profiles of trading desks.
 #[derive(Args)]
 pub(super) struct PopulateArgs {
-    /// How many users
+    /// Number of users
     #[arg(long)]
     users: u32,
-    /// How many profiles
+    /// Number of profiles
     #[arg(long, default_value_t = 20)]
     profiles: u32,
-    /// The same seed gives the same users
+    /// Seed of the generator; the same seed gives the same data
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// The first part of every user name
+    /// Prefix of the user names
     #[arg(long, default_value = "u")]
     prefix: String,
-    /// The password of all of them
+    /// Password of all users
     #[arg(long, default_value = "Password-1")]
     password: String,
-    /// The data folder of the stopped gateway; made where there is none
+    /// Directory of the stopped gateway's store; created if missing
     #[arg(long, value_name = "DIR")]
     data_dir: PathBuf,
     #[command(flatten)]
     config: ConfigArgs,
 }
 
-/// Users of one command.
+/// Users in one command.
 const BATCH: u32 = 500;
-/// Commands on their way at once, so that they share commits.
+/// Commands submitted concurrently, so that they share commits.
 const COMMANDS_AT_ONCE_MAX: usize = 8;
 
 const FIRST: &[&str] = &[
@@ -72,7 +75,7 @@ impl PopulateArgs {
             self.users(started, &mut random, &profiles, &hash).await
         })?;
         println!(
-            "{} users {}0 to {}{} in {} profiles; their password is {}",
+            "added {} users ({}0 to {}{}) in {} profiles, password {}",
             self.users,
             self.prefix,
             self.prefix,
@@ -151,7 +154,9 @@ impl PopulateArgs {
         profiles: &[ProfileName],
         hash: &Arc<str>,
     ) -> Result<NewUser> {
-        let name = UserName::parse(&format!("{}{number}", self.prefix))?;
+        let name = UserName::parse(&format!("{}{number}", self.prefix));
+        let name =
+            name.with_context(|| format!("--prefix {:?} gives no valid user names", self.prefix))?;
         let mut pick = |from: &[&'static str]| from.choose(random).copied().unwrap_or_default();
         let (first, last, city) = (pick(FIRST), pick(LAST), pick(CITIES));
         let email =

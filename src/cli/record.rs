@@ -1,4 +1,4 @@
-//! `record`: a message script of what passes between a client and a gateway.
+//! `record`: writes a message script from live traffic or from a HAR file.
 
 use std::fs::File;
 use std::io::{IsTerminal, Write};
@@ -16,20 +16,22 @@ use crate::net::{ProxyEvent, run_proxy};
 use crate::platform::{Stopwatch, stopwatch};
 use crate::replay::record::har;
 use crate::replay::{Direction, Transcript};
-/// Write a message script of what passes between a client and a gateway, or of a browser's
-/// recording. Passwords, tokens and codes become names before anything is written.
+
+/// Record a client's conversation, or convert a HAR file, to a message script.
+///
+/// Passwords, tokens and codes are replaced by variables before anything is written.
 #[derive(Args)]
 #[command(arg_required_else_help = true)]
 pub(super) struct RecordArgs {
-    /// Listen here, and let the client connect to it instead of the gateway
-    #[arg(long, value_name = "ADDRESS", conflicts_with = "har", required_unless_present = "har")]
+    /// Address of the recording proxy; connect the client to it instead of the gateway
+    #[arg(long, value_name = "ADDR", conflicts_with = "har", required_unless_present = "har")]
     listen: Option<SocketAddr>,
     #[command(flatten)]
     remote: UnverifiedRemoteArgs,
-    /// Turn a HAR file (Chrome: Network, Export HAR with content) into a script
+    /// HAR file to convert (Chrome DevTools: Network, Export HAR with content)
     #[arg(long, value_name = "FILE")]
     har: Option<PathBuf>,
-    /// Where to write the script
+    /// Script to write; must not exist
     #[arg(long, value_name = "SCRIPT")]
     out: PathBuf,
 }
@@ -38,29 +40,30 @@ impl RecordArgs {
     pub(super) fn run(self) -> Result<()> {
         if let Some(path) = &self.har {
             let name = || path.display().to_string();
-            let text = std::fs::read_to_string(path).with_context(name)?;
+            let text = std::fs::read_to_string(path)
+                .with_context(|| format!("cannot read {}", path.display()))?;
             let file = path.file_name().unwrap_or_default().to_string_lossy();
             let script = har::script(&text, &file).with_context(name)?;
             self.create()?.write_all(script.as_bytes()).with_context(|| self.named())?;
             return Ok(());
         }
-        let Some(listen) = self.listen else { bail!("--listen or --har is needed") };
+        let Some(listen) = self.listen else { bail!("--listen or --har is required") };
         let (to, route) = (self.remote.to(), self.remote.endpoint()?);
         if route.is_rest() {
-            bail!("{} is not ws:// or wss://: conversations over a WebSocket are recorded", to);
+            bail!("--to {to} must begin with ws:// or wss://: only WebSocket traffic is recorded");
         }
         let script = Arc::new(Mutex::new(ScriptWriter::begin(self.create()?, to)?));
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         runtime.block_on(async {
             let listener = TcpListener::bind(listen).await;
-            let listener = listener.with_context(|| format!("{listen} cannot be listened on"))?;
+            let listener = listener.with_context(|| format!("cannot listen on {listen}"))?;
             let at = listener.local_addr()?;
-            eprintln!("recording ws://{at} to {}, into {}; Ctrl-C ends it", to, self.named());
+            eprintln!("recording ws://{at} -> {to} to {}; stop with Ctrl-C", self.named());
             let writing = script.clone();
             let observe = Arc::new(move |event| writing.lock().write_event(event));
             tokio::select! {
-                ended = run_proxy(listener, route, observe) => ended.context("listening failed"),
-                stopped = tokio::signal::ctrl_c() => stopped.context("no signal can be heard"),
+                ended = run_proxy(listener, route, observe) => ended.context("the proxy failed"),
+                stopped = tokio::signal::ctrl_c() => stopped.context("cannot wait for Ctrl-C"),
             }
         })?;
         runtime.shutdown_background();
@@ -71,13 +74,13 @@ impl RecordArgs {
         self.out.display().to_string()
     }
 
-    /// A recording never replaces another one.
+    /// Creates the script; fails if the file exists.
     fn create(&self) -> Result<File> {
-        File::create_new(&self.out).with_context(|| format!("{} cannot be made", self.named()))
+        File::create_new(&self.out).with_context(|| format!("cannot create {}", self.named()))
     }
 }
 
-/// The script that is being written.
+/// Writes the script while the conversation is recorded.
 struct ScriptWriter {
     file: File,
     transcript: Transcript,
@@ -126,9 +129,9 @@ impl ScriptWriter {
 
     fn finish(&mut self, name: &str) -> Result<()> {
         if let Some(error) = self.failed.take() {
-            return Err(error).with_context(|| format!("{name} is not whole"));
+            return Err(error).with_context(|| format!("{name} is incomplete"));
         }
-        eprintln!("\r{} frames in {name}", self.frames);
+        eprintln!("\r{} frames recorded to {name}", self.frames);
         Ok(())
     }
 }

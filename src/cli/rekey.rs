@@ -1,4 +1,4 @@
-//! `rekey`: secrets of second factors, sealed with the key of today.
+//! `rekey`: re-encrypts the secrets of second factors with the current key.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,14 +11,14 @@ use super::offline_store;
 use crate::realm::{Command, Fingerprint, UserNo};
 #[derive(Args)]
 pub(super) struct RekeyArgs {
-    /// The data folder of the stopped gateway
+    /// Directory of the stopped gateway's store
     #[arg(long, value_name = "DIR")]
     data_dir: PathBuf,
     #[command(flatten)]
     config: ConfigArgs,
 }
 
-/// Secrets of one command: an entry of the log has to hold them.
+/// Secrets in one command; bounded by the size of a log entry.
 const SECRETS_PER_COMMAND: usize = 64;
 
 impl RekeyArgs {
@@ -26,7 +26,7 @@ impl RekeyArgs {
         let settings = self.config.load()?;
         settings.validate()?;
         let Some(keys) = settings.keyring(&self.data_dir)? else {
-            bail!("[security.mfa.qr_code] is not configured: there is no key");
+            bail!("[security.mfa.qr_code] is not configured, so no key exists");
         };
         let (reencrypted_count, failed) =
             offline_store::with_existing_store(&settings, &self.data_dir, async |started| {
@@ -42,7 +42,7 @@ impl RekeyArgs {
                     let mut reencrypted: Vec<(UserNo, Fingerprint, Arc<str>)> = Vec::new();
                     for (no, name, encrypted) in some {
                         match keys.decrypt(name.as_str(), no.0, encrypted) {
-                            Some(it) if it.is_old_key => {
+                            Some(it) if it.is_earlier_key => {
                                 let new = keys.encrypt(name.as_str(), no.0, &it.secret);
                                 reencrypted.push((*no, Fingerprint::new(encrypted), new));
                             }
@@ -60,11 +60,14 @@ impl RekeyArgs {
                 bar.finish_and_clear();
                 Ok((reencrypted_count, failed))
             })?;
-        println!("{reencrypted_count} secrets are sealed with the key of today");
+        println!("{reencrypted_count} secrets re-encrypted with the current key");
         if failed > 0 {
-            bail!("{failed} secrets were sealed with a key that is not configured; they stay so");
+            bail!(
+                "secrets encrypted with an unknown key, left unchanged: {failed}; add that key to \
+                 security.mfa.qr_code.old_secret_encrypt_keys and run this again"
+            );
         }
-        println!("the keys of security.mfa.qr_code.old_secret_encrypt_keys are no longer needed");
+        println!("the keys in security.mfa.qr_code.old_secret_encrypt_keys are no longer needed");
         Ok(())
     }
 }

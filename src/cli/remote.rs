@@ -1,4 +1,4 @@
-//! Which running gateway a command talks to, and as whom.
+//! Command-line arguments for the address, trust and login of a running gateway.
 
 use std::io::BufRead;
 use std::path::PathBuf;
@@ -8,30 +8,31 @@ use clap::Args;
 use protocol::Password;
 
 use crate::net::{Client, Endpoint, TlsTrust};
-/// Where a gateway listens.
+
+/// The address of a gateway, and the certificates to trust.
 #[derive(Args)]
 pub(super) struct RemoteArgs {
-    /// Where the gateway listens: ws://host:port, or wss://host:port through TLS;
-    /// http:// or https:// where a command speaks REST
+    /// URL of the gateway: ws://HOST:PORT or wss://HOST:PORT (only for `replay` also http:// and
+    /// https://, for REST)
     #[arg(long, value_name = "URL", default_value = "ws://127.0.0.1:9064")]
     to: String,
-    /// A file with the certificates to trust (PEM) instead of the system's
+    /// PEM file of the CA certificates to trust instead of the system's
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
 }
 
-/// Where a gateway under test listens, whose certificate nobody need have signed.
+/// The address of a gateway under test, whose certificate need not be trusted.
 #[derive(Args)]
 pub(super) struct UnverifiedRemoteArgs {
     #[command(flatten)]
     remote: RemoteArgs,
-    /// Believe any certificate, and talk in clear to other machines, too
+    /// Skip certificate verification and allow plaintext to remote hosts
     #[arg(long)]
     insecure: bool,
 }
 
 impl UnverifiedRemoteArgs {
-    /// The address as it was written.
+    /// Returns the value of `--to` unchanged.
     pub(super) fn to(&self) -> &str {
         &self.remote.to
     }
@@ -48,10 +49,10 @@ impl RemoteArgs {
     }
 }
 
-/// The message that logs a user in with the first line of standard input as the password.
+/// Returns the login message of a user. Reads the password from the first line of standard input.
 pub(super) fn login_from_stdin(user: &str) -> Result<String> {
     let mut password = String::new();
-    std::io::stdin().lock().read_line(&mut password).context("standard input cannot be read")?;
+    std::io::stdin().lock().read_line(&mut password).context("cannot read standard input")?;
     password.truncate(password.trim_end_matches(['\r', '\n']).len());
     Ok(Client::login_message(user, &Password::new(&password)))
 }

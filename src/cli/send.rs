@@ -9,18 +9,20 @@ use serde_json::Value;
 use super::remote::RemoteArgs;
 use super::time_argument::parse_time;
 
-/// Send messages to a running gateway, one JSON line for each frame.
+/// Log in to a running gateway, send messages and print the replies.
+///
+/// Each received frame is printed as one line of JSON. Fails if a message is refused (NACK).
 #[derive(Args)]
 pub(super) struct SendArgs {
     #[command(flatten)]
     remote: RemoteArgs,
-    /// Log in as this user first; the password is the first line of standard input
+    /// User to log in as; the password is read from the first line of standard input
     #[arg(long, value_name = "USER")]
     login: Option<String>,
-    /// After the last reply, print what the gateway pushes for this long, such as 1s
+    /// How long to print pushed messages after the last reply, such as 1s
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = parse_time)]
     listen_for: Duration,
-    /// Messages to send after the login, as JSON
+    /// Messages to send after the login, each a JSON object
     messages: Vec<String>,
 }
 
@@ -45,10 +47,10 @@ impl SendArgs {
                 println!("{text}");
             }
         };
-        // The end of the time is how listening is meant to end.
+        // The timeout is the normal end.
         let _ = tokio::time::timeout(self.listen_for, listen).await;
         if refused > 0 {
-            bail!("{refused} messages were refused");
+            bail!("messages refused: {refused}");
         }
         Ok(())
     }

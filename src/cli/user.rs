@@ -1,4 +1,4 @@
-//! `user add`, `user passwd`, `user list`.
+//! `user`: adds and lists users and sets passwords in a stopped store.
 
 use std::io::{BufRead, IsTerminal, Write};
 use std::path::PathBuf;
@@ -10,24 +10,26 @@ use protocol::{Password, ProfileName, UserName};
 use super::config_args::ConfigArgs;
 use super::offline_store;
 use crate::realm::{Command, NewUser, SetCredential};
-/// What to do with users.
+
+/// Sub-commands of `user`.
 #[derive(Subcommand)]
 pub(super) enum UserCommand {
-    /// Add a user; makes the store where there is none
+    /// Add a user; creates the store if missing
     Add(AddUserArgs),
-    /// Set a user's password; ends the user's sessions
+    /// Set a user's password and end the user's sessions
     Passwd(PasswdArgs),
-    /// Take the configured salt for the store's: passwords that were hashed with another one no
-    /// longer match, and are to be reset
+    /// Accept the configured password_salt for this store after a change
+    ///
+    /// Passwords that were hashed with another salt do not match and must be reset.
     #[command(name = "accept-salt")]
     AcceptPepper(StoreArgs),
-    /// List users: name, status, profiles
+    /// List users: name, status, profiles (separated by tabs)
     List(StoreArgs),
 }
 
 #[derive(Args)]
 pub(super) struct StoreArgs {
-    /// The data folder of the stopped gateway
+    /// Directory of the stopped gateway's store
     #[arg(long, value_name = "DIR")]
     data_dir: PathBuf,
     #[command(flatten)]
@@ -36,12 +38,13 @@ pub(super) struct StoreArgs {
 
 #[derive(Args)]
 pub(super) struct AddUserArgs {
-    /// The new user's name
+    /// Name of the new user
     name: String,
-    /// A profile to be in; may be given several times
+    /// Profile of the user; may be repeated
     #[arg(long, value_name = "PROFILE")]
     profile: Vec<String>,
-    /// Read the password from the first line of standard input
+    /// Read the password from the first line of standard input (default: prompt on a terminal, or
+    /// generate a password)
     #[arg(long)]
     password_stdin: bool,
     #[command(flatten)]
@@ -50,9 +53,9 @@ pub(super) struct AddUserArgs {
 
 #[derive(Args)]
 pub(super) struct PasswdArgs {
-    /// Whose password
+    /// Name of the user
     name: String,
-    /// Read the password from the first line of standard input
+    /// Read the password from the first line of standard input (default: prompt on a terminal)
     #[arg(long)]
     password_stdin: bool,
     #[command(flatten)]
@@ -74,17 +77,22 @@ impl AddUserArgs {
     fn run(self) -> Result<()> {
         let settings = self.store.config.load()?;
         settings.validate()?;
-        let name = UserName::parse(&self.name)?;
-        let profiles = self.profile.iter().map(|name| ProfileName::parse(name));
+        let name = parse_user_name(&self.name)?;
+        let parse_profile = |name: &String| {
+            let parsed = ProfileName::parse(name);
+            parsed.with_context(|| format!("{name:?} is not a valid profile name"))
+        };
+        let profiles = self.profile.iter().map(parse_profile);
         let profiles = profiles.collect::<Result<Vec<_>, _>>()?;
-        let input = password(self.password_stdin)?;
+        let input = password(self.password_stdin, "password (empty to generate one): ")?;
         input
             .as_ref()
             .map(|input| offline_store::check_password(&settings, &name, input))
             .transpose()?;
         let generated =
             input.is_none().then(|| Password::new(crate::auth::session_token().expose()));
-        let chosen = input.as_ref().or(generated.as_ref()).context("no password")?;
+        let chosen =
+            input.as_ref().or(generated.as_ref()).context("no password was given or generated")?;
         let credential = Some(offline_store::hash_password(&settings, chosen)?.into());
         let new = NewUser { credential, profiles, ..NewUser::named(name) };
         offline_store::with_store(&settings, &self.store.data_dir, async |started| {
@@ -92,7 +100,7 @@ impl AddUserArgs {
         })?;
         match generated {
             Some(generated) => {
-                println!("added {} with the password {}", self.name, generated.expose());
+                println!("added {}, password {}", self.name, generated.expose());
             }
             None => println!("added {}", self.name),
         }
@@ -104,9 +112,9 @@ impl PasswdArgs {
     fn run(self) -> Result<()> {
         let settings = self.store.config.load()?;
         settings.validate()?;
-        let user_name = UserName::parse(&self.name)?;
-        let Some(password) = password(self.password_stdin)? else {
-            bail!("give the new password on standard input with --password-stdin");
+        let user_name = parse_user_name(&self.name)?;
+        let Some(password) = password(self.password_stdin, "new password: ")? else {
+            bail!("no password: pipe it with --password-stdin, or enter it on a terminal");
         };
         offline_store::check_password(&settings, &user_name, &password)?;
         let credential = offline_store::hash_password(&settings, &password)?.into();
@@ -114,7 +122,7 @@ impl PasswdArgs {
         offline_store::with_existing_store(&settings, &self.store.data_dir, async |started| {
             offline_store::submit(started, Command::SetCredential(set)).await
         })?;
-        println!("the password of {} is set; its sessions have ended", self.name);
+        println!("password of {} set, sessions ended", self.name);
         Ok(())
     }
 }
@@ -126,7 +134,7 @@ impl StoreArgs {
         offline_store::with_existing_store(&settings, &self.data_dir, async |started| {
             Ok(started.accept_pepper(&settings).await?)
         })?;
-        println!("the configured salt is the store's from now on");
+        println!("the configured salt was accepted");
         Ok(())
     }
 
@@ -144,7 +152,7 @@ impl StoreArgs {
             });
             let mut out = std::io::stdout().lock();
             for line in lines {
-                // Whoever closed the pipe has seen enough.
+                // The reader closed the pipe, as `head` does.
                 if writeln!(out, "{line}").is_err() {
                     break;
                 }
@@ -154,11 +162,16 @@ impl StoreArgs {
     }
 }
 
-/// The password from standard input, or typed twice on a terminal; none: one is to be generated.
-fn password(from_stdin: bool) -> Result<Option<Password>> {
+fn parse_user_name(name: &str) -> Result<UserName> {
+    UserName::parse(name).with_context(|| format!("{name:?} is not a valid user name"))
+}
+
+/// Reads the password from standard input, or twice from a terminal. `None` means that a password
+/// is to be generated (`add`) or is missing (`passwd`).
+fn password(from_stdin: bool, prompt: &str) -> Result<Option<Password>> {
     if from_stdin {
         let mut line = String::new();
-        std::io::stdin().lock().read_line(&mut line).context("standard input cannot be read")?;
+        std::io::stdin().lock().read_line(&mut line).context("cannot read standard input")?;
         let password = line.trim_end_matches(['\r', '\n']);
         if password.is_empty() {
             bail!("the password on standard input is empty");
@@ -168,18 +181,18 @@ fn password(from_stdin: bool) -> Result<Option<Password>> {
     if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
         return Ok(None);
     }
-    let first = typed("password (empty: one is drawn): ")?;
+    let first = typed(prompt)?;
     if first.expose().is_empty() {
         return Ok(None);
     }
-    let second = typed("once more: ")?;
+    let second = typed("repeat the password: ")?;
     if first.expose() != second.expose() {
         bail!("the two passwords differ");
     }
     Ok(Some(first))
 }
 
-/// Reads a line from the terminal without showing it.
+/// Reads a line from the terminal without echo.
 fn typed(prompt: &str) -> Result<Password> {
     use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
     let stdin = std::io::stdin();

@@ -1,4 +1,4 @@
-//! The open connections of this gateway: how many, from where, and how to tell them all something.
+//! Registry of the open connections of this gateway, which limits and notifies them.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -8,85 +8,90 @@ use dashmap::DashMap;
 
 use crate::platform::ClientNetwork;
 use crate::subscriptions::{ConnectionNotice, Outbox};
+
 /// All open connections.
 #[derive(Debug)]
 pub struct ConnectionRegistry {
-    /// What the machine allows, whatever the configuration says.
+    /// Maximum number of connections that the file descriptor limit allows.
     capacity: usize,
+    /// The outboxes of WebSocket connections, by their addresses in memory.
     outboxes: DashMap<usize, Arc<Outbox>>,
+    /// Number of connection permits in use.
     open: AtomicUsize,
-    by_address: DashMap<ClientNetwork, usize>,
+    /// Number of connection permits in use by client network.
+    by_network: DashMap<ClientNetwork, usize>,
     closing: AtomicBool,
 }
 
-/// A place among the connections, given back when it is dropped.
+/// A permit that counts one connection; dropping it releases it.
 pub struct ConnectionPermit {
     connections: Arc<ConnectionRegistry>,
-    address: ClientNetwork,
+    network: ClientNetwork,
 }
 
-/// Why there is no place.
+/// Why a connection is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConnectionRefused {
-    /// The gateway has as many connections as it may, or ends.
+    /// The gateway has the maximum number of connections, or is shutting down.
     GatewayFull,
-    /// This address has as many as it may.
+    /// The client network has the maximum number of connections.
     AddressFull,
 }
 
 impl Drop for ConnectionPermit {
     fn drop(&mut self) {
-        self.connections.release(self.address);
+        self.connections.release(self.network);
     }
 }
 
 impl ConnectionRegistry {
-    /// None yet; at most `room`, however many are allowed.
+    /// Creates an empty registry. `capacity` limits the connections in addition to the settings.
     pub fn new(capacity: usize) -> Self {
         Self {
             capacity,
             outboxes: DashMap::new(),
             open: AtomicUsize::new(0),
-            by_address: DashMap::new(),
+            by_network: DashMap::new(),
             closing: AtomicBool::new(false),
         }
     }
 
-    /// Takes a place for a connection from `address`, unless there are too many.
+    /// Acquires a permit for a connection from `address`. At most `connections_max` permits are in
+    /// use, at most `network_max` of them by the client network of `address`.
     pub fn acquire(
         self: &Arc<Self>,
         address: IpAddr,
-        most: usize,
-        most_here: usize,
+        connections_max: usize,
+        network_max: usize,
     ) -> Result<ConnectionPermit, ConnectionRefused> {
         if self.closing.load(Ordering::Acquire) {
             return Err(ConnectionRefused::GatewayFull);
         }
-        if self.open.fetch_add(1, Ordering::AcqRel) >= most.min(self.capacity) {
+        if self.open.fetch_add(1, Ordering::AcqRel) >= connections_max.min(self.capacity) {
             self.open.fetch_sub(1, Ordering::AcqRel);
             return Err(ConnectionRefused::GatewayFull);
         }
-        let address = ClientNetwork::from(address);
-        let mut here = self.by_address.entry(address).or_insert(0);
-        *here += 1;
-        let too_many = *here > most_here;
-        drop(here);
+        let network = ClientNetwork::from(address);
+        let mut count = self.by_network.entry(network).or_insert(0);
+        *count += 1;
+        let too_many = *count > network_max;
+        drop(count);
         if too_many {
-            self.release(address);
+            self.release(network);
             return Err(ConnectionRefused::AddressFull);
         }
-        Ok(ConnectionPermit { connections: self.clone(), address })
+        Ok(ConnectionPermit { connections: self.clone(), network })
     }
 
-    fn release(&self, address: ClientNetwork) {
+    fn release(&self, network: ClientNetwork) {
         self.open.fetch_sub(1, Ordering::AcqRel);
-        if let Some(mut here) = self.by_address.get_mut(&address) {
-            *here = here.saturating_sub(1);
+        if let Some(mut count) = self.by_network.get_mut(&network) {
+            *count = count.saturating_sub(1);
         }
-        self.by_address.remove_if(&address, |_, here| *here == 0);
+        self.by_network.remove_if(&network, |_, count| *count == 0);
     }
 
-    /// A socket opened.
+    /// Adds a WebSocket connection, which is notified at once if the gateway is shutting down.
     pub fn add(&self, outbox: &Arc<Outbox>) {
         self.outboxes.insert(Arc::as_ptr(outbox) as usize, outbox.clone());
         if self.closing.load(Ordering::Acquire) {
@@ -94,22 +99,22 @@ impl ConnectionRegistry {
         }
     }
 
-    /// A socket closed.
+    /// Removes a WebSocket connection.
     pub fn remove(&self, outbox: &Arc<Outbox>) {
         self.outboxes.remove(&(Arc::as_ptr(outbox) as usize));
     }
 
-    /// How many sockets are open.
+    /// Returns the number of open WebSocket connections.
     pub fn len(&self) -> usize {
         self.outboxes.len()
     }
 
-    /// Whether none is open.
+    /// Whether no WebSocket connection is open.
     pub fn is_empty(&self) -> bool {
         self.outboxes.is_empty()
     }
 
-    /// No new connections from here on; the open ones are told.
+    /// Refuses new connections from now on and notifies the open ones.
     pub fn begin_shutdown(&self) {
         self.closing.store(true, Ordering::Release);
         self.outboxes.iter().for_each(|outbox| outbox.notify(ConnectionNotice::Shutdown));

@@ -1,8 +1,9 @@
-//! The realm's policy as the settings define it.
+//! The realm's policy, derived from the settings.
 
 use crate::realm::model::policy;
 use crate::realm::{DAY_MS, Location, LockoutScope, Millis, Policy, WhenFull};
 use crate::settings::{AuthType, LoginErrors, Settings};
+
 fn mfa(settings: &Settings) -> policy::Mfa {
     let mfa = &settings.security.mfa;
     let names = |list: &[String]| list.iter().map(|name| name.as_str().into()).collect();
@@ -20,7 +21,7 @@ fn mfa(settings: &Settings) -> policy::Mfa {
     }
 }
 
-/// What the realm needs of the settings.
+/// Returns the policy: the part of the settings that the realm needs.
 pub fn policy(settings: &Settings) -> Policy {
     let security = &settings.security;
     let retry = &security.genesis_password.retry;

@@ -1,5 +1,7 @@
-//! Refusals that no command was made of: collected for the audit trail by address and code, so that
-//! a flood of them costs a row a second.
+//! Refusal log: counts refusals that no command records, for the audit trail.
+//!
+//! Refusals are counted by client network and code, so that a flood of equal refusals costs one
+//! audit row per second.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -9,34 +11,37 @@ use protocol::{NackCode, UserName};
 
 use crate::platform::ClientNetwork;
 use crate::realm::RefusalCount;
-/// Addresses and codes that one command tells; what is beyond is told without its address.
+
+/// Maximum number of counts by client network and code in one command. Further refusals are counted
+/// by code only.
 const KINDS_MAX: usize = 64;
 
-/// What is noted until the next command.
+/// The refusals since the last command that wrote them.
 #[derive(Debug, Default)]
 pub struct RefusalLog {
     kinds: Mutex<BTreeMap<(Option<ClientNetwork>, &'static str), RefusalCount>>,
 }
 
 impl RefusalLog {
-    /// Notes a refusal, if it is one that says no to a person. `gets_in`: of a message that anybody
-    /// may send.
+    /// Counts a refusal if it belongs in the audit trail. `is_sessionless`: whether the message can
+    /// be sent without a session.
     pub fn record(
         &self,
         event: &'static str,
-        is_open: bool,
+        is_sessionless: bool,
         address: IpAddr,
         user_name: Option<&UserName>,
         code: NackCode,
     ) {
-        if !is_audited(is_open, code) {
+        if !is_audited(is_sessionless, code) {
             return;
         }
         let mut kinds = self.kinds.lock();
         let network = ClientNetwork::from(address);
-        let known = kinds.len() < KINDS_MAX || kinds.contains_key(&(Some(network), code.code()));
-        let host = if known { address.to_string() } else { "(others)".to_owned() };
-        let key = (known.then_some(network), code.code());
+        let by_network =
+            kinds.len() < KINDS_MAX || kinds.contains_key(&(Some(network), code.code()));
+        let host = if by_network { address.to_string() } else { "(others)".to_owned() };
+        let key = (by_network.then_some(network), code.code());
         let refusal_count = kinds.entry(key).or_insert_with(|| RefusalCount {
             event: event.into(),
             host: host.into(),
@@ -49,15 +54,16 @@ impl RefusalLog {
         refusal_count.user_name = user_name.cloned().or(refusal_count.user_name.take());
     }
 
-    /// Takes what was noted since the last time.
+    /// Returns the counts since the last call and resets them.
     pub fn drain(&self) -> Vec<RefusalCount> {
         std::mem::take(&mut *self.kinds.lock()).into_values().collect()
     }
 }
 
-/// Refused logins and refused powers. A message without a session is told only where it is about
-/// getting in: otherwise it is a GUI that is late.
-fn is_audited(is_open: bool, code: NackCode) -> bool {
+/// Whether a refusal is audited: failed logins and missing rights. A missing or expired session and
+/// an exceeded rate limit are audited only for messages that need no session, such as logins. For
+/// other messages they are ordinary errors of a GUI.
+fn is_audited(is_sessionless: bool, code: NackCode) -> bool {
     use NackCode::{
         IncorrectCredentials, LockedAccount, LoginFail, MaxActiveSessionsReached, NotAuthorised,
         PasswordExpired, SessionExpired, SessionNotFound, TooManyRequests, UnknownAccount,
@@ -65,7 +71,7 @@ fn is_audited(is_open: bool, code: NackCode) -> bool {
     match code {
         NotAuthorised | LoginFail | UnknownAccount | IncorrectCredentials => true,
         LockedAccount | PasswordExpired | MaxActiveSessionsReached => true,
-        SessionNotFound | SessionExpired | TooManyRequests => is_open,
+        SessionNotFound | SessionExpired | TooManyRequests => is_sessionless,
         _ => false,
     }
 }

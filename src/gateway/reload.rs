@@ -1,10 +1,12 @@
-//! Another configuration for a running gateway (SIGHUP): what only a start can change stays, and is
-//! named; the difference is logged.
+//! Reload of the configuration of a running gateway (SIGHUP).
+//!
+//! Changed settings are logged. Settings that need a restart keep their values and are logged, too.
 
 use super::state::Gateway;
 use crate::replication::SubmitError;
 use crate::settings::Settings;
-/// Takes in a configuration that was checked. The realm's part of it comes first: if that cannot be
+
+/// Applies a checked configuration. The realm's policy is submitted first: if the policy cannot be
 /// stored, nothing changes.
 pub async fn apply(gateway: &Gateway, new: Settings) -> Result<(), SubmitError> {
     let running = gateway.settings().clone();
@@ -20,8 +22,8 @@ pub async fn apply(gateway: &Gateway, new: Settings) -> Result<(), SubmitError> 
         tracing::info!(key, old, new, "a setting changed");
     }
     for key in kept {
-        tracing::warn!(key, "a setting that needs a restart is left as it was");
+        tracing::warn!(key, "a changed setting needs a restart; the previous value stays in force");
     }
-    tracing::info!(changed = differences.len(), "the configuration was read again");
+    tracing::info!(changed = differences.len(), "configuration reloaded");
     Ok(())
 }

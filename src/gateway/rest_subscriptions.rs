@@ -1,5 +1,6 @@
-//! Subscriptions over REST: each waits in an outbox of its own until it is asked, and ends when
-//! nobody asks any more.
+//! Subscriptions over REST: each has an outbox that its client polls.
+//!
+//! A subscription that is no longer polled is cancelled.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,22 +10,24 @@ use dashmap::DashMap;
 use crate::realm::{Millis, SessionNo};
 use crate::sessions::LiveSession;
 use crate::subscriptions::{Outbox, SubscriptionHub};
-/// One subscription that is polled.
+
+/// One subscription over REST.
 pub struct RestSubscription {
-    /// Its rows wait here.
+    /// The outbox that holds the rows of the subscription until the next poll.
     pub outbox: Arc<Outbox>,
     session: Arc<LiveSession>,
     last_polled: AtomicU64,
 }
 
-/// All of this gateway; the name of one is its session and SOURCE_REF.
+/// All REST subscriptions of this gateway, by session and SOURCE_REF.
 #[derive(Default)]
 pub struct RestSubscriptions {
     all: DashMap<(SessionNo, Box<str>), Arc<RestSubscription>>,
 }
 
 impl RestSubscriptions {
-    /// The place of a subscription that is about to be opened; it may be there already.
+    /// Returns the entry of a subscription that is about to be opened; creates the entry if it is
+    /// missing.
     pub fn open(
         &self,
         session: &Arc<LiveSession>,
@@ -42,7 +45,7 @@ impl RestSubscriptions {
         self.all.entry((session.session, source_ref.into())).or_insert_with(make).clone()
     }
 
-    /// The subscription of this name; it was asked now.
+    /// Returns the subscription and records that it was polled now; `None` if it is not open.
     pub fn poll(
         &self,
         session: SessionNo,
@@ -54,41 +57,41 @@ impl RestSubscriptions {
         Some(found)
     }
 
-    /// Forgets a place without a subscription.
+    /// Removes the entry if its outbox has no open subscription.
     pub fn remove_if_empty(&self, session: SessionNo, source_ref: &str) {
         let key = (session, source_ref.into());
-        self.all.remove_if(&key, |_, poll| poll.outbox.subscriptions() == 0);
+        self.all.remove_if(&key, |_, entry| entry.outbox.subscriptions() == 0);
     }
 
-    /// Ends what was not asked for `timeout_ms`, what belongs to a session that is over, and what
-    /// has more waiting than may wait.
+    /// Cancels subscriptions that were not polled for `timeout_ms`, whose session has ended, or
+    /// whose outbox exceeds its limit.
     pub fn expire(&self, hub: &SubscriptionHub, now: Millis, timeout_ms: Millis) {
-        let is_due = |poll: &RestSubscription| {
-            let last_polled = poll.last_polled.load(Ordering::Relaxed);
-            poll.session.has_ended()
+        let is_expired = |entry: &RestSubscription| {
+            let last_polled = entry.last_polled.load(Ordering::Relaxed);
+            entry.session.has_ended()
                 || last_polled.saturating_add(timeout_ms) <= now
-                || poll.outbox.overflows()
+                || entry.outbox.overflows()
         };
-        let mut due = Vec::new();
-        self.all.retain(|_, poll| {
-            let expired = is_due(poll);
+        let mut removed = Vec::new();
+        self.all.retain(|_, entry| {
+            let expired = is_expired(entry);
             if expired {
-                due.push(poll.clone());
+                removed.push(entry.clone());
             }
             !expired
         });
-        // Outside of the map: closing takes the hub's lock.
-        for poll in due {
-            hub.cancel_all(&poll.outbox, None);
+        // Cancelled after the map is unlocked, since cancelling takes the lock of the hub.
+        for entry in removed {
+            hub.cancel_all(&entry.outbox, None);
         }
     }
 
-    /// How many there are.
+    /// Returns the number of entries.
     pub fn len(&self) -> usize {
         self.all.len()
     }
 
-    /// Whether there are none.
+    /// Whether no REST subscription has an entry.
     pub fn is_empty(&self) -> bool {
         self.all.is_empty()
     }

@@ -1,5 +1,6 @@
-//! The services that GUIs connect to: from the configuration, in an order to try, failing hosts
-//! last.
+//! Service list: the services that GUIs connect to, with hosts in the order to try.
+//!
+//! Services and hosts are those of the configuration. Hosts that fail their health check are last.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -13,29 +14,31 @@ use serde_json::value::RawValue;
 use crate::realm::{SessionNo, fnv1a};
 use crate::settings::{HostOrder, HostSettings, ServiceListSettings, ServiceSettings};
 use crate::subscriptions::{DataRow, FieldValue, RowRef, ServiceRows};
-/// Where a host listens: its name and port.
+
+/// Name and port of a host.
 pub type HostPort = (String, u16);
 
-/// DETAILS of EVENT_HEARTBEAT_ACK, ready to be written: the orders in which hosts are named.
+/// The service list, encoded in each order of the hosts, and the rows of the data source SERVICES.
 #[derive(Debug)]
 pub struct RenderedLists {
+    /// DETAILS of EVENT_HEARTBEAT_ACK as the reply to a heartbeat, by order number.
     orders: [Box<RawValue>; ORDERS],
-    /// The frames that push these orders.
+    /// Frames of EVENT_HEARTBEAT_ACK to send without a heartbeat, by order number.
     pushed: [Arc<[u8]>; ORDERS],
     rows: ServiceRows,
 }
 
-/// Orders that are kept ready for `rotate` and `random`.
+/// Number of orders that are encoded; with `HostOrder::Static` all of them are the same.
 const ORDERS: usize = 16;
 
-/// The list of services as it is now. Every heartbeat reads it, without a lock.
+/// The current service list. Every heartbeat reads it, without a lock.
 pub struct ServiceList {
     state: Mutex<State>,
     rendered: ArcSwap<RenderedLists>,
 }
 
-/// One order of the listing, to be written. It borrows: a count that all sockets share would go
-/// from core to core.
+/// One order of the service list, for serialization. It holds a guard instead of an `Arc`: all
+/// connections would contend on the reference count of the `Arc`.
 pub struct ServiceListJson {
     rendered: Guard<Arc<RenderedLists>>,
     order: usize,
@@ -47,18 +50,19 @@ impl Serialize for ServiceListJson {
     }
 }
 
-/// What a listing is made of.
+/// The data that the lists are rendered from.
 struct State {
     services: Vec<ServiceSettings>,
     order: HostOrder,
+    /// Results of the health checks. A host without a result counts as healthy.
     healthy: BTreeMap<HostPort, bool>,
 }
 
-/// The rows of SERVICES before and after a change.
+/// The rows of the data source SERVICES before and after a change.
 pub struct ServiceChange {
-    /// As they were.
+    /// Rows before the change.
     pub before: ServiceRows,
-    /// As they are.
+    /// Rows after the change.
     pub now: ServiceRows,
 }
 
@@ -66,7 +70,7 @@ pub struct ServiceChange {
 #[serde(rename_all = "UPPERCASE")]
 struct Details<'a> {
     service: Vec<Listed<'a>>,
-    /// Whether no heartbeat asked for it.
+    /// Whether the message is sent without a heartbeat; omitted if false.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pushed: bool,
 }
@@ -87,58 +91,62 @@ struct ListedHost {
 }
 
 impl ServiceList {
-    /// All services, all healthy.
+    /// Creates a list of these services; all hosts count as healthy.
     pub fn new(services: Vec<ServiceSettings>, list: &ServiceListSettings) -> Self {
-        let known = State { services, order: list.order, healthy: BTreeMap::new() };
-        Self { rendered: ArcSwap::from_pointee(known.render()), state: Mutex::new(known) }
+        let state = State { services, order: list.order, healthy: BTreeMap::new() };
+        Self { rendered: ArcSwap::from_pointee(state.render()), state: Mutex::new(state) }
     }
 
-    /// Takes in another configuration; what is known of the health of hosts stays.
+    /// Applies a new configuration; the health of hosts is kept. Returns `None` if the list stays
+    /// the same.
     pub fn apply_settings(
         &self,
         services: Vec<ServiceSettings>,
         list: &ServiceListSettings,
     ) -> Option<ServiceChange> {
-        self.change(|known| {
-            known.services = services;
-            known.order = list.order;
+        self.change(|state| {
+            state.services = services;
+            state.order = list.order;
         })
     }
 
-    /// DETAILS of a heartbeat's answer; a session always gets the same order.
+    /// Returns DETAILS of EVENT_HEARTBEAT_ACK. A session always gets the same order.
     pub fn details(&self, session: SessionNo) -> ServiceListJson {
         ServiceListJson { rendered: self.rendered.load(), order: order_of(session) }
     }
 
-    /// The frame of a heartbeat's answer that no heartbeat asked for, in the order of this session.
+    /// Returns the frame of an EVENT_HEARTBEAT_ACK that is sent without a heartbeat, in the order
+    /// of this session.
     pub fn pushed_frame(&self, session: SessionNo) -> Arc<[u8]> {
         self.rendered.load().pushed[order_of(session)].clone()
     }
 
-    /// The rows of the data source SERVICES.
+    /// Returns the rows of the data source SERVICES.
     pub fn rows(&self) -> ServiceRows {
         self.rendered.load().rows.clone()
     }
 
-    /// Every host once, for the health checks.
+    /// Returns every host once, for the health checks.
     pub fn hosts(&self) -> BTreeSet<HostPort> {
-        let known = self.state.lock();
-        let hosts = known.services.iter().flat_map(|service| &service.hosts);
+        let state = self.state.lock();
+        let hosts = state.services.iter().flat_map(|service| &service.hosts);
         hosts.map(|host| (host.name.clone(), host.port)).collect()
     }
 
-    /// Takes in the result of a health check; a host that is not in it is taken for healthy.
+    /// Applies the results of the health checks; a host without a result counts as healthy. Returns
+    /// `None` if the list stays the same.
     pub fn set_health(&self, healthy: BTreeMap<HostPort, bool>) -> Option<ServiceChange> {
-        self.change(|known| known.healthy = healthy)
+        self.change(|state| state.healthy = healthy)
     }
 
-    /// None if the list is the same afterwards.
+    /// Changes the state and renders the lists; `None` if they stay the same.
     fn change(&self, change: impl FnOnce(&mut State)) -> Option<ServiceChange> {
-        let mut known = self.state.lock();
-        change(&mut known);
-        let (old, new) = (self.rendered.load_full(), known.render());
+        let mut state = self.state.lock();
+        change(&mut state);
+        let (old, new) = (self.rendered.load_full(), state.render());
         let texts =
             |listing: &RenderedLists| listing.orders.each_ref().map(|it| it.get().to_owned());
+        // The order does not show the health of a single host.
         let health =
             |rows: &ServiceRows| rows.values().map(|row| row.field(5).clone()).collect::<Vec<_>>();
         if texts(&old) == texts(&new) && health(&old.rows) == health(&new.rows) {
@@ -155,42 +163,43 @@ impl State {
         self.healthy.get(&(host.name.clone(), host.port)).copied().unwrap_or(true)
     }
 
-    /// The hosts of a service in the order of this turn, failing ones last.
+    /// Returns the hosts of a service in order number `order_no`, unhealthy hosts last. `at` is the
+    /// index of the service.
     fn ordered_hosts<'a>(
         &self,
-        turn: usize,
+        order_no: usize,
         at: usize,
         service: &'a ServiceSettings,
     ) -> Vec<&'a HostSettings> {
         let mut hosts: Vec<(usize, &HostSettings)> = service.hosts.iter().enumerate().collect();
         match self.order {
             HostOrder::Static => {}
-            HostOrder::Rotate => hosts.rotate_left(turn % service.hosts.len().max(1)),
-            HostOrder::Random => hosts.sort_by_key(|(host, _)| shuffle_key(turn, at, *host)),
+            HostOrder::Rotate => hosts.rotate_left(order_no % service.hosts.len().max(1)),
+            HostOrder::Random => hosts.sort_by_key(|(host, _)| shuffle_key(order_no, at, *host)),
         }
         hosts.sort_by_key(|(_, host)| !self.is_healthy(host));
         hosts.into_iter().map(|(_, host)| host).collect()
     }
 
-    fn details(&self, turn: usize) -> Details<'_> {
+    fn details(&self, order_no: usize) -> Details<'_> {
         let listed = |host: &HostSettings| ListedHost { name: host.name.clone(), port: host.port };
         let service = self.services.iter().enumerate().map(|(at, service)| Listed {
             name: &service.name,
             encrypted: service.encrypted,
-            host: self.ordered_hosts(turn, at, service).into_iter().map(listed).collect(),
+            host: self.ordered_hosts(order_no, at, service).into_iter().map(listed).collect(),
         });
         Details { service: service.collect(), pushed: false }
     }
 
-    fn details_json(&self, turn: usize) -> Box<RawValue> {
-        to_raw_json(&self.details(turn))
+    fn details_json(&self, order_no: usize) -> Box<RawValue> {
+        to_raw_json(&self.details(order_no))
     }
 
-    fn pushed_frame(&self, turn: usize) -> Arc<[u8]> {
+    fn pushed_frame(&self, order_no: usize) -> Arc<[u8]> {
         let mut frame = Vec::new();
         protocol::envelope::write_head(&mut frame, "EVENT_HEARTBEAT_ACK", None);
         frame.extend_from_slice(b",\"DETAILS\":");
-        let details = Details { pushed: true, ..self.details(turn) };
+        let details = Details { pushed: true, ..self.details(order_no) };
         write_json(&mut frame, &details);
         frame.push(b'}');
         frame.into()
@@ -209,30 +218,32 @@ impl State {
                     FieldValue::Flag(self.is_healthy(it)),
                     FieldValue::Number(1),
                 ]);
-                rows.insert(reference(&service.name, &it.name, it.port), row);
+                rows.insert(row_ref(&service.name, &it.name, it.port), row);
             }
         }
         RenderedLists {
-            orders: std::array::from_fn(|turn| self.details_json(turn)),
-            pushed: std::array::from_fn(|turn| self.pushed_frame(turn)),
+            orders: std::array::from_fn(|order_no| self.details_json(order_no)),
+            pushed: std::array::from_fn(|order_no| self.pushed_frame(order_no)),
             rows,
         }
     }
 }
 
-/// Which of the orders a session gets.
+/// Returns the number of the order that a session gets.
 fn order_of(session: SessionNo) -> usize {
     session.0 as usize % ORDERS
 }
 
-/// Spreads hosts for `random`: fixed for one order, different between orders.
-fn shuffle_key(turn: usize, service: usize, host: usize) -> u64 {
-    let mixed = (turn as u64 * 0x9e37_79b9 + service as u64 * 0x85eb_ca6b + host as u64 + 1)
+/// Returns the sort key of a host for `HostOrder::Random`. It is the same each time an order is
+/// encoded, and differs from order to order.
+fn shuffle_key(order_no: usize, service: usize, host: usize) -> u64 {
+    let mixed = (order_no as u64 * 0x9e37_79b9 + service as u64 * 0x85eb_ca6b + host as u64 + 1)
         .wrapping_mul(0xff51_afd7_ed55_8ccd);
     mixed ^ (mixed >> 29)
 }
 
-/// ROW_REF of a host: a hash of its service, name and port, so that it is the same after a restart.
-fn reference(service: &str, host: &str, port: u16) -> RowRef {
+/// Returns ROW_REF of a host: a hash of service name, host name and port, which stays the same
+/// after a restart.
+fn row_ref(service: &str, host: &str, port: u16) -> RowRef {
     fnv1a(format!("{service}|{host}|{port}").as_bytes()) >> 1
 }

@@ -1,4 +1,4 @@
-//! Opening: from a data folder to a replica that reflects every acknowledged command.
+//! Start-up: from a data folder to a replica that reflects every acknowledged command.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -15,25 +15,26 @@ use crate::realm::{
 use crate::replication::{CommandLog, Entry, MemoryLog, Replica, SubmitError, open_log};
 use crate::settings::{Engine, Settings};
 use crate::storage::{RowStore, Seq, StoreError};
-/// A replica that follows its log on a thread of its own.
+
+/// A started replica. Its own thread applies the entries of the command log.
 pub struct Started {
-    /// The replica; caught up.
+    /// The replica. It has applied all entries that the command log had at the start.
     pub replica: Arc<Replica>,
-    /// Whether nothing was there before.
+    /// Whether this start created the store.
     pub is_new: bool,
     thread: JoinHandle<()>,
 }
 
-/// The profile that the first start gives every administration right.
+/// The profile that the first start creates with all administration rights.
 pub const ADMIN_PROFILE: &str = "USER_ADMIN";
 
-/// Why a start failed after the store was open.
+/// Why a start failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A command of the start was not done.
+    /// A command of the start could not be stored.
     #[error("the store cannot be prepared: {0}")]
     Submit(#[from] SubmitError),
     /// A command of the start was refused.
@@ -41,7 +42,8 @@ pub enum StartError {
     Refused(String),
 }
 
-/// Opens the store in `dir`, or a memory that forgets, and brings the realm up to date.
+/// Opens the store in `dir`, or creates a command log in memory, which is lost at exit. Then
+/// applies the entries of the command log to the realm.
 pub fn start(settings: &Settings, dir: &Path, clock: Clock) -> Result<Started, StartError> {
     match settings.store.engine {
         Engine::Memory => Ok(spawn_replica(
@@ -54,10 +56,10 @@ pub fn start(settings: &Settings, dir: &Path, clock: Clock) -> Result<Started, S
             true,
         )),
         Engine::Sled => {
-            // The database panics on some damage: that is damage, not the end of the world.
+            // sled panics on some kinds of damage; the panic is converted into an error.
             let read = || -> Result<_, StoreError> {
-                let kept = &settings.store;
-                let mut store = RowStore::open(dir, kept.cache_mb, kept.disk_reserve_mb)?;
+                let it = &settings.store;
+                let mut store = RowStore::open(dir, it.cache_mb, it.disk_reserve_mb)?;
                 let log = open_log(&store)?;
                 let mut realm = load(&mut store, log.first())?;
                 restore_seen_ids(&mut realm, log.entries_newest_first(store.applied()))?;
@@ -72,13 +74,14 @@ pub fn start(settings: &Settings, dir: &Path, clock: Clock) -> Result<Started, S
     }
 }
 
-/// Loads the rows. Where they are damaged but the log is whole from its first entry, the log makes
-/// them again.
+/// Loads the realm from the row store. If the rows are damaged and the command log still has its
+/// first entry, removes the rows and returns an empty realm: all rows are then rebuilt from the
+/// command log.
 fn load(store: &mut RowStore, first: Seq) -> Result<Realm, StoreError> {
     let mut loading = RealmLoader::default();
     match store.load(|row| loading.add(row)) {
         Err(StoreError::Damaged(why)) if first == 1 => {
-            tracing::warn!(why, "the rows are damaged; the log makes them again");
+            tracing::warn!(why, "row store damaged; rebuilding from the command log");
             store.reset_rows()?;
             Ok(Realm::default())
         }
@@ -86,13 +89,15 @@ fn load(store: &mut RowStore, first: Seq) -> Result<Realm, StoreError> {
     }
 }
 
-/// The rows know of the newest entry that they reflect, the log of those before it.
+/// Restores the ids of recent entries, by which repeated entries are recognized. The row store has
+/// only the id of the last entry that its rows reflect; the command log has the ids of the entries
+/// before.
 fn restore_seen_ids(
     realm: &mut Realm,
-    back: impl Iterator<Item = Result<Entry, StoreError>>,
+    newest_first: impl Iterator<Item = Result<Entry, StoreError>>,
 ) -> Result<(), StoreError> {
     let (newest, mut recent) = (realm.time(), Vec::new());
-    for entry in back {
+    for entry in newest_first {
         let entry = entry?;
         if entry.at + SEEN_MS < newest {
             break;
@@ -101,7 +106,7 @@ fn restore_seen_ids(
     }
     let mut at = 0;
     let seen = recent.into_iter().rev().map(|(id, made)| {
-        // No entry is applied at an earlier time than the one before it.
+        // No entry is applied at an earlier time than the entry before it.
         at = made.max(at).min(newest);
         Change::Put(Row::Seen(id, at))
     });
@@ -127,7 +132,9 @@ fn spawn_replica(
 }
 
 impl Started {
-    /// Sees to it that the policy is that of the settings and that the administration rights exist.
+    /// Submits the policy of the settings if it differs from the realm's policy, and checks the
+    /// pepper. Creates missing administration rights, their profile, and the administrator if one
+    /// is given.
     pub async fn prepare(
         &self,
         settings: &Settings,
@@ -148,8 +155,8 @@ impl Started {
         }
     }
 
-    /// A new store remembers what its salt makes of a fixed text; with another salt no password
-    /// that was set before can match.
+    /// Logs an error if the stored passwords were hashed with another pepper, since no password can
+    /// match. If the store has no check value of its pepper yet, saves the check value instead.
     async fn check_pepper(&self, settings: &Settings) -> Result<(), StartError> {
         if self.replica.read(|realm, _| realm.pepper_check().is_none()) {
             return self.accept_pepper(settings).await;
@@ -157,22 +164,22 @@ impl Started {
         if !self.pepper_matches(settings) {
             tracing::error!(
                 key = "security.genesis_password.validation.password_salt",
-                "this is not the salt that the passwords of this store were hashed with: none of \
-                 them matches; set the former salt again, or accept this one with \
-                 `tollgate user accept-salt` and reset the passwords"
+                "password_salt has changed, so no stored password matches; restore the previous \
+                 value, or accept this one with `tollgate user accept-salt` and reset the passwords"
             );
         }
         Ok(())
     }
 
-    /// Whether the passwords of the store were hashed with the salt of these settings.
+    /// Whether the passwords of the store were hashed with the pepper of these settings. True if
+    /// the store has no check value of its pepper yet.
     pub fn pepper_matches(&self, settings: &Settings) -> bool {
         let salt = settings.security.genesis_password.validation.password_salt.expose();
         let check = self.replica.read(|realm, _| realm.pepper_check().cloned());
         check.is_none_or(|check| PasswordHasher::is_same_pepper(salt, &check))
     }
 
-    /// From now on the salt of these settings is the store's.
+    /// Saves the check value of the pepper of these settings in the store.
     pub async fn accept_pepper(&self, settings: &Settings) -> Result<(), StartError> {
         let salt = settings.security.genesis_password.validation.password_salt.expose();
         let check = PasswordHasher::pepper_check_now(settings.security.scrypt.cost(), salt);
@@ -180,25 +187,25 @@ impl Started {
         Ok(())
     }
 
-    /// Makes everything durable and ends the thread. Blocking.
+    /// Makes all data durable and waits until the thread has ended. Blocking.
     pub fn close(self) {
         self.replica.close();
-        // A thread that panicked has said so already.
+        // A panic of the thread is already logged.
         let _ = self.thread.join();
     }
 }
 
-/// The administration rights and their profile, with a first user if there is to be one.
+/// Returns the bootstrap: administration rights, their profile and, if given, the administrator.
 fn bootstrap(administrator: Option<NewUser>) -> Bootstrap {
     let right = |(code, description): &(&str, &str)| {
         let parsed = (RightCode::parse(code), Description::parse(description));
         let (Ok(code), Ok(description)) = parsed else {
-            unreachable!("{code} is the code of a right, {description} its description");
+            unreachable!("invalid administration right {code}: {description}");
         };
         (code, description)
     };
     let Ok(profile) = ProfileName::parse(ADMIN_PROFILE) else {
-        unreachable!("{ADMIN_PROFILE} is the name of a profile");
+        unreachable!("{ADMIN_PROFILE} is an invalid profile name");
     };
     Bootstrap { rights: ADMINISTRATION.iter().map(right).collect(), profile, administrator }
 }

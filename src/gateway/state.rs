@@ -1,4 +1,4 @@
-//! The parts of one running gateway, put together once and shared by all its sockets.
+//! Shared state of one running gateway.
 
 use std::sync::Arc;
 
@@ -17,46 +17,46 @@ use crate::replication::Replica;
 use crate::sessions::{SessionTimeouts, TimeoutLimits};
 use crate::settings::{LdapConnection, Settings};
 
-/// One gateway.
+/// One running gateway, shared by all its connections.
 pub struct Gateway {
-    /// The configuration as it is now.
+    /// The current configuration.
     settings: ArcSwap<Settings>,
-    /// The realm and its log.
+    /// The replica: the realm and the command log.
     pub replica: Arc<Replica>,
-    /// Open sockets.
+    /// Open connections.
     pub connections: Arc<ConnectionRegistry>,
-    /// Deadlines of sessions.
+    /// Timeouts of sessions.
     pub session_timeouts: SessionTimeouts,
-    /// Password hashes.
+    /// Hashes and verifies passwords.
     pub passwords: PasswordHasher,
-    /// Where GUIs go after the login.
+    /// The list of the services that GUIs connect to after the login.
     pub services: ServiceList,
     /// Subscriptions over REST.
     pub rest_subscriptions: RestSubscriptions,
-    /// Failed logins by address.
+    /// Limit of failed logins by client network.
     pub failure_limiter: FailureLimiter,
-    /// Refusals for the audit trail.
+    /// Refusals that wait to be written to the audit trail.
     pub refusal_log: RefusalLog,
-    /// What secrets of second factors are sealed with; none: they are off.
+    /// Keys that encrypt the secrets of second factors; `None` without `security.mfa.qr_code`.
     pub keys: Option<Keyring>,
-    /// Directories, where passwords are checked by them.
+    /// Client of the directory servers (LDAP) that check passwords; it may have no servers.
     pub directory: ArcSwap<DirectoryClient>,
-    /// Connections to the mail server.
+    /// Sends mails.
     pub mailer: Mailer,
-    /// Told when a mail may be due.
+    /// Notified when a queued mail may be due.
     pub mail_wakeup: Notify,
-    /// Resets that users asked for, by address.
+    /// Limit of self-service password resets by client network.
     pub reset_limiter: FailureLimiter,
-    /// Requests for resets that are being looked at.
+    /// Permits for self-service password resets in progress. A reset is processed after its ack.
     pub reset_permits: Arc<Semaphore>,
-    /// The time.
+    /// The clock.
     pub clock: Clock,
-    /// Told when the configuration is another.
+    /// Notified when the configuration has changed.
     pub reloaded: Notify,
 }
 
 impl Gateway {
-    /// Puts a gateway together around a replica that has caught up.
+    /// Creates a gateway for a replica that has applied all entries of its command log.
     pub fn new(
         settings: Settings,
         replica: Arc<Replica>,
@@ -91,15 +91,15 @@ impl Gateway {
         })
     }
 
-    /// The configuration as it is now. A guard: not to be held while something is awaited.
+    /// Returns the current configuration. The guard must not be held across an `.await`.
     pub fn settings(&self) -> Guard<Arc<Settings>> {
         self.settings.load()
     }
 
-    /// Another configuration from now on. The realm has its part of it already.
+    /// Replaces the configuration. The caller must have set the realm's policy before.
     pub fn apply_settings(&self, settings: Settings) {
         let servers = servers(&settings);
-        // Servers that are the same keep what is known of them.
+        // Unchanged servers keep their state, such as recent failures.
         if !self.directory.load().has_servers(&servers) {
             self.directory.store(Arc::new(DirectoryClient::new(servers)));
         }
@@ -109,7 +109,7 @@ impl Gateway {
         self.reloaded.notify_waiters();
     }
 
-    /// When sessions end for want of life or use.
+    /// Returns the time limits of sessions.
     pub fn session_limits(&self) -> TimeoutLimits {
         let heartbeat = &self.settings().heartbeat;
         let missed = heartbeat.interval_secs * 1_000 * u64::from(heartbeat.misses_allowed);
@@ -120,7 +120,7 @@ impl Gateway {
     }
 }
 
-/// Requests for resets that are looked at beside their answer; beyond, they are dropped.
+/// Maximum number of self-service password resets in progress; further resets are dropped.
 const CONCURRENT_RESETS_MAX: usize = 64;
 
 fn servers(settings: &Settings) -> Vec<LdapServer> {

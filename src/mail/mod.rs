@@ -1,4 +1,4 @@
-//! Mail addresses, message templates and transports.
+//! Mail: addresses, templates and transports.
 
 mod address;
 pub mod template;

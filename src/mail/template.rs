@@ -1,6 +1,7 @@
-//! Templates of mails ("Genesis authentication": "resetMessage", "notify").
+//! Mail templates (Genesis authentication, "resetMessage" and "notify").
 //!
-//! One pass over the text: a value is never expanded again, and no other values exist.
+//! A template is rendered in one pass: values are never expanded as templates. A template
+//! can use only USER, the configured variables, and the variables of its kind of mail.
 
 use std::collections::BTreeMap;
 
@@ -9,43 +10,44 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 
 use crate::realm::{ATTRIBUTES, DAY_MS, Millis, User};
 
-/// What the mail of a reset may say beside USER and the configured variables.
+/// Variables of password reset mails, besides USER and the configured variables.
 pub const RESET_VARIABLES: &[&str] = &["RESET_URL", "TIMEOUT"];
-/// What the mail of a login link may say beside them.
+/// Variables of login link mails, besides USER and the configured variables.
 pub const LOGIN_LINK_VARIABLES: &[&str] = &["LOGIN_URL", "MFA_CODE", "TIMEOUT"];
 
-/// Steps of one template; more are a mistake.
+/// Maximum number of instructions to render one template; only a faulty template needs more.
 const FUEL: u64 = 100_000;
-/// Bytes that a mail says at most.
+/// Longest rendered text, in bytes.
 const LENGTH_MAX: usize = 65_536;
-/// Bytes of an address that a link begins with.
+/// Longest base URL of a link, in bytes.
 const URL_MAX: usize = 1_024;
 
-/// A text with places for values: `{{ USER.firstName }}`.
+/// A text with placeholders such as `{{ USER.firstName }}`.
 pub struct Template<'a> {
     text: &'a str,
 }
 
 impl<'a> Template<'a> {
-    /// A template of this text.
+    /// Creates a template of this text.
     pub fn new(text: &'a str) -> Self {
         Self { text }
     }
 
-    /// Whether it can be read, and uses only what there is.
+    /// Checks that the template is valid and uses only USER and the variables `configured` and
+    /// `extra`.
     pub fn check(
         &self,
         configured: &BTreeMap<String, String>,
         extra: &[&str],
     ) -> Result<(), String> {
-        let shown = |name: String| (name, Value::from("x"));
-        let user: BTreeMap<_, _> = field_names().map(shown).collect();
+        let sample = |name: String| (name, Value::from("x"));
+        let user: BTreeMap<_, _> = field_names().map(sample).collect();
         let mut values = all_variables(configured, Value::from(user));
-        values.extend(extra.iter().map(|name| shown((*name).to_owned())));
+        values.extend(extra.iter().map(|name| sample((*name).to_owned())));
         self.render_values(values).map(drop)
     }
 
-    /// The text with its values.
+    /// Renders the template with the configured variables, the fields of `user` and `extra` values.
     pub fn render(
         &self,
         configured: &BTreeMap<String, String>,
@@ -62,7 +64,7 @@ impl<'a> Template<'a> {
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_auto_escape_callback(|_| AutoEscape::None);
         environment.set_fuel(Some(FUEL));
-        // Neither the kind of a mistake nor its place repeats a value.
+        // Reports only the line and the detail or kind of an error, which contain no values.
         let why = |error: minijinja::Error| match (error.line(), error.detail()) {
             (Some(line), Some(detail)) => format!("line {line}: {detail}"),
             (Some(line), None) => format!("line {line}: {}", error.kind()),
@@ -72,17 +74,19 @@ impl<'a> Template<'a> {
         if text.len() <= LENGTH_MAX {
             Ok(text)
         } else {
-            Err(format!("it says more than {LENGTH_MAX} bytes"))
+            Err(format!("the text is longer than {LENGTH_MAX} bytes"))
         }
     }
 }
 
 fn all_variables(variables: &BTreeMap<String, String>, user: Value) -> BTreeMap<String, Value> {
-    let own = variables.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str())));
-    own.chain([("USER".to_owned(), user)]).collect()
+    let configured =
+        variables.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str())));
+    configured.chain([("USER".to_owned(), user)]).collect()
 }
 
-/// What stands under USER: every attribute, empty where it is not set.
+/// Returns the fields of USER: the user name, the id, and every attribute (empty if it is
+/// not set).
 fn fields(user: &User) -> BTreeMap<String, Value> {
     let attributes = (0u8..).zip(ATTRIBUTES);
     let attributes = attributes.map(|(number, name)| {
@@ -100,7 +104,7 @@ fn field_names() -> impl Iterator<Item = String> {
     ATTRIBUTES.iter().map(|name| camel(name)).chain(known)
 }
 
-/// `firstName` for FIRST_NAME.
+/// Converts FIRST_NAME to `firstName`.
 fn camel(name: &str) -> String {
     let mut words = name.split('_').map(str::to_lowercase);
     let first = words.next().unwrap_or_default();
@@ -110,13 +114,15 @@ fn camel(name: &str) -> String {
     })
 }
 
-/// A subject is one line, whatever a value holds: nothing of it may become a header.
+/// Returns a subject as one line of at most 200 characters. Control characters become spaces, so
+/// that no value can add a header to the mail.
 pub fn one_line(text: &str) -> String {
     let clean = |c: char| if c.is_control() { ' ' } else { c };
     text.chars().map(clean).take(200).collect::<String>().trim().to_owned()
 }
 
-/// Whether a link can begin with it.
+/// Whether the text can be the base URL of a link: http or https, at most 1,024 bytes, printable
+/// ASCII without spaces and without `#`, `"`, `<`, `>` and `\`.
 pub fn is_url(text: &str) -> bool {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     let clean = |c: char| c.is_ascii_graphic() && !matches!(c, '#' | '"' | '<' | '>' | '\\');
@@ -127,7 +133,7 @@ pub fn is_url(text: &str) -> bool {
     })
 }
 
-/// A page with two more values in its query, encoded as a form encodes them.
+/// Appends two form-encoded parameters to the query of a URL.
 pub fn link_with_query(url: &str, first: (&str, &str), second: (&str, &str)) -> String {
     let mut link = url.to_owned();
     let query = link.find('?').unwrap_or_else(|| {
@@ -138,7 +144,8 @@ pub fn link_with_query(url: &str, first: (&str, &str), second: (&str, &str)) -> 
     pairs.append_pair(first.0, first.1).append_pair(second.0, second.1).finish()
 }
 
-/// A length of time in words: "10 minutes".
+/// Formats a duration in the largest unit that divides it, such as "10 minutes"; otherwise in
+/// seconds, rounded up.
 pub fn format_duration(millis: Millis) -> String {
     let units = [("day", DAY_MS), ("hour", 3_600_000), ("minute", 60_000), ("second", 1_000)];
     let whole =
@@ -162,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn values_stand_where_they_are_named_and_are_never_expanded_again() {
+    fn placeholders_are_replaced_and_values_are_never_expanded() {
         let variables = BTreeMap::from([("DESK".to_owned(), "{{ SECRET }}".to_owned())]);
         let text = "{{ USER.firstName }} of {{DESK}}{{ USER.city }}, {{ RESET_URL }}";
         let user = jane("{{ DESK }}<b>");
@@ -172,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_there_is_can_be_used() {
+    fn only_known_variables_can_be_used() {
         let check = |text: &str| Template::new(text).check(&BTreeMap::new(), RESET_VARIABLES);
         check("{{ USER.addressLine1 }} {{ TIMEOUT }} {{ USER.userName }}").unwrap();
         for wrong in [
@@ -183,12 +190,12 @@ mod tests {
             "{% for a in range(1000000000) %}{{ a }}{% endfor %}",
             "{% include '/etc/passwd' %}",
         ] {
-            assert!(check(wrong).is_err(), "{wrong}");
+            assert!(check(wrong).is_err(), "{wrong} is accepted");
         }
     }
 
     #[test]
-    fn links_lengths_and_lines_are_what_people_expect() {
+    fn links_durations_and_subjects_are_formatted() {
         assert_eq!(
             link_with_query("https://a", ("token", "T"), ("user", "j@d")),
             "https://a?token=T&user=j%40d"
@@ -208,7 +215,7 @@ mod tests {
         for wrong in
             ["", "javascript:alert(1)", "https://", "https://a b", "https://a#b", "ftp://a"]
         {
-            assert!(!is_url(wrong), "{wrong}");
+            assert!(!is_url(wrong), "{wrong:?} is accepted");
         }
     }
 }

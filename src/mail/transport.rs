@@ -1,5 +1,6 @@
-//! Mail: one letter to one person, by SMTP or into a folder. What it says may be secret: no error
-//! repeats it.
+//! Transport of mails: by SMTP or into a folder.
+//!
+//! A mail may contain secrets, so no error repeats its text.
 
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -13,37 +14,39 @@ use lettre::{
     AsyncFileTransport, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor, transport,
 };
 use parking_lot::Mutex;
-/// Connections to the mail server, and how long one is kept without use.
+
+/// Maximum number of pooled connections to the mail server.
 const CONNECTIONS_MAX: u32 = 4;
+/// How long an unused connection to the mail server is kept.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
-/// A server that takes longer for one step is down.
+/// Time limit for connecting and for each SMTP command; a slower server counts as down.
 const STEP_TIMEOUT: Duration = Duration::from_secs(5);
-/// And so is one that takes longer for all of them.
+/// Time limit for sending one mail.
 const SEND_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// How letters leave.
+/// Transport of mails.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MailTransport {
-    /// Not at all.
+    /// No transport: sending fails.
     Off,
-    /// Each as a file in this folder.
+    /// Each mail becomes a file in this folder.
     File(PathBuf),
-    /// By a mail server.
+    /// Mails are sent to a mail server.
     Smtp(SmtpServer),
 }
 
 /// A mail server.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SmtpServer {
-    /// Host name or address; with TLS, the name in its certificate.
+    /// Host name or address; with TLS, it must match the server's certificate.
     pub host: String,
     /// TCP port.
     pub port: u16,
-    /// Whether what is said can be read on the way.
+    /// Encryption of the connection.
     pub tls: SmtpTlsMode,
-    /// User name and password, where it wants them.
+    /// User name and password; `None` for no authentication.
     pub login: Option<(String, String)>,
-    /// A file with the authorities to trust (PEM) instead of the system's.
+    /// PEM file of certificate authorities to trust instead of the system's.
     pub ca_file: Option<PathBuf>,
 }
 
@@ -53,50 +56,50 @@ impl std::fmt::Debug for SmtpServer {
     }
 }
 
-/// How a connection to a mail server is kept from being read.
+/// Encryption of a connection to a mail server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SmtpTlsMode {
-    /// Not at all.
+    /// Plaintext.
     None,
-    /// After STARTTLS; a server that does not know it is not spoken to.
+    /// TLS after STARTTLS; fails if the server does not support it.
     StartTls,
-    /// From its first byte.
+    /// TLS from the first byte.
     Always,
 }
 
-/// One letter.
+/// One mail.
 pub struct OutgoingMail<'a> {
-    /// Its Message-ID: the same as long as it is the same letter.
+    /// Message-ID; the same for every send attempt of a mail.
     pub id: &'a str,
-    /// Whom it is from.
+    /// Sender: an address, optionally with a display name.
     pub from: &'a str,
-    /// Whom it is for.
+    /// Recipient's address.
     pub to: &'a str,
-    /// What it is about.
+    /// Subject, one line.
     pub subject: &'a str,
-    /// What it says, as plain text.
+    /// Plain text.
     pub body: String,
 }
 
-/// Why a letter did not leave.
+/// Why a mail was not sent.
 #[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "named by the text")]
+#[expect(missing_docs, reason = "the error texts describe the variants")]
 pub enum MailError {
-    #[error("no mail is configured")]
+    #[error("mail is not configured")]
     Off,
-    #[error("a mail address cannot be used: {0}")]
+    #[error("invalid mail address: {0}")]
     Address(#[from] lettre::address::AddressError),
-    #[error("the letter cannot be written: {0}")]
+    #[error("the mail cannot be built: {0}")]
     Message(#[from] lettre::error::Error),
-    #[error("the mail server did not take it: {0}")]
+    #[error("sending by SMTP failed: {0}")]
     Server(#[from] transport::smtp::Error),
-    #[error("the folder of mails cannot be written: {0}")]
+    #[error("the mail folder or ca_file cannot be accessed: {0}")]
     File(String),
-    #[error("the mail server takes too long")]
+    #[error("the mail was not sent in time")]
     Timeout,
 }
 
-/// Sends letters; connections to a mail server are kept and used again.
+/// The mailer, which sends mails and keeps connections to the mail server for reuse.
 #[derive(Default)]
 pub struct Mailer {
     pool: Mutex<Option<(SmtpServer, SmtpPool)>>,
@@ -105,7 +108,7 @@ pub struct Mailer {
 type SmtpPool = AsyncSmtpTransport<Tokio1Executor>;
 
 impl Mailer {
-    /// Sends a letter; when this is done, the server has taken it.
+    /// Sends a mail; `Ok` means that the mail server accepted it or the file is written.
     pub async fn send(
         &self,
         transport: &MailTransport,
@@ -130,7 +133,7 @@ impl Mailer {
         tokio::time::timeout(SEND_TIMEOUT, sent).await.unwrap_or(Err(MailError::Timeout))
     }
 
-    /// The connections to this server; those to another one are given up.
+    /// Returns the connection pool of this server; drops the pool of another server.
     fn transport(&self, smtp: &SmtpServer) -> Result<SmtpPool, MailError> {
         let mut pool = self.pool.lock();
         if let Some((_, transport)) = pool.as_ref().filter(|(known, _)| known == smtp) {
@@ -151,7 +154,7 @@ async fn write_to_folder(folder: &Path, message: Message) -> Result<(), MailErro
 
 impl SmtpServer {
     fn transport(&self) -> Result<SmtpPool, MailError> {
-        // "Dangerous" is what it is without the next line.
+        // `builder_dangerous` uses no TLS by default; the call of `tls` below sets it.
         let builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&self.host);
         let pool = PoolConfig::new().max_size(CONNECTIONS_MAX).idle_timeout(IDLE_TIMEOUT);
         let builder = builder.port(self.port).tls(self.encryption()?).timeout(Some(STEP_TIMEOUT));

@@ -1,5 +1,4 @@
-//! The message context: what one message may touch — client, realm, log, environment — and what
-//! its answer does to the socket.
+//! The message context: what a handler may use, and the side effects of its reply.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -16,86 +15,89 @@ use crate::realm::{Actor, Command, Millis, Origin, Outcome, Realm, Refusal, Sess
 use crate::replication::SubmitError;
 use crate::sessions::LiveSession;
 use crate::subscriptions::Outbox;
-/// Who sent a message, as the transport knows it.
+
+/// The client that sent a message, as the transport sees it.
 #[derive(Clone)]
 pub struct ClientInfo {
-    /// From where.
+    /// The IP address of the client.
     pub address: IpAddr,
-    /// The outbox of its connection; none over REST.
+    /// The outbox of the connection; `None` over REST.
     pub outbox: Option<Arc<Outbox>>,
-    /// The session to which the connection is bound.
+    /// The session to which the connection is bound; `None` if it is not bound.
     pub session: Option<Arc<LiveSession>>,
     /// When the connection was opened, epoch ms.
     pub connected_at: Millis,
-    /// Whether it came by a route of S1: its sessions end at a fixed time.
+    /// Whether the message was received over a route of the token API. A session that such a
+    /// message opens ends at a fixed time.
     pub token_api: bool,
 }
 
 impl ClientInfo {
-    /// Over REST.
+    /// Returns a client over REST.
     pub fn rest(address: IpAddr, now: Millis) -> Self {
         Self { address, outbox: None, session: None, connected_at: now, token_api: false }
     }
 
-    /// On a socket that is bound to no session yet.
+    /// Returns a client on a WebSocket connection that is not bound to a session yet.
     pub fn websocket(address: IpAddr, outbox: Arc<Outbox>, now: Millis) -> Self {
         Self { outbox: Some(outbox), ..Self::rest(address, now) }
     }
 
-    /// What its logins open.
+    /// Returns the kind of session that a login of this client opens.
     pub fn session_kind(&self) -> SessionKind {
         if self.token_api { SessionKind::Token } else { SessionKind::Interactive }
     }
 }
 
-/// What an answer does to its connection, once it is written.
+/// The effect of a reply on its connection, after the reply is written.
 #[derive(Debug, Default)]
 pub enum AfterReply {
-    /// Nothing.
+    /// No effect.
     #[default]
     None,
-    /// This subscription of this session may send its rows.
+    /// The subscription with this id, of this session, may send rows from now on.
     ReleaseSubscription(u64, Arc<LiveSession>),
-    /// The rows that were sent are the whole answer.
+    /// No reply is sent: the rows already sent are the whole answer.
     NoReply,
 }
 
-/// One message being served.
+/// The context of one message that is being served.
 pub struct MessageContext {
-    /// The gateway.
+    /// The gateway that serves the message.
     pub gateway: Arc<Gateway>,
-    /// Who sent it.
+    /// The client that sent the message.
     pub client: ClientInfo,
-    /// The session that it speaks for, if any.
+    /// The authenticated session; `None` without one.
     pub session: Option<Arc<LiveSession>>,
     /// MESSAGE_TYPE.
     pub event: &'static str,
     /// MESSAGE_TYPE of the ack.
     pub ack_type: &'static str,
-    /// When it came.
+    /// When the gateway began to serve the message, epoch ms.
     pub now: Millis,
-    /// The other fields of its envelope.
+    /// The envelope, without MESSAGE_TYPE.
     pub envelope: OwnedEnvelope,
-    /// What the reply does beside being sent.
+    /// Effects of the reply, collected while the message is served.
     pub side_effects: Mutex<SideEffects>,
 }
 
-/// What an answer does beside being sent.
+/// Effects of serving a message, apart from the ack or NACK.
 #[derive(Default)]
 pub struct SideEffects {
-    /// What it does to its connection.
+    /// The effect of the reply on the connection.
     pub after_reply: AfterReply,
-    /// The session to which the connection belongs from now on.
+    /// The session to bind the connection to; `None` if its binding does not change.
     pub bind: Option<Arc<LiveSession>>,
-    /// Whom it was about.
+    /// The user that the message concerns, for log and audit trail. `None`: the user of
+    /// the session.
     pub audited_user: Option<UserName>,
-    /// A command was made of it: the audit trail knows of it.
+    /// Whether a command was submitted. If so, the audit trail already contains the outcome.
     pub has_submitted: bool,
     /// The tokens that a login issued.
     pub login: Option<IssuedTokens>,
 }
 
-/// The tokens that a login issued; secrets.
+/// The tokens that a login issued. They are secret.
 #[derive(Debug)]
 pub struct IssuedTokens {
     /// SESSION_AUTH_TOKEN.
@@ -106,16 +108,16 @@ pub struct IssuedTokens {
     pub session_id: String,
 }
 
-/// An ack as the transport needs it.
+/// An encoded ack, in the form that the transport needs.
 pub enum AckBody {
     /// The whole frame, UTF-8.
     Frame(Vec<u8>),
-    /// The members of its root, for a client of the token API.
+    /// The root object as JSON, for a client of the token API.
     Value(Value),
 }
 
 impl MessageContext {
-    /// A context whose answer has no effect yet.
+    /// Makes a context without side effects.
     pub fn new(
         gateway: Arc<Gateway>,
         client: ClientInfo,
@@ -128,13 +130,13 @@ impl MessageContext {
         Self { gateway, client, session, event, ack_type, now, envelope, side_effects }
     }
 
-    /// Looks at the realm.
+    /// Reads the realm.
     pub fn read<T>(&self, query: impl FnOnce(&Realm) -> T) -> T {
         self.gateway.replica.read(|realm, _| query(realm))
     }
 
-    /// Appends a command and waits for its outcome. A refusal is its NACK, so that the outcome is
-    /// one of those that the command has when it is accepted.
+    /// Appends a command and waits for its outcome. A refusal is returned as a NACK, so `Ok`
+    /// contains only outcomes of accepted commands.
     pub async fn submit(&self, command: Command) -> Result<Outcome, Nack> {
         match self.submit_raw(command).await? {
             Outcome::Refused(refusal) => Err(self.nack(refusal)),
@@ -142,7 +144,8 @@ impl MessageContext {
         }
     }
 
-    /// As [`Self::submit`], for a message that handles some refusals itself.
+    /// Like [`Self::submit`], but returns a refusal as an outcome, for messages that treat some
+    /// refusals specially.
     pub async fn submit_raw(&self, command: Command) -> Result<Outcome, Nack> {
         self.side_effects.lock().has_submitted = true;
         let origin = Origin {
@@ -153,56 +156,59 @@ impl MessageContext {
         let submitted = self.gateway.replica.submit_from(command, Some(origin)).await;
         submitted.map_err(|error| match error {
             SubmitError::NotStored(why) => {
-                tracing::warn!(why, "a command was not stored");
+                tracing::warn!(why, "storing a command failed");
                 Nack::new(
                     NackCode::Unavailable,
-                    "the gateway cannot store changes now; nothing was changed",
+                    "the gateway cannot store changes now; nothing was changed; try again later",
                 )
             }
             SubmitError::Unknown => Nack::new(
                 NackCode::OperationTimeout,
-                "the outcome is unknown: it may have been done; look before you try again",
+                "the outcome is unknown: the change may have been made; check before you try again",
             ),
         })
     }
 
-    /// The NACK for a refusal of the realm.
+    /// Returns the NACK for a refusal of the realm.
     pub fn nack(&self, refusal: Refusal) -> Nack {
         errors::nack(&self.gateway, self.now, refusal)
     }
 
-    /// The session that must be there: [`crate::messages::handler::Access`] made sure of it.
+    /// Returns the session. It is present for every handler whose
+    /// [`crate::messages::handler::Access`] requires one.
     pub fn session(&self) -> Result<&Arc<LiveSession>, Nack> {
         self.session.as_ref().ok_or_else(no_session)
     }
 
-    /// On whose behalf a command is made.
+    /// Returns the session as the actor of a command.
     pub fn actor(&self) -> Result<Actor, Nack> {
         Ok(Actor::Session(self.session()?.session))
     }
 
-    /// The connection's outbox; data sources need one.
+    /// Returns the outbox of the connection, which subscriptions need; a NACK if there is none.
     pub fn outbox(&self) -> Result<&Arc<Outbox>, Nack> {
-        let none = || Nack::new(NackCode::InvalidMessage, "this message needs a WebSocket");
+        let none =
+            || Nack::new(NackCode::InvalidMessage, "this message requires a WebSocket connection");
         self.client.outbox.as_ref().ok_or_else(none)
     }
 
-    /// The effect of the answer.
+    /// Sets the effect of the reply on its connection.
     pub fn set_after_reply(&self, effect: AfterReply) {
         self.side_effects.lock().after_reply = effect;
     }
 
-    /// The connection belongs to this session from now on.
+    /// Binds the connection to this session after the message is served.
     pub fn bind(&self, session: Arc<LiveSession>) {
         self.side_effects.lock().bind = Some(session);
     }
 
-    /// Whom the message is about, for the log: a login has no session yet.
+    /// Sets the user that the message concerns, for log and audit trail. Messages such as a login
+    /// have no session that could provide the user.
     pub fn set_audited_user(&self, name: &UserName) {
         self.side_effects.lock().audited_user = Some(name.clone());
     }
 
-    /// The tokens that this login issued.
+    /// Sets the tokens that this login issued.
     pub fn set_issued_tokens(&self, tokens: IssuedTokens) {
         self.side_effects.lock().login = Some(tokens);
     }
@@ -217,31 +223,35 @@ impl MessageContext {
                 .map_err(|error| error.to_string())
         };
         encoded.map_err(|error| {
-            tracing::error!(error, "an ack cannot be encoded");
+            tracing::error!(error, "encoding an ack failed");
             errors::internal_error(self.event)
         })
     }
 
-    /// The refusal when the hash queue is full.
+    /// Returns the NACK for a full hash queue.
     pub fn hash_queue_full(&self, busy: QueueFull) -> Nack {
-        Nack::too_many("too many logins at once; try again later", busy.retry_after_ms)
+        Nack::too_many(
+            "too many logins and password changes at once; try again later",
+            busy.retry_after_ms,
+        )
     }
 
-    /// Whether this address may fail another login.
+    /// Checks that the client network has not reached the limit of failed logins.
     pub fn check_failure_limit(&self) -> Result<(), Nack> {
         let limits = &self.gateway.settings().server.limits;
         let admitted = self.gateway.failure_limiter.check(limits, self.client.address, self.now);
-        admitted.map_err(|wait| Nack::too_many("too many failed logins from this address", wait))
+        let text = "too many failed logins from this address; try again later";
+        admitted.map_err(|wait| Nack::too_many(text, wait))
     }
 
-    /// A login from this address failed.
+    /// Counts a failed login of the client network.
     pub fn record_failure(&self) {
         let limits = &self.gateway.settings().server.limits;
         self.gateway.failure_limiter.record_failure(limits, self.client.address, self.now);
     }
 }
 
-/// No session: what to do about it.
+/// Returns the NACK for a message that requires a session and has none.
 pub fn no_session() -> Nack {
-    Nack::new(NackCode::SessionNotFound, "no session belongs to this message; log in first")
+    Nack::new(NackCode::SessionNotFound, "this message requires a session; log in first")
 }

@@ -1,11 +1,12 @@
-//! DETAILS, read into a message's struct; what does not fit is refused with its field and no value.
+//! Decoding of DETAILS into message structs. Errors name the field, but never contain its value.
 
 use protocol::{Nack, NackCode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
-/// Decodes DETAILS. Nulls mean absent unless they are kept; fields that the message does not know
-/// are refused.
+
+/// Decodes DETAILS. A null field counts as absent, unless `keeps_nulls` is set. Fields that the
+/// message does not have are refused.
 pub fn decode<T: DeserializeOwned>(details: Option<&str>, keeps_nulls: bool) -> Result<T, Nack> {
     let details = details.unwrap_or("{}");
     let has_no_nulls = keeps_nulls || !details.contains("null");
@@ -15,9 +16,10 @@ pub fn decode<T: DeserializeOwned>(details: Option<&str>, keeps_nulls: bool) -> 
     decode_by_fields(details, keeps_nulls)
 }
 
-/// Decodes DETAILS by way of its fields: without nulls, and with the field of an error.
+/// Decodes DETAILS through a map of its fields. This is slower, but it removes nulls and finds the
+/// field of an error.
 fn decode_by_fields<T: DeserializeOwned>(details: &str, keeps_nulls: bool) -> Result<T, Nack> {
-    let wrong = |_| Nack::new(NackCode::InvalidMessage, "DETAILS cannot be read");
+    let wrong = |_| Nack::new(NackCode::InvalidMessage, "DETAILS must be an object");
     let mut fields: Map<String, Value> = serde_json::from_str(details).map_err(wrong)?;
     fields.retain(|_, value| keeps_nulls || !value.is_null());
     serde_path_to_error::deserialize(Value::Object(fields)).map_err(|error| {
@@ -26,17 +28,19 @@ fn decode_by_fields<T: DeserializeOwned>(details: &str, keeps_nulls: bool) -> Re
     })
 }
 
-/// Null is something that was said: the field is cleared.
+/// Decodes a field that null clears: null becomes `Some(None)`. An absent field must default to
+/// `None`.
 pub fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
 
-/// Checks that DETAILS has no other fields than these; for messages that hardly ever have any.
+/// Checks that DETAILS contains only these fields, or null for others, without decoding it into a
+/// struct. For messages that usually have no DETAILS.
 pub fn reject_unknown_fields(details: Option<&str>, fields: &[&str]) -> Result<(), Nack> {
     let Some(details) = details.filter(|details| *details != "{}") else { return Ok(()) };
-    let wrong = |_| Nack::new(NackCode::InvalidMessage, "DETAILS cannot be read");
+    let wrong = |_| Nack::new(NackCode::InvalidMessage, "DETAILS must be an object");
     let map: Map<String, Value> = serde_json::from_str(details).map_err(wrong)?;
     let unknown =
         |(name, value): &(&String, &Value)| !value.is_null() && !fields.contains(&name.as_str());
@@ -46,43 +50,43 @@ pub fn reject_unknown_fields(details: Option<&str>, fields: &[&str]) -> Result<(
     }
 }
 
-/// Turns an error of serde into a NACK. Values, which may be secrets, are never repeated.
+/// Turns an error of serde into a NACK. The NACK never contains values, which may be secrets.
 ///
-/// serde has no typed errors, and serde_path_to_error adds only the path: so the texts are read. A
-/// test pins those that are.
-fn describe_error(path: &str, words: &str) -> Nack {
+/// serde has no typed errors, and serde_path_to_error adds only the path. The kind of the error is
+/// therefore read from its text; a test checks that serde still uses these texts.
+fn describe_error(path: &str, error: &str) -> Nack {
     let quoted = |text: &str| text.split('`').nth(1).unwrap_or_default().to_owned();
-    let place = |field: &str| match path {
+    let path_of = |field: &str| match path {
         "." | "" => field.to_owned(),
         _ if path == field || path.ends_with(&format!(".{field}")) => path.to_owned(),
         _ => format!("{path}.{field}"),
     };
-    if words.starts_with("missing field") {
-        let field = place(&quoted(words));
+    if error.starts_with("missing field") {
+        let field = path_of(&quoted(error));
         return Nack::new(NackCode::MissingField, format!("{field} is missing in DETAILS"))
             .with(serde_json::json!({ "FIELD": field }));
     }
-    if words.starts_with("unknown field") {
-        let field = place(&quoted(words));
-        return Nack::new(NackCode::UnknownField, format!("DETAILS has the unknown field {field}"))
-            .with(serde_json::json!({ "FIELD": field }));
+    if error.starts_with("unknown field") {
+        let field = path_of(&quoted(error));
+        return Nack::new(
+            NackCode::UnknownField,
+            format!("DETAILS contains the unknown field {field}"),
+        )
+        .with(serde_json::json!({ "FIELD": field }));
     }
-    if words.starts_with("duplicate field") {
-        let field = place(&quoted(words));
-        let text = format!("DETAILS has {field} twice, under two of its names");
+    if error.starts_with("duplicate field") {
+        let field = path_of(&quoted(error));
+        let text = format!("DETAILS contains {field} twice, under two of its names");
         return Nack::new(NackCode::ValidationError, text)
             .with(serde_json::json!({ "FIELD": field }));
     }
-    if words.starts_with("unknown variant") {
-        let valid = words.split("expected").nth(1).unwrap_or_default().replace('`', "");
-        return Nack::new(
-            NackCode::NotSupportedEnumValue,
-            format!("{path} has a value outside the valid ones:{valid}"),
-        );
+    if error.starts_with("unknown variant") {
+        let valid = error.split("expected").nth(1).unwrap_or_default().replace('`', "");
+        return Nack::new(NackCode::NotSupportedEnumValue, format!("{path} must be{valid}"));
     }
-    let what = match words.strip_prefix("invalid ") {
+    let what = match error.strip_prefix("invalid ") {
         Some(rest) => rest.rsplit("expected ").next().unwrap_or_default(),
-        None => words,
+        None => error,
     };
     Nack::new(NackCode::ValidationError, format!("{path} is not valid: expected {what}"))
         .with(serde_json::json!({ "FIELD": path }))
@@ -95,7 +99,7 @@ mod tests {
     #[derive(Debug, serde::Deserialize)]
     #[serde(rename_all = "UPPERCASE", deny_unknown_fields)]
     struct Wanted {
-        #[expect(dead_code, reason = "only its presence matters here")]
+        #[expect(dead_code, reason = "the tests need only its presence")]
         name: String,
         #[serde(default)]
         list: Vec<u8>,
@@ -117,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn both_ways_decode_the_same() {
+    fn decoding_by_fields_gives_the_same_result() {
         for details in [
             r#"{"NAME":"a"}"#,
             r#"{"NAME":"null","LIST":[1,2]}"#,
@@ -150,13 +154,13 @@ mod tests {
         assert_eq!(nack.code(), NackCode::UnknownField);
     }
 
-    /// The texts of serde that `describe_error` reads are no promise: an update of serde that
-    /// changes one fails here.
+    /// serde does not guarantee the texts that `describe_error` reads. This test fails if an update
+    /// of serde changes one of them.
     #[test]
-    fn the_texts_of_serde_are_those_that_are_described() {
+    fn the_error_texts_of_serde_are_unchanged() {
         let nack = refused(r#"{"NAME":"a","STATUS":"SECRET"}"#);
         assert_eq!(nack.code(), NackCode::NotSupportedEnumValue);
-        assert_eq!(nack.errors[0].text, "STATUS has a value outside the valid ones: ON or OFF");
+        assert_eq!(nack.errors[0].text, "STATUS must be ON or OFF");
 
         let nack = refused(r#"{"NAME":"a","PAIR":[1]}"#);
         assert_eq!(nack.code(), NackCode::ValidationError);
@@ -164,7 +168,8 @@ mod tests {
         assert_eq!(nack.errors[0].details, Some(serde_json::json!({ "FIELD": "PAIR" })));
     }
 
-    /// Of two members with one name DETAILS keeps the last, so serde says so of aliases only.
+    /// If two fields have the same name, the map of fields keeps only the last one. serde therefore
+    /// reports a duplicate only for a field that is sent under its name and under its alias.
     #[test]
     fn a_field_under_two_names_is_refused() {
         #[derive(Debug, serde::Deserialize)]
@@ -175,7 +180,7 @@ mod tests {
         let twice = r#"{"CODE":"secret","RIGHT_CODE":"secret"}"#;
         let nack = decode::<Aliased>(Some(twice), false).unwrap_err();
         assert_eq!(nack.code(), NackCode::ValidationError);
-        assert_eq!(nack.errors[0].text, "DETAILS has CODE twice, under two of its names");
+        assert_eq!(nack.errors[0].text, "DETAILS contains CODE twice, under two of its names");
         assert_eq!(nack.errors[0].details, Some(serde_json::json!({ "FIELD": "CODE" })));
     }
 }

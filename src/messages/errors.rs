@@ -1,4 +1,4 @@
-//! Refusals of the realm in the words of the protocol: the one place where they become text.
+//! NACKs for refusals of the realm: their codes, texts and details.
 
 use protocol::{Nack, NackCode};
 use serde_json::json;
@@ -7,7 +7,9 @@ use crate::gateway::Gateway;
 use crate::platform::random;
 use crate::realm::{MfaReason, Millis, Refusal, RequiredFactor, SessionSummary, UserStatus};
 use crate::settings::LoginErrors;
-/// The NACK for a refusal.
+
+/// Returns the NACK for a refusal. With `login_errors = "uniform"`, an unknown account gets the
+/// same NACK as a wrong password.
 pub fn nack(gateway: &Gateway, now: Millis, refusal: Refusal) -> Nack {
     let uniform = gateway.settings().security.login_errors == LoginErrors::Uniform;
     let refusal = match refusal {
@@ -21,24 +23,26 @@ pub fn nack(gateway: &Gateway, now: Millis, refusal: Refusal) -> Nack {
         Refusal::IncorrectCredentials | Refusal::LocalUser => {
             text("the user name or the password is wrong")
         }
-        Refusal::StaleCredential => text("the password was being changed; log in again"),
-        Refusal::NoSession => text("the session is over; log in again"),
-        Refusal::RefreshExpired => text("the refresh token is no longer good; log in again"),
-        Refusal::InvalidOneTimeToken => text("the token is unknown, used or expired"),
-        Refusal::InvalidLifetimes => text("a refresh token must live longer than an access token"),
-        Refusal::LastAdministrator => text("nobody would be left who can amend users"),
-        Refusal::ManagedByDirectory => {
-            text("the directory keeps this user's password; change it there")
+        Refusal::StaleCredential => text("the credentials changed during the check; try again"),
+        Refusal::NoSession => text("the session has ended; log in again"),
+        Refusal::RefreshExpired => {
+            text("the refresh token is unknown, used, expired or revoked; log in again")
         }
-        Refusal::ResetCooldown(_) => text("the next reset has to wait"),
-        Refusal::MailQueueFull => text("too many mails wait to be sent; try again later"),
-        Refusal::TooLong => text("the record is too long; shorten its texts"),
+        Refusal::InvalidOneTimeToken => {
+            text("the token is unknown, used or expired; request a new one")
+        }
+        Refusal::InvalidLifetimes => text("refresh tokens must live longer than access tokens"),
+        Refusal::LastAdministrator => text("at least one enabled user must keep AMEND_USER"),
+        Refusal::ManagedByDirectory => text("a directory manages this password; change it there"),
+        Refusal::ResetCooldown(_) => text("a reset was requested recently; try again later"),
+        Refusal::MailQueueFull => text("the mail queue is full; try again later"),
+        Refusal::TooLong => text("the record is too large to be stored; shorten its text fields"),
         Refusal::IdNameMismatch(field) => {
-            Nack::new(code, format!("id and name in {field} are not of one record"))
+            Nack::new(code, format!("the id and the name in {field} belong to different records"))
         }
-        Refusal::InvalidId(field) => Nack::new(code, format!("{field} is not an id of its kind")),
+        Refusal::InvalidId(field) => Nack::new(code, format!("{field} is not a valid record id")),
         Refusal::Disabled(name) => {
-            Nack::new(code, format!("{name} is disabled; a reset would enable the user again"))
+            Nack::new(code, format!("{name} is disabled; enable the user before the reset"))
         }
         Refusal::NotAuthorised(right) => Nack::not_authorised(&right),
         Refusal::CannotGrantRight(right) => cannot_grant(code, &right),
@@ -56,37 +60,42 @@ pub fn nack(gateway: &Gateway, now: Millis, refusal: Refusal) -> Nack {
 }
 
 fn cannot_grant(code: NackCode, right: &str) -> Nack {
-    let text = format!("only who holds the right {right} may grant it");
+    let text = format!(
+        "the right {right}, which you lack, can be granted only by a user who holds it or all \
+         administration rights"
+    );
     Nack::new(code, text).with(json!({ "RIGHT": right }))
 }
 
 fn target_has_higher_rights(code: NackCode, right: &str) -> Nack {
-    let text = format!("the user holds the right {right}, which you do not hold");
+    let text =
+        format!("the user has the right {right}, which you lack; you cannot change this user");
     Nack::new(code, text).with(json!({ "RIGHT": right }))
 }
 
 fn has_dependents(code: NackCode, kind: &str, name: &str) -> Nack {
-    let text = format!("{kind} {name} still holds it; take it away there first");
+    let text = format!("{kind} {name} still has this right; remove it there first");
     Nack::new(code, text).with(json!({ "TABLE": kind, "KEY": name }))
 }
 
 fn duplicate(code: NackCode, field: &str, value: &str) -> Nack {
-    let text = format!("{field} {value} exists already");
+    let text = format!("{field} {value} already exists");
     Nack::new(code, text).with(json!({ "FIELD": field, "VALUE": value }))
 }
 
 fn not_found(code: NackCode, kind: &str, name: &str) -> Nack {
-    let text = format!("no {kind} is called {name:?}");
+    let text = format!("{kind} {name:?} was not found");
     Nack::new(code, text).with(json!({ "TABLE": kind, "KEY": name }))
 }
 
 fn version_conflict(code: NackCode, version: u32) -> Nack {
-    let text = format!("the record has version {version} now; read it again");
+    let text =
+        format!("RECORD_VERSION is not the current version {version}; read the record again");
     Nack::new(code, text).with(json!({ "RECORD_VERSION": version }))
 }
 
 fn password_change_required(code: NackCode, status: UserStatus) -> Nack {
-    let text = "the password must be changed before the login";
+    let text = "the password must be changed (EVENT_CHANGE_USER_PASSWORD) before the login";
     Nack::new(code, text).with(json!({ "STATUS": status.word() }))
 }
 
@@ -95,7 +104,7 @@ fn locked(code: NackCode, now: Millis, until: Option<Millis>) -> Nack {
         return Nack::new(code, "the account is disabled; an administrator can enable it");
     };
     let secs = until.saturating_sub(now).div_ceil(1_000);
-    let text = format!("too many wrong passwords; try again in {secs} s");
+    let text = format!("too many wrong passwords or codes; try again in {secs} s");
     Nack::new(code, text).with(json!({ "RETRY_AFTER_SECS": secs }))
 }
 
@@ -106,47 +115,51 @@ fn session_limit(code: NackCode, gateway: &Gateway, sessions: &[SessionSummary])
         json!({ "SESSION_ID": it.id.0, "HOST": host, "LAST_ACCESS_TIME": it.accessed })
     };
     let sessions: Vec<_> = sessions.iter().map(shown).collect();
-    let text = "the user has as many sessions as allowed; log one of them out first";
+    let text =
+        "the user has reached the session limit; log out of one of the sessions in DETAILS first";
     Nack::new(code, text).with(json!({ "SESSION": sessions }))
 }
 
 fn one_time_token_limit(code: NackCode, now: Millis, until: Millis) -> Nack {
-    let text = "the user has as many one-time tokens as allowed; wait until one ends";
+    let text =
+        "the user has reached the limit of one-time tokens; wait until one expires or is used";
     Nack::new(code, text).with(json!({ "RETRY_AFTER_MS": until.saturating_sub(now) }))
 }
 
-/// MFA_FAILED: what is missing, and which factor it is.
+/// Returns MFA_FAILED with the reason (REASON) and the kind of factor (MFA) in its details.
 pub fn second_factor_nack(reason: MfaReason, required: RequiredFactor) -> Nack {
     let text = match (reason, required) {
         (MfaReason::Required, RequiredFactor::Link) => {
-            "a link was mailed; open it, or send its code as MFA_CODE"
+            "a second factor is required: open the mailed login link, or send its code as MFA_CODE"
         }
-        (MfaReason::Required, _) => "send the code of your authenticator app as MFA_CODE",
+        (MfaReason::Required, _) => {
+            "a second factor is required: log in with MFA_CODE, the code of your authenticator app"
+        }
         (MfaReason::Invalid, RequiredFactor::Link) => {
-            "the code is wrong, used or over; another link was mailed"
+            "MFA_CODE is wrong, used or expired; use the newest mailed link, or log in again"
         }
-        (MfaReason::Invalid, _) => "the code is wrong or was used; wait for the next one",
+        (MfaReason::Invalid, _) => {
+            "MFA_CODE is wrong, used or expired; send the next code of your authenticator app"
+        }
         (MfaReason::Enrol, _) => {
-            "a second factor is needed first: EVENT_MFA_CREATE_SECRET, EVENT_MFA_CONFIRM_SECRET"
+            "set up a second factor first: EVENT_MFA_CREATE_SECRET, then EVENT_MFA_CONFIRM_SECRET"
         }
-        (MfaReason::Expired, _) => "no secret waits to be confirmed; create another one",
+        (MfaReason::Expired, _) => {
+            "the new secret is missing or expired; create one with EVENT_MFA_CREATE_SECRET"
+        }
     };
     let kind = if required == RequiredFactor::Link { "NOTIFY" } else { "QR_CODE" };
     let details = json!({ "REASON": reason.word(), "MFA": kind });
     Nack::new(NackCode::MfaFailed, text).with(details)
 }
 
-/// A fault of the gateway, such as an outcome that the command cannot have. The log and the client
-/// share an incident id, and nothing else.
+/// Returns INTERNAL_ERROR, for a fault of the gateway such as an outcome that the command cannot
+/// have. The NACK contains only an incident id, which the log line also contains.
 pub fn internal_error(message_type: &'static str) -> Nack {
     let reference = random::incident_id();
-    tracing::error!(
-        message_type,
-        reference,
-        "a message could not be served: a fault of the gateway"
-    );
+    tracing::error!(message_type, reference, "a message failed with an internal error");
     Nack::new(
         NackCode::InternalError,
-        format!("a fault of the gateway; its log knows it as {reference}"),
+        format!("internal error of the gateway; its log contains the reference {reference}"),
     )
 }

@@ -1,10 +1,11 @@
-//! Handlers: what the table states of each message.
+//! Handlers: the properties and functions of each message type, for the handler table.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use protocol::{Envelope, Nack};
+use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -17,102 +18,116 @@ use crate::gateway::Gateway;
 use crate::platform::Histogram;
 use crate::realm::Millis;
 use crate::sessions::LiveSession;
+
 /// Who may send a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// Everybody, also before the login.
+    /// Every client, also before a login.
     Anyone,
-    /// Whoever has a session, or in DETAILS the token of a login that waits for its second factor.
+    /// A client with a session, or with the token of a pending login in DETAILS. The token is
+    /// checked in `Message::serve`.
     PendingLogin,
-    /// Whoever has a session.
+    /// A client with a session.
     Session,
-    /// Whoever has a session and this right now.
+    /// A client with a session whose user has this right when the message is served.
     Right(&'static str),
-    /// As [`Access::Right`]; for oneself a session is enough. Whom it is about stands in DETAILS,
-    /// so the message makes sure of it.
+    /// Like [`Access::Right`], but no right is required if the message concerns the user of the
+    /// session. The right is checked in `Message::serve`, because DETAILS names the user.
     RightOrSelf(&'static str),
 }
 
-/// Whether a message waits for the ones before it on its connection.
+/// Whether a message waits for earlier messages of its connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
-    /// It takes effect after those that came before it.
+    /// The message takes effect after all earlier messages.
     Queued,
-    /// It may overtake them: it changes nothing that they could see.
+    /// The message may overtake earlier messages, since it changes nothing that they could see.
     Immediate,
 }
 
-/// One kind of message: what it asks and what it answers.
+/// A message type. The implementing struct is DETAILS; the constants are the properties.
 pub trait Message: DeserializeOwned + JsonSchema + Send + 'static {
     /// MESSAGE_TYPE.
     const TYPE: &'static str;
-    /// MESSAGE_TYPE of the answer.
+    /// What the message does, in one sentence that begins with a verb: "Creates a user."
+    const SUMMARY: &'static str;
+    /// Effects, conditions and limits that the summary and the fields do not state; may be empty.
+    const DESCRIPTION: &'static str = "";
+    /// MESSAGE_TYPE of the ack.
     const ACK: &'static str;
-    /// MESSAGE_TYPE of the refusal.
+    /// MESSAGE_TYPE of the NACK.
     const NACK: &'static str;
-    /// The refusal's name in S2's prose, with `nack_naming = "legacy"`.
+    /// MESSAGE_TYPE of the NACK with `nack_naming = "legacy"`: the name that the text of Genesis
+    /// authentication uses.
     const LEGACY_NACK: &'static str = Self::NACK;
-    /// Other names under which it is known.
+    /// Other accepted values of MESSAGE_TYPE.
     const ALIASES: &'static [&'static str] = &[];
-    /// Who may send it.
+    /// Who may send the message.
     const ACCESS: Access;
-    /// Whether it keeps a session from idling out.
+    /// Whether the message counts as use of the session, which restarts the idle time.
     const COUNTS_AS_USE: bool = true;
-    /// Whether it changes nothing, so that GET is another way to ask it over REST.
+    /// Whether the message changes nothing, so that REST also accepts it by GET.
     const READ: bool = false;
-    /// Whether it changes records: its ack may be called EVENT_ACK, and it is told in the log.
+    /// Whether the message changes records. If so, VALIDATE is supported, `ack_naming = "generic"`
+    /// names the ack EVENT_ACK, and success is logged by default.
     const RECORD_EVENT: bool = false;
-    /// Whether a null clears a field; otherwise nulls mean absent.
+    /// Whether null clears a field. If false, null counts as absent.
     const NULL_CLEARS: bool = false;
-    /// Whether its success is told in the log too.
+    /// Whether success is logged. Refusals are always logged.
     const LOGGED: bool = Self::RECORD_EVENT;
-    /// The root of the answer, without MESSAGE_TYPE and SOURCE_REF.
+    /// The root of the ack, without MESSAGE_TYPE and SOURCE_REF.
     type Ack: Serialize + JsonSchema;
 
-    /// Serves one.
+    /// Serves a message.
     fn serve(
         self,
         context: &MessageContext,
     ) -> impl Future<Output = Result<Self::Ack, Nack>> + Send;
 }
 
-/// A message that is answered at once, without waiting and without a lock shared between sockets.
+/// A message that is answered at once, ahead of queued messages. [`Self::answer`] must not block,
+/// because it runs on the task of the connection.
 pub trait ImmediateMessage: JsonSchema + 'static {
     /// MESSAGE_TYPE.
     const TYPE: &'static str;
-    /// MESSAGE_TYPE of the answer.
+    /// What the message does, in one sentence that begins with a verb: "Returns one user."
+    const SUMMARY: &'static str;
+    /// Effects, conditions and limits that the summary and the fields do not state; may be empty.
+    const DESCRIPTION: &'static str = "";
+    /// MESSAGE_TYPE of the ack.
     const ACK: &'static str;
-    /// MESSAGE_TYPE of the refusal.
+    /// MESSAGE_TYPE of the NACK.
     const NACK: &'static str;
-    /// Who may send it.
+    /// Who may send the message.
     const ACCESS: Access;
-    /// The fields that DETAILS may have.
+    /// The fields that DETAILS may contain.
     const FIELDS: &'static [&'static str] = &[];
-    /// The root of the answer.
+    /// The root of the ack, without MESSAGE_TYPE and SOURCE_REF.
     type Ack: Serialize + JsonSchema;
 
-    /// Answers one.
+    /// Answers a message.
     fn answer(context: &ImmediateContext<'_>) -> Result<Self::Ack, Nack>;
 }
 
-/// What an immediate message may look at.
+/// The data that `ImmediateMessage::answer` may use.
 pub struct ImmediateContext<'a> {
     /// The gateway.
     pub gateway: &'a Gateway,
-    /// Who asks.
+    /// The client that sent the message.
     pub client: &'a ClientInfo,
-    /// For which session.
+    /// The authenticated session; `None` without one.
     pub session: Option<&'a Arc<LiveSession>>,
-    /// In which words.
+    /// The decoded envelope.
     pub envelope: &'a Envelope<'a>,
-    /// When.
+    /// The current time, epoch ms.
     pub now: Millis,
-    /// Every message of this gateway.
+    /// All handlers of this gateway, in the order of the handler table.
     pub handlers: &'static [Handler],
 }
 
 impl ImmediateContext<'_> {
-    /// The handlers of the messages that this session may send now.
+    /// Returns the handlers of the messages that this session may send now, including those for
+    /// which DETAILS decides.
     pub(super) fn permitted_handlers(&self) -> impl Iterator<Item = &'static Handler> {
         self.handlers.iter().filter(|handler| match handler.access {
             Access::Right(right) => self.has_right(right),
@@ -132,24 +147,27 @@ impl ImmediateContext<'_> {
 
 type ServeFuture<'a> = Pin<Box<dyn Future<Output = Result<AckBody, Nack>> + Send + 'a>>;
 
-/// Serves a queued message.
+/// The function that serves a queued message.
 pub type ServeFn = for<'a> fn(&'a MessageContext) -> ServeFuture<'a>;
 
-/// Writes the ack of an immediate message.
+/// The function that answers an immediate message: it appends the ack, with this SOURCE_REF, to the
+/// buffer.
 pub type AnswerFn = fn(&ImmediateContext<'_>, Option<&str>, &mut Vec<u8>) -> Result<(), Nack>;
 
-/// How a handler serves: typed in, erased out.
+/// The function of a handler, independent of the type of its message.
 pub enum Serve {
-    /// In its turn.
+    /// Serves the message after all earlier messages of the connection.
     Queued(ServeFn),
-    /// At once: the ack, with this SOURCE_REF, is written to the end of what is to be sent.
+    /// Answers at once, into the buffer of the connection.
     Immediate(AnswerFn),
 }
 
-/// One handler of the table.
-#[expect(missing_docs, reason = "the columns are the constants of `Message`")]
+/// A handler: one row of the handler table.
+#[expect(missing_docs, reason = "the fields are the constants of `Message`")]
 pub struct Handler {
     pub name: &'static str,
+    pub summary: &'static str,
+    pub description: &'static str,
     pub ack: &'static str,
     pub nack: &'static str,
     pub legacy_nack: &'static str,
@@ -161,17 +179,21 @@ pub struct Handler {
     pub record_event: bool,
     pub logged: bool,
     pub serve: Serve,
-    /// The histogram of its times, looked up once.
+    /// How long it took to serve messages of this type.
     pub timings: Histogram,
-    /// JSON Schemas of DETAILS and of the ack.
+    /// Returns the JSON Schemas of DETAILS and of the ack.
     pub schemas: fn() -> (Schema, Schema),
+    /// Returns the subject of the message: the folder that contains its file, such as `users`.
+    pub subject: fn() -> &'static str,
 }
 
 impl Handler {
-    /// The handler of a message that is served in its turn.
+    /// Makes the handler of a queued message.
     pub(super) const fn queued<M: Message>() -> Self {
         Self {
             name: M::TYPE,
+            summary: M::SUMMARY,
+            description: M::DESCRIPTION,
             ack: M::ACK,
             nack: M::NACK,
             legacy_nack: M::LEGACY_NACK,
@@ -184,14 +206,17 @@ impl Handler {
             logged: M::LOGGED,
             serve: Serve::Queued(serve::<M>),
             timings: Histogram::new(),
-            schemas: || (schemars::schema_for!(M), schemars::schema_for!(M::Ack)),
+            schemas: || (schemars::schema_for!(M), ack_schema::<M::Ack>()),
+            subject: subject::<M>,
         }
     }
 
-    /// The handler of a message that is answered at once and keeps no session from idling out.
+    /// Makes the handler of an immediate message, which does not count as use of the session.
     pub(super) const fn immediate<P: ImmediateMessage>() -> Self {
         Self {
             name: P::TYPE,
+            summary: P::SUMMARY,
+            description: P::DESCRIPTION,
             ack: P::ACK,
             nack: P::NACK,
             legacy_nack: P::NACK,
@@ -204,9 +229,22 @@ impl Handler {
             logged: false,
             serve: Serve::Immediate(answer::<P>),
             timings: Histogram::new(),
-            schemas: || (schemars::schema_for!(P), schemars::schema_for!(P::Ack)),
+            schemas: || (schemars::schema_for!(P), ack_schema::<P::Ack>()),
+            subject: subject::<P>,
         }
     }
+}
+
+/// Returns the JSON Schema of an ack: a field is required if it is always sent.
+fn ack_schema<A: JsonSchema>() -> Schema {
+    let settings = SchemaSettings::default().for_serialize();
+    settings.into_generator().into_root_schema_for::<A>()
+}
+
+/// Returns the folder below `messages` that defines a message, from the path of the Rust type.
+fn subject<M>() -> &'static str {
+    let path = std::any::type_name::<M>();
+    path.split("::").skip_while(|part| *part != "messages").nth(1).unwrap_or_default()
 }
 
 fn serve<M: Message>(context: &MessageContext) -> ServeFuture<'_> {
@@ -229,7 +267,7 @@ fn answer<P: ImmediateMessage>(
     )?;
     let ack = P::answer(context)?;
     protocol::envelope::encode_into(out, P::ACK, source_ref, &ack).map_err(|error| {
-        tracing::error!(%error, "an ack cannot be encoded");
+        tracing::error!(%error, "encoding an ack failed");
         internal_error(P::TYPE)
     })
 }

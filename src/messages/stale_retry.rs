@@ -1,4 +1,4 @@
-//! Retries of commands whose check became stale before the commit.
+//! Retries of commands for which a credential changed between check and commit.
 
 use std::future::Future;
 
@@ -7,13 +7,13 @@ use protocol::Nack;
 use super::context::MessageContext;
 use crate::realm::{Command, Outcome, Refusal};
 
-/// Attempts before the client has to try again.
+/// Number of attempts before the client gets a NACK.
 const ATTEMPTS_MAX: usize = 3;
 
-/// Why an attempt did not succeed.
+/// The reason why an attempt failed.
 #[derive(Debug)]
 pub enum AttemptError {
-    /// The credential or secret that was checked has changed since: check again.
+    /// The credential or secret changed after the check. The check must be repeated.
     Stale,
     /// The message is refused.
     Nack(Nack),
@@ -25,8 +25,8 @@ impl From<Nack> for AttemptError {
     }
 }
 
-/// Submits the command of a check. The realm compares what was checked with what is stored, so a
-/// change between the two is [`AttemptError::Stale`]; other refusals are outcomes.
+/// Submits a command that carries the result of a check. If the stored credential or secret changed
+/// after the check, the error is [`AttemptError::Stale`]. Other refusals are returned as outcomes.
 pub async fn submit_checked(
     context: &MessageContext,
     command: Command,
@@ -37,8 +37,8 @@ pub async fn submit_checked(
     }
 }
 
-/// Repeats an attempt while its check is stale. An attempt must read the realm itself: what it
-/// read before is what became stale.
+/// Calls `attempt` until its check is not stale, at most `ATTEMPTS_MAX` times. Each call must
+/// read the realm again, because the data of the previous call is stale.
 pub async fn retry_stale<T, F>(context: &MessageContext, attempt: impl Fn() -> F) -> Result<T, Nack>
 where
     F: Future<Output = Result<T, AttemptError>>,

@@ -1,7 +1,8 @@
-//! The handler table: every message there is, and all that is known of it.
+//! The handler table: the handlers of all messages.
 //!
-//! Dispatch, access, order, metrics and documents come from [`HANDLERS`]. To add a message:
-//! write `messages/<subject>/<wire name in lower case>.rs`, then its two lines here.
+//! Dispatch, access, order, metrics and API documents are derived from [`HANDLERS`]. To add a
+//! message, write `messages/<subject>/<wire name in lower case>.rs`, declare it in the `mod.rs` of
+//! its folder, and import it and add its handler here.
 
 use std::sync::LazyLock;
 
@@ -36,7 +37,7 @@ use crate::messages::users::{
     event_user_profile_amend, req_user,
 };
 
-/// Every message, the most frequent first.
+/// All handlers, those of the most frequent messages first.
 pub static HANDLERS: [Handler; 44] = [
     Handler::immediate::<event_heartbeat::Heartbeat>(),
     Handler::immediate::<heartbeat_ping::HeartbeatPing>(),
@@ -84,10 +85,10 @@ pub static HANDLERS: [Handler; 44] = [
     Handler::queued::<req_right::ReqRight>(),
 ];
 
-/// The handlers of [`HANDLERS`] by name.
+/// The index of [`HANDLERS`] by name.
 pub static INDEX: LazyLock<HandlerIndex> = LazyLock::new(|| HandlerIndex::new(&HANDLERS));
 
-/// The handler of a message type or of an alias of it.
+/// Returns the handler with this message type or alias; `None` if no handler has it.
 pub fn find(message_type: &str) -> Option<&'static Handler> {
     INDEX.find(message_type)
 }

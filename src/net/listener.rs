@@ -1,4 +1,4 @@
-//! The listener: accepts, within limits; backs off when the machine runs out; ends when told.
+//! The listener: accepts connections within the limits until shutdown.
 
 use std::io;
 use std::net::SocketAddr;
@@ -14,19 +14,21 @@ use crate::gateway::ConnectionRefused;
 use crate::net::http::server;
 use crate::platform::metrics;
 use crate::router::Router;
-/// Connections that wait to be accepted.
+
+/// Maximum number of connections that wait to be accepted.
 const BACKLOG: u32 = 4096;
-/// What a connection beyond the limits gets: of its address, and of the gateway.
+/// Response to a connection beyond the limit of its client network.
 const TOO_MANY_RESPONSE: &[u8] =
     b"HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+/// Response to a connection beyond the limit of the gateway.
 const FULL_RESPONSE: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-/// The longest pause after a failed accept.
+/// Longest pause after a failed accept.
 const PAUSE_MAX: Duration = Duration::from_secs(1);
-/// Unacknowledged data for this long: the peer is gone.
+/// A connection whose peer does not acknowledge data for this long is dropped (TCP_USER_TIMEOUT).
 const USER_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Opens a listening socket that can be reopened at once after a restart.
+/// Opens a listening socket that a restarted process can open again at once (SO_REUSEADDR).
 pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() {
         tokio::net::TcpSocket::new_v4()?
@@ -38,7 +40,7 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Accepts until `stop` says so; through TLS if there is an identity to show.
+/// Accepts connections until `stop` is true; with TLS if `tls` is given.
 pub async fn run(
     listener: TcpListener,
     tls: Option<Arc<Identity>>,
@@ -57,8 +59,9 @@ pub async fn run(
                 accept(stream, peer, tls.as_ref(), &router);
             }
             Err(error) => {
-                // Out of descriptors: those who are connected go on, the next one waits.
-                tracing::warn!(%error, "no connection can be accepted");
+                // Usually no file descriptor is free: open connections continue, new connections
+                // wait.
+                tracing::warn!(%error, "accepting a connection failed");
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(PAUSE_MAX);
             }
@@ -70,24 +73,25 @@ fn accept(stream: TcpStream, peer: SocketAddr, tls: Option<&Arc<Identity>>, rout
     let gateway = router.gateway();
     let settings = gateway.settings();
     let limits = &settings.server.limits;
-    let here =
+    let network_max =
         if limits.is_exempt(peer.ip()) { usize::MAX } else { limits.connections_per_address_max };
-    let permit = match gateway.connections.acquire(peer.ip(), limits.connections_max, here) {
+    let permit = match gateway.connections.acquire(peer.ip(), limits.connections_max, network_max) {
         Ok(permit) => permit,
         Err(why) => {
-            tracing::debug!(address = %peer.ip(), ?why, "too many connections");
+            tracing::debug!(address = %peer.ip(), ?why, "connection rejected");
             metrics::record_rejected();
-            // A word for whoever listens; nobody waits for it to be heard.
-            let word = if why == ConnectionRefused::GatewayFull {
+            // With TLS no response is sent, since it would require a handshake. Without TLS the
+            // response is sent only if the socket accepts it at once.
+            let response = if why == ConnectionRefused::GatewayFull {
                 FULL_RESPONSE
             } else {
                 TOO_MANY_RESPONSE
             };
-            let _ = tls.is_none().then(|| stream.try_write(word));
+            let _ = tls.is_none().then(|| stream.try_write(response));
             return;
         }
     };
-    // Small frames must not wait for each other; a failure here only costs time.
+    // Disables Nagle's algorithm, which delays small frames. A failure only adds latency.
     let _ = stream.set_nodelay(true);
     let _ = socket2::SockRef::from(&stream).set_tcp_user_timeout(Some(USER_TIMEOUT));
     let (tls, router) = (tls.cloned(), router.clone());

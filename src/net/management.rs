@@ -1,4 +1,4 @@
-//! The management address: metrics and health, for those who run the gateway.
+//! The HTTP server of the management address: metrics and health checks.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -18,14 +18,15 @@ use super::http::{HEADER_BYTES_MAX, HEADER_TIMEOUT, text_response};
 use crate::gateway::Gateway;
 use crate::messages::table;
 use crate::platform::metrics;
-/// Requests served at once.
+
+/// Maximum number of requests that are served at the same time.
 const REQUESTS_AT_ONCE_MAX: usize = 16;
-/// A pause after a connection that could not be served.
+/// Pause after a connection that could not be accepted or served.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-/// A clock that is further off than this is not to be trusted with expiries.
+/// With a larger clock skew the gateway is not ready: tokens would expire at wrong times.
 const SKEW_MAX_MS: u64 = 2_000;
 
-/// Serves until `stop` says so.
+/// Serves requests until `stop` is true.
 pub async fn run(
     listener: TcpListener,
     gateway: Arc<Gateway>,
@@ -39,15 +40,16 @@ pub async fn run(
             _ = stop.wait_for(|stop| *stop) => return,
         };
         let (Ok((stream, _)), Ok(permit)) = (accepted, permits.clone().try_acquire_owned()) else {
-            // Out of descriptors, or too many at once: this must not spin.
+            // No file descriptor is free, or too many requests are served: the pause prevents a
+            // busy loop.
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
         let (gateway, metrics) = (gateway.clone(), metrics.clone());
         tokio::spawn(async move {
             let serve = service_fn(|request| {
-                let answer = respond(&request, &gateway, &metrics);
-                async move { Ok::<_, Infallible>(answer) }
+                let response = respond(&request, &gateway, &metrics);
+                async move { Ok::<_, Infallible>(response) }
             });
             let connection = hyper::server::conn::http1::Builder::new()
                 .timer(TokioTimer::new())
@@ -55,7 +57,7 @@ pub async fn run(
                 .max_buf_size(HEADER_BYTES_MAX)
                 .keep_alive(false)
                 .serve_connection(TokioIo::new(stream), serve);
-            // Whoever asks for metrics and goes away has lost nothing.
+            // A client that disconnects early is not an error.
             let _ = connection.await;
             drop(permit);
         });
@@ -68,13 +70,13 @@ fn respond(
     recorded: &PrometheusHandle,
 ) -> Response<Full<Bytes>> {
     if request.method() != Method::GET {
-        return text_response(StatusCode::METHOD_NOT_ALLOWED, "only GET is served here\n");
+        return text_response(StatusCode::METHOD_NOT_ALLOWED, "only GET is supported\n");
     }
     match request.uri().path() {
         "/metrics" => {
             ::metrics::gauge!("tollgate_sessions").set(gateway.replica.sessions.len() as f64);
             let mut all = recorded.render();
-            let histograms = table::HANDLERS.iter().map(|row| (row.name, &row.timings));
+            let histograms = table::HANDLERS.iter().map(|handler| (handler.name, &handler.timings));
             metrics::write_histograms(&mut all, histograms);
             text_response(StatusCode::OK, all)
         }
@@ -87,16 +89,16 @@ fn respond(
         },
         _ => text_response(
             StatusCode::NOT_FOUND,
-            "/metrics, /health/live and /health/ready are served here\n",
+            "not found; the paths are /metrics, /health/live and /health/ready\n",
         ),
     }
 }
 
-/// Why this gateway should get no new traffic.
+/// Returns why this gateway should get no new traffic; `None` if it is ready.
 fn not_ready_reason(gateway: &Gateway) -> Option<String> {
     let skew = gateway.clock.skew_ms();
     if skew > SKEW_MAX_MS {
-        return Some(format!("the clock is {skew} ms off"));
+        return Some(format!("the gateway's clock differs from the wall clock by {skew} ms"));
     }
     gateway.replica.write_error()
 }

@@ -1,4 +1,6 @@
-//! The shell that moves bytes: sockets in, sockets out. Nothing is decided here.
+//! Network transports: listener, TLS, WebSocket, REST, management address, and client connections.
+//!
+//! Transports transfer messages; other modules decide how a message is answered.
 
 mod client;
 mod http;

@@ -1,11 +1,11 @@
-//! The message rate of one connection, counted in windows of a second.
+//! Rate limit for the messages of one connection, in windows of one second.
 
 use crate::realm::Millis;
 
-/// A connection that sends more than this many times its rate is closed, where it can be.
+/// A WebSocket connection that exceeds this multiple of its rate is closed.
 const FLOOD_FACTOR: u32 = 10;
 
-/// The messages that a connection sent in the current second.
+/// The number of messages that a connection sent in the current window.
 #[derive(Debug, Clone)]
 pub struct RequestRate {
     per_second: u32,
@@ -13,24 +13,24 @@ pub struct RequestRate {
     in_window: u32,
 }
 
-/// The decision on one more message.
+/// The decision on one message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RateDecision {
-    /// It is served.
+    /// The message is served.
     Serve,
-    /// It is refused; the next one is served after this many milliseconds.
+    /// The message is refused; the next window begins after this many milliseconds.
     Refuse(Millis),
-    /// As [`RateDecision::Refuse`], but far beyond the rate.
+    /// As [`RateDecision::Refuse`], but the connection exceeds ten times its rate.
     Flood(Millis),
 }
 
 impl RequestRate {
-    /// A connection that may send `per_second` messages, opened at `now`.
+    /// Creates a limit of `per_second` messages for a connection that was opened at `now`.
     pub fn new(per_second: u32, now: Millis) -> Self {
         Self { per_second, window_start: now, in_window: 0 }
     }
 
-    /// Counts one message.
+    /// Counts one message and decides on it.
     pub fn count(&mut self, now: Millis) -> RateDecision {
         if now >= self.window_start + 1_000 {
             self.window_start = now;
@@ -54,13 +54,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_second_holds_its_messages_and_a_flood_is_told_apart() {
+    fn messages_over_the_rate_are_refused_and_over_ten_times_the_rate_are_a_flood() {
         let mut rate = RequestRate::new(2, 1_000);
         let mut count = |now| rate.count(now);
         assert_eq!([count(1_000), count(1_900)], [RateDecision::Serve; 2]);
         assert_eq!(count(1_900), RateDecision::Refuse(100));
         let last = (4..=21).map(|_| count(1_950)).last();
         assert_eq!(last, Some(RateDecision::Flood(50)));
-        assert_eq!(count(2_000), RateDecision::Serve, "a new second");
+        assert_eq!(count(2_000), RateDecision::Serve, "a new window has begun");
     }
 }

@@ -1,4 +1,4 @@
-//! One connection's bytes, in clear or through TLS.
+//! The byte stream of one connection, in plaintext or through TLS.
 
 use std::io;
 use std::pin::Pin;
@@ -7,11 +7,12 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsStream;
-/// A connection. TLS keeps its state apart, so that a plain one stays small.
+
+/// The stream of a connection. The TLS state is boxed, so that a plaintext stream stays small.
 pub enum Stream {
-    /// In clear.
+    /// Plaintext.
     Plain(TcpStream),
-    /// Through TLS, after the handshake.
+    /// TLS, after the handshake.
     Tls(Box<TlsStream<TcpStream>>),
 }
 

@@ -1,5 +1,6 @@
-//! TLS on the gateway's port: certificate and key, read again when they change. Whoever is
-//! connected stays so; new connections get what is current.
+//! TLS on the gateway's port: certificate and key, reloaded when their files change.
+//!
+//! Open connections keep their TLS session; new connections use the current certificate.
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
@@ -18,41 +19,42 @@ use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{self, ServerConfig};
 
 use super::stream::Stream;
-/// A handshake is done in this time.
+
+/// Time limit for a TLS handshake.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
-/// The files are looked at, at this distance.
+/// Interval at which the files are checked for changes.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Why TLS cannot be spoken with these files.
+/// Why the certificate and key files cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "named by the text")]
+#[expect(missing_docs, reason = "the error texts describe the variants")]
 pub enum TlsError {
-    #[error("{path} cannot be read: {source}")]
+    #[error("cannot read {path}: {source}")]
     Read { path: PathBuf, source: std::io::Error },
-    #[error("{path} can be read by others (mode {mode:03o}); chmod 600 keeps the key yours")]
+    #[error("{path} can be read by others (mode {mode:03o}); chmod 600 it")]
     Open { path: PathBuf, mode: u32 },
-    #[error("{path} holds no {what} that can be read: {source}")]
+    #[error("{path} contains no readable {what}: {source}")]
     Pem { path: PathBuf, what: &'static str, source: pem::Error },
     #[error("the certificate in {certificate} and the key in {key} cannot be used: {source}")]
     Unfit { certificate: String, key: String, source: rustls::Error },
 }
 
-/// The certificate and the key with which new connections are greeted.
+/// The certificate and key for new connections.
 pub struct Identity {
     current: ArcSwap<ServerConfig>,
     files: Mutex<Files>,
 }
 
-/// Which files, and what they looked like when they were read last.
+/// The paths of the files, and their stamps when they were last read.
 struct Files {
     settings: crate::settings::TlsSettings,
     stamp: [Option<Stamp>; 2],
 }
 
-/// What tells one version of a file from the next: device, inode, length, time of change (ns).
+/// Identifies a version of a file: device, inode, length, and modification time (s, ns).
 type Stamp = (u64, u64, u64, i64, i64);
 
-/// Files that were read and fit together.
+/// A certificate and key that were loaded and match.
 pub struct LoadedIdentity {
     config: ServerConfig,
     expires_at_secs: Option<i64>,
@@ -60,41 +62,41 @@ pub struct LoadedIdentity {
 }
 
 impl Identity {
-    /// Reads the files.
+    /// Loads certificate and key. Blocking.
     pub fn open(settings: &crate::settings::TlsSettings) -> Result<Self, TlsError> {
         let LoadedIdentity { config, files, .. } = load(settings)?;
         Ok(Self { current: ArcSwap::from_pointee(config), files: Mutex::new(files) })
     }
 
-    /// Greets new connections with these from now on.
+    /// Uses this certificate and key for new connections.
     pub fn replace(&self, checked: LoadedIdentity) {
         self.current.store(Arc::new(checked.config));
         *self.files.lock() = checked.files;
     }
 
-    /// Shakes hands; none if the peer cannot or does not in time.
+    /// Performs the TLS handshake; `None` if it fails or times out.
     pub async fn handshake(&self, stream: TcpStream) -> Option<Stream> {
         let acceptor = TlsAcceptor::from(self.current.load_full());
         match tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await {
             Ok(Ok(stream)) => Some(Stream::Tls(Box::new(stream.into()))),
             Ok(Err(error)) => {
-                tracing::debug!(%error, "no TLS with this peer");
+                tracing::debug!(%error, "TLS handshake failed");
                 None
             }
             Err(_) => {
-                tracing::debug!("a TLS handshake took too long");
+                tracing::debug!("TLS handshake timed out");
                 None
             }
         }
     }
 
-    /// Reads the files again whenever they change. What does not fit, such as a new certificate
-    /// whose key is still to come, is not used.
+    /// Reloads the files whenever they change. If the new files do not match, for example because
+    /// the key is not written yet, the previous certificate stays in use.
     pub async fn watch(self: Arc<Self>) {
         loop {
             tokio::time::sleep(CHECK_INTERVAL).await;
             let identity = self.clone();
-            // A disk that hangs holds up no socket.
+            // A slow disk must not block connections.
             if tokio::task::spawn_blocking(move || identity.reload_if_changed()).await.is_err() {
                 return;
             }
@@ -114,27 +116,33 @@ impl Identity {
         match load(&settings) {
             Ok(checked) => {
                 self.replace(checked);
-                tracing::info!(certificate = settings.certificate, "the certificate was renewed");
+                tracing::info!(certificate = settings.certificate, "certificate reloaded");
             }
-            Err(error) => tracing::warn!(%error, "the certificate stays the one that was read"),
+            Err(error) => {
+                tracing::warn!(
+                    %error,
+                    "certificate reload failed; the previous certificate stays in use"
+                );
+            }
         }
     }
 }
 
 impl LoadedIdentity {
-    /// The first end of a certificate in the chain, in seconds of the epoch; none: it is not told.
+    /// Returns the earliest expiry in the certificate chain, in seconds since 1970; `None` if no
+    /// certificate can be parsed.
     pub fn expires_at_secs(&self) -> Option<i64> {
         self.expires_at_secs
     }
 }
 
-/// The end of a certificate, in seconds of the epoch.
+/// Returns the expiry of a certificate, in seconds since 1970; `None` if it cannot be parsed.
 fn expiry_secs(certificate: &CertificateDer<'_>) -> Option<i64> {
     let (_, read) = x509_parser::parse_x509_certificate(certificate).ok()?;
     Some(read.validity().not_after.timestamp())
 }
 
-/// Reads certificate and key and checks that they can be used together. Blocking.
+/// Loads certificate and key and checks that they match. Blocking.
 pub fn load(settings: &crate::settings::TlsSettings) -> Result<LoadedIdentity, TlsError> {
     let stamp = stamp(settings);
     let (certificate, key) = (Path::new(&settings.certificate), Path::new(&settings.key));
@@ -172,11 +180,11 @@ fn unreadable(path: &Path, source: std::io::Error) -> TlsError {
     TlsError::Read { path: path.to_owned(), source }
 }
 
-/// Nobody but the owner reads a key; a group may where the key belongs to root, as distributions
-/// keep theirs.
+/// Whether users other than the owner can access a key file. The group may read a key that root
+/// owns, since some distributions install keys that way.
 fn is_readable_by_others(key: &Metadata) -> bool {
-    let others = if key.uid() == 0 { 0o037 } else { 0o077 };
-    key.mode() & others != 0
+    let forbidden = if key.uid() == 0 { 0o037 } else { 0o077 };
+    key.mode() & forbidden != 0
 }
 
 fn stamp(settings: &crate::settings::TlsSettings) -> [Option<Stamp>; 2] {

@@ -1,9 +1,11 @@
-//! Where a connection comes from, as limits count it.
+//! Client network: the address or network by which limits count clients.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
-/// Who shares one limit and one place in a queue: an IPv4 address, or an IPv6 network of 64 bits,
-/// since whoever has one address of it has them all.
+
+/// A client network: an IPv4 address or an IPv6 /64 network, since a client with one address of a
+/// /64 network can usually use all its addresses. All clients of a network share its limits and its
+/// queue of passwords to hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClientNetwork(IpAddr);
 

@@ -1,15 +1,16 @@
-//! The time: the only file that reads a clock.
+//! The gateway's clock. No other file reads a system clock.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
-/// The most that one [`Clock::discipline`] moves the time.
+
+/// Largest correction by one [`Clock::discipline`], in milliseconds.
 const SLEW_MAX_MS: i64 = 5;
 
-/// The time of this gateway: the wall clock at the start plus the monotonic clock since, so that it
-/// never goes back or leaps. Clones show the same time.
+/// The clock of a gateway: the wall clock at the start plus the monotonic time since then. Its time
+/// never goes back, and changes of the wall clock do not make it jump. Clones share one time.
 #[derive(Debug, Clone)]
 pub struct Clock(Arc<Inner>);
 
@@ -17,34 +18,37 @@ pub struct Clock(Arc<Inner>);
 struct Inner {
     start_ms: u64,
     mode: ClockMode,
+    /// Sum of all corrections and advances.
     offset_ms: AtomicI64,
+    /// Wall clock minus this clock, after the last correction.
     skew_ms: AtomicI64,
+    /// The latest time that was returned.
     last_ms: AtomicU64,
 }
 
 #[derive(Debug)]
 enum ClockMode {
-    /// As the monotonic clock since then, drawn towards the wall clock.
+    /// Follows the monotonic clock since this instant, corrected towards the wall clock.
     Wall(Instant),
-    /// As tokio's clock since then, and nothing else.
+    /// Follows only tokio's clock since this instant.
     Detached(Instant),
-    /// Only when it is moved.
+    /// Changes only when it is set or advanced.
     Still,
 }
 
 impl Clock {
-    /// The clock of a gateway.
+    /// Creates the clock of a gateway.
     pub fn system() -> Self {
         Self::new(wall_ms(), ClockMode::Wall(monotonic()))
     }
 
-    /// A clock that starts at `start_ms` and follows tokio's clock alone, also when that is paused:
-    /// for tests with virtual time.
+    /// Creates a clock that starts at `start_ms` and follows only tokio's clock, also while tokio's
+    /// clock is paused: for tests with virtual time.
     pub fn detached(start_ms: u64) -> Self {
         Self::new(start_ms, ClockMode::Detached(monotonic()))
     }
 
-    /// A clock that stands still at `start_ms` until [`Clock::advance`]: for tests without runtime.
+    /// Creates a clock that stays at `start_ms` until [`Clock::advance`]: for tests without tokio.
     pub fn manual(start_ms: u64) -> Self {
         Self::new(start_ms, ClockMode::Still)
     }
@@ -59,36 +63,37 @@ impl Clock {
         }))
     }
 
-    /// Milliseconds since 1970, never less than it said before.
+    /// Returns the milliseconds since 1970; never less than an earlier call returned.
     pub fn now(&self) -> u64 {
         self.never_back(self.raw_ms(monotonic()))
     }
 
-    /// The time never goes back.
+    /// Returns `now`, or the latest time returned so far if that is later.
     fn never_back(&self, now: u64) -> u64 {
-        // Most calls find the last time equal or close: reading is cheaper than writing for all.
+        // Often another call has already stored this millisecond: the read avoids a write, which
+        // would invalidate the cache line of all other threads.
         match self.0.last_ms.load(Ordering::Acquire) {
             last if last >= now => last,
             _ => self.0.last_ms.fetch_max(now, Ordering::AcqRel).max(now),
         }
     }
 
-    /// The time, and a stopwatch that was started at it: one reading of the clock for both.
+    /// Returns the time and a stopwatch started at that time; reads the clock only once.
     pub fn now_with_stopwatch(&self) -> (u64, Stopwatch) {
         let instant = monotonic();
         (self.never_back(self.raw_ms(instant)), Stopwatch(instant.into_std()))
     }
 
-    /// Reads the wall clock and moves the time by at most 5 ms towards it. To be called about once
-    /// a second; does nothing to the clocks of tests.
+    /// Reads the wall clock and moves the time by at most 5 ms towards it. Call it about once a
+    /// second; it does not affect test clocks.
     pub fn discipline(&self) {
         if let ClockMode::Wall(_) = self.0.mode {
             self.slew(wall_ms());
         }
     }
 
-    /// The time is `at_ms` at least: what is in the log already does not lie in the future. What is
-    /// added counts as skew, until the wall clock has caught up.
+    /// Moves the time forward to at least `at_ms`, so that no entry of the command log is in the
+    /// future. The added time counts as skew until the wall clock has caught up.
     pub fn advance_to(&self, at_ms: u64) {
         let now = self.raw_ms(monotonic());
         let behind = at_ms.saturating_sub(now).cast_signed();
@@ -98,7 +103,8 @@ impl Clock {
         }
     }
 
-    /// How many milliseconds the wall clock was ahead or behind at the last [`Clock::discipline`].
+    /// Returns by how many milliseconds the wall clock and this clock differed, in either
+    /// direction, after the last correction.
     pub fn skew_ms(&self) -> u64 {
         self.0.skew_ms.load(Ordering::Relaxed).unsigned_abs()
     }
@@ -126,17 +132,17 @@ impl Clock {
     }
 }
 
-/// Measures how long something takes.
+/// A stopwatch that measures a duration.
 #[derive(Debug, Clone, Copy)]
 pub struct Stopwatch(std::time::Instant);
 
 impl Stopwatch {
-    /// Seconds since it was started, in real time even where tokio's clock is paused.
+    /// Returns the seconds since the start, in real time even if tokio's clock is paused.
     pub fn elapsed_secs(&self) -> f64 {
         self.0.elapsed().as_secs_f64()
     }
 
-    /// The time since it was started.
+    /// Returns the duration since the start.
     pub fn elapsed(&self) -> std::time::Duration {
         self.0.elapsed()
     }
@@ -153,7 +159,7 @@ fn monotonic() -> Instant {
     Instant::now()
 }
 
-/// A wall clock before 1970 counts as 1970: the skew tells.
+/// Returns the wall clock in milliseconds since 1970; 0 if the wall clock is before 1970.
 #[expect(clippy::disallowed_methods, reason = "this file reads the clock for all others")]
 fn wall_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -185,7 +191,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_wall_clock_ahead_is_approached_gently() {
+    async fn a_clock_moves_slowly_towards_a_wall_clock_ahead() {
         let clock = Clock::detached(10_000);
         clock.slew(13_000);
         assert_eq!((clock.now(), clock.skew_ms()), (10_005, 2_995));
@@ -196,7 +202,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_wall_clock_behind_never_turns_the_time_back() {
+    async fn a_wall_clock_behind_never_sets_the_time_back() {
         let clock = Clock::detached(10_000);
         assert_eq!(clock.now(), 10_000);
         clock.slew(9_000);
@@ -208,7 +214,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_clock_behind_its_log_goes_on_from_there_and_says_so() {
+    async fn a_clock_behind_its_log_continues_from_the_log_and_reports_skew() {
         let clock = Clock::detached(10_000);
         clock.advance_to(9_000);
         assert_eq!((clock.now(), clock.skew_ms()), (10_000, 0));

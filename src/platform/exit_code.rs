@@ -1,23 +1,23 @@
-//! How the program ends, in numbers.
+//! Exit codes of the program.
 
-/// What each exit code says, for `--help` and the README.
+/// Each exit code with its description, as listed by `--help`.
 pub const EXIT_CODES: &[(i32, &str)] = &[
-    (OK, "done, or drained after SIGTERM"),
-    (FAILURE, "the command failed; stderr says why"),
-    (USAGE, "the command line cannot be read"),
-    (DAMAGED, "the store is damaged; nothing was served"),
+    (OK, "success, or shutdown after SIGTERM or SIGINT"),
+    (FAILURE, "the command failed; see stderr"),
+    (USAGE, "the command line is invalid"),
+    (DAMAGED, "the store is damaged; nothing was changed"),
     (LOCKED, "another process has the store open"),
     (STORE, "the store cannot be read or written"),
-    (SETTINGS, "the configuration is wrong"),
-    (ADDRESS, "the address cannot be listened on"),
-    (REPLAY_FAILED, "a replay differed from its scripts, or crossed a limit"),
+    (SETTINGS, "the configuration is invalid"),
+    (ADDRESS, "cannot listen on the address"),
+    (REPLAY_FAILED, "a replay differed from its scripts, was not completed or crossed a threshold"),
 ];
 
-/// Done.
+/// Success, or shutdown after SIGTERM or SIGINT.
 pub const OK: i32 = 0;
 /// The command failed.
 pub const FAILURE: i32 = 1;
-/// The command line cannot be read (clap's code).
+/// The command line is invalid (clap's code).
 pub const USAGE: i32 = 2;
 /// The store is damaged.
 pub const DAMAGED: i32 = 3;
@@ -25,9 +25,9 @@ pub const DAMAGED: i32 = 3;
 pub const LOCKED: i32 = 4;
 /// The store cannot be read or written.
 pub const STORE: i32 = 5;
-/// The configuration is wrong.
+/// The configuration is invalid.
 pub const SETTINGS: i32 = 6;
-/// The address cannot be listened on.
+/// Cannot listen on the address.
 pub const ADDRESS: i32 = 7;
-/// A replay differed from its scripts, or crossed a limit.
+/// A replay differed from its scripts, was not completed or crossed a threshold.
 pub const REPLAY_FAILED: i32 = 8;

@@ -1,18 +1,18 @@
-//! Descriptors of files and sockets: how many connections the machine has room for.
+//! Limit of open file descriptors, and the number of connections that it allows.
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 
-/// Descriptors that are kept back: for the store, the management address, health checks, and for
-/// connections that are turned away.
+/// Descriptors reserved for other purposes than connections: the store, the management address,
+/// health checks, and connections that are accepted only to be rejected.
 const RESERVE: u64 = 64;
 
-/// Asks for as many descriptors as this process may have, and gives how many connections they are
-/// good for.
+/// Raises the soft limit of open descriptors to the hard limit; returns how many connections the
+/// limit then allows.
 pub fn raise_fd_limit() -> usize {
     let mut limit = getrlimit(Resource::Nofile);
     if limit.current != limit.maximum {
-        let most = rustix::process::Rlimit { current: limit.maximum, ..limit };
-        if setrlimit(Resource::Nofile, most).is_ok() {
+        let raised = rustix::process::Rlimit { current: limit.maximum, ..limit };
+        if setrlimit(Resource::Nofile, raised).is_ok() {
             limit = getrlimit(Resource::Nofile);
         }
     }

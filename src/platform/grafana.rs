@@ -1,23 +1,26 @@
-//! The Grafana dashboard: a panel for each metric, made from the table of metrics.
+//! The Grafana dashboard, generated from the table of metrics: one panel for each metric.
 
 use serde_json::{Value, json};
 
 use super::metrics::{METRICS, Metric, MetricKind};
 
-/// The width of Grafana's grid, and the size of a panel in it.
+/// Width of Grafana's grid, in grid units.
 const GRID: usize = 24;
+/// Width of one panel, in grid units.
 const WIDTH: usize = 8;
+/// Height of one panel, in grid units.
 const HEIGHT: usize = 8;
-/// What a histogram shows.
+/// Quantiles in the panel of a histogram, with their labels.
 const QUANTILES: [(&str, &str); 3] = [("0.5", "p50"), ("0.99", "p99"), ("0.999", "p99.9")];
 
-/// The dashboard as Grafana imports it; it asks which Prometheus to read.
+/// Returns the dashboard in Grafana's import format. Its users select the Prometheus data source
+/// and the gateways.
 pub fn document() -> Value {
     let panels: Vec<Value> = METRICS.iter().enumerate().map(panel).collect();
     json!({
         "title": "tollgate",
         "uid": "tollgate",
-        "description": "A gateway: who is connected, what is served and refused, in what time.",
+        "description": "Connections, sessions, messages, refusals and latencies of a gateway.",
         "tags": ["tollgate"],
         "schemaVersion": 39,
         "editable": true,
@@ -72,7 +75,7 @@ fn panel((at, metric): (usize, &Metric)) -> Value {
     })
 }
 
-/// Its text as a headline.
+/// Returns the panel title of a metric: its description with an upper-case first letter.
 fn title(metric: &Metric) -> String {
     let mut text = metric.text.to_owned();
     if let Some(first) = text.get_mut(..1) {

@@ -1,30 +1,31 @@
-//! What is counted: names and units of all metrics, in one place.
+//! Names, types, labels and descriptions of all metrics.
 
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram};
 use protocol::NackCode;
 
 use super::histogram::Histogram;
-/// How a metric is read.
+
+/// Type of a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MetricKind {
-    /// How often something happened since the start.
+    /// Number of events since the start.
     Counter,
-    /// How much of something there is.
+    /// Current number or amount.
     Gauge,
-    /// How long something took, in seconds.
+    /// Histogram of durations in seconds.
     Seconds,
 }
 
-/// One metric.
+/// Definition of one metric.
 #[derive(Debug)]
 pub struct Metric {
-    /// Its name.
+    /// Name in Prometheus.
     pub name: &'static str,
-    /// How it is read.
+    /// Type.
     pub kind: MetricKind,
-    /// What it tells apart.
+    /// Names of its labels.
     pub labels: &'static [&'static str],
-    /// What it is.
+    /// Description (HELP in Prometheus).
     pub text: &'static str,
 }
 
@@ -37,9 +38,9 @@ const fn metric(
     Metric { name, kind, labels, text }
 }
 
-/// Every metric there is.
+/// All metrics.
 pub static METRICS: [Metric; 15] = [
-    metric("tollgate_connections", MetricKind::Gauge, &[], "open connections"),
+    metric("tollgate_connections", MetricKind::Gauge, &[], "open WebSocket connections"),
     metric("tollgate_sessions", MetricKind::Gauge, &[], "live sessions on this node"),
     metric(
         MESSAGE_DURATION,
@@ -57,13 +58,13 @@ pub static METRICS: [Metric; 15] = [
         "tollgate_push_lag_seconds",
         MetricKind::Seconds,
         &[],
-        "time from a command to its push",
+        "time from a command to the push of its changes",
     ),
     metric(
         "tollgate_commit_duration_seconds",
         MetricKind::Seconds,
         &[],
-        "time from a command to its outcome",
+        "time from the submission of a command to its outcome",
     ),
     metric(
         "tollgate_password_hash_queue_length",
@@ -81,7 +82,7 @@ pub static METRICS: [Metric; 15] = [
         "tollgate_password_hash_duration_seconds",
         MetricKind::Seconds,
         &[],
-        "time of one password hash",
+        "time to compute one password hash",
     ),
     metric(
         "tollgate_connections_closed_total",
@@ -116,7 +117,7 @@ pub static METRICS: [Metric; 15] = [
     ),
 ];
 
-/// Describes every metric; once, after the recorder is in place.
+/// Registers the descriptions of all metrics. Call it once, after the recorder is installed.
 pub fn describe() {
     for metric in &METRICS {
         match metric.kind {
@@ -127,7 +128,7 @@ pub fn describe() {
     }
 }
 
-/// Writes the histograms of all message types, which the recorder does not have.
+/// Appends the metric of message durations, whose histograms are not part of the recorder.
 pub fn write_histograms<'a>(
     out: &mut String,
     histograms: impl Iterator<Item = (&'a str, &'a Histogram)>,
@@ -146,14 +147,14 @@ pub fn write_histograms<'a>(
 
 const MESSAGE_DURATION: &str = "tollgate_message_duration_seconds";
 
-/// Counts a refused message; `None` if its type is unknown.
+/// Counts a refused message; `message_type` is `None` if the type is unknown.
 pub fn record_refused(message_type: Option<&'static str>, code: NackCode) {
     let name = message_type.unwrap_or("?");
     counter!("tollgate_messages_refused_total", "message_type" => name, "code" => code.code())
         .increment(1);
 }
 
-/// Counts a reload of the configuration; the result is "done" or "refused".
+/// Counts a reload of the configuration; `result` is "done" or "refused".
 pub fn record_reloaded(result: &'static str) {
     counter!("tollgate_config_reloads_total", "result" => result).increment(1);
 }

@@ -1,35 +1,38 @@
-//! Randomness: all that must not be guessed, drawn from the generator of the operating system.
+//! Random values: ids, secrets and salts from the operating system, and jitter.
 //!
-//! Each draw panics if that generator fails: nothing can be promised without it.
+//! Generating ids and secrets panics if the operating system's generator fails: guessable values
+//! would be unsafe.
 
 use rand::Rng;
 use rand::rand_core::UnwrapErr;
 use rand::rngs::SysRng;
 use uuid::Uuid;
 
-/// A new SESSION_ID.
+/// Generates a SESSION_ID.
 pub fn session_id() -> Uuid {
     Uuid::new_v4()
 }
 
-/// The id of a new log entry.
+/// Generates the id of an entry of the command log.
 pub fn entry_id() -> u128 {
     u128::from_le_bytes(random_bytes())
 }
 
-/// What the log and a client may both call a fault: eight hexadecimal digits.
+/// Generates the id of an incident: eight hexadecimal digits, which are both in the log and in the
+/// NACK.
 pub fn incident_id() -> String {
     format!("{:08x}", u32::from_le_bytes(random_bytes()))
 }
 
-/// Random bytes.
+/// Generates random bytes that cannot be guessed.
 pub fn random_bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     UnwrapErr(SysRng).fill_bytes(&mut bytes);
     bytes
 }
 
-/// From 0 to `max_ms`: those who were refused together must not come back together.
+/// Returns a random number from 0 to `max_ms`, so that clients that were refused together do not
+/// retry together.
 pub fn jitter(max_ms: u64) -> u64 {
     rand::random_range(0..=max_ms)
 }
@@ -47,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn a_spread_stays_within_its_limit() {
+    fn jitter_stays_within_its_limit() {
         assert_eq!(jitter(0), 0);
         assert!((0..1_000).all(|_| jitter(7) <= 7));
     }

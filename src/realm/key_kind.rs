@@ -25,12 +25,12 @@ pub(super) enum KeyKind {
     ActiveCode,
     SelfReset,
     Mail,
-    // The last: exports and backups leave it out.
+    // Must be the last kind: a backup ends before the first row of this kind.
     Seen,
 }
 
 impl KeyKind {
-    /// Every kind, in its order.
+    /// All kinds, in the order of their declaration.
     pub(super) const ALL: [Self; Self::Seen as usize + 1] = [
         Self::Policy,
         Self::Counters,
@@ -57,7 +57,7 @@ impl KeyKind {
 }
 
 impl Key {
-    /// Its kind.
+    /// Returns the kind of the key.
     pub(super) const fn kind(&self) -> KeyKind {
         match self {
             Key::Policy => KeyKind::Policy,
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_kinds_are_there_in_their_order() {
+    fn the_list_has_all_kinds_in_their_order() {
         assert!(KeyKind::ALL.iter().zip(0..).all(|(kind, position)| *kind as usize == position));
     }
 }

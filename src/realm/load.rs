@@ -1,10 +1,12 @@
-//! Loading: a realm made of the rows of a store, each of which is there once.
+//! Loading of a realm from the rows of a store.
 
 use super::model::{ProfileNo, User, UserNo};
 use super::row::Row;
 use super::state::Realm;
-/// A realm on its way. What there is a million of is gathered first and put in order at the end: a
-/// sorted set that is built at once has no half-empty nodes.
+
+/// A realm that is being loaded. Users and memberships, of which a deployment can have a million,
+/// are collected first and sorted at the end: a B-tree that is built at once has no half-empty
+/// nodes.
 #[derive(Debug, Default)]
 pub struct RealmLoader {
     realm: Realm,
@@ -13,7 +15,7 @@ pub struct RealmLoader {
 }
 
 impl RealmLoader {
-    /// Takes in one row, in any order.
+    /// Adds one row. Rows may be added in any order, but each only once.
     pub fn add(&mut self, row: Row) {
         match row {
             Row::User(user) => self.users.push((user.no, Box::new(user))),
@@ -22,7 +24,7 @@ impl RealmLoader {
         }
     }
 
-    /// The realm that the rows make: the same as if each had been absorbed.
+    /// Returns the realm that the rows describe: the same as if each had been applied as a change.
     pub fn build(self) -> Realm {
         let Self { mut realm, users, members } = self;
         realm.user_names = users.iter().map(|(no, user)| (user.name.clone(), *no)).collect();

@@ -1,4 +1,6 @@
-//! What a command came to. A refusal is an outcome, not an error: it can change state.
+//! The outcome of a command.
+//!
+//! A refusal is an outcome, not an error, because a refused command can change state.
 
 use std::sync::Arc;
 
@@ -10,16 +12,16 @@ use super::model::{
 };
 use super::row::Change;
 
-/// What one command did: the answer, the rows that differ and the sessions that ended.
+/// The decision on one command: its outcome, the changed rows and the ended sessions.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Applied {
-    /// The answer.
+    /// The outcome for the sender of the command.
     pub outcome: Outcome,
-    /// What is different now, in order.
+    /// The changed rows, in the order in which they must be applied.
     pub changes: Vec<Change>,
-    /// Sessions that no longer serve; their sockets are closed.
+    /// Sessions that ended; the caller closes their connections.
     pub ended: Vec<Ended>,
-    /// What the audit trail keeps of it.
+    /// The rows for the audit trail.
     pub audit: Vec<Arc<AuditEvent>>,
 }
 
@@ -36,128 +38,134 @@ impl Applied {
 /// A session that ended, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ended {
-    /// Which.
+    /// The session.
     pub session: SessionNo,
-    /// Whose.
+    /// Its user.
     pub user: UserNo,
-    /// Why.
+    /// Why it ended.
     pub reason: EndReason,
 }
 
-/// The answer to the sender of a command.
+/// The outcome of a command for its sender.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
-    /// Done, with no more to say.
+    /// The command was accepted and has no further result.
     Done,
-    /// The entry had been applied before; it was dropped.
+    /// The entry was applied before; the repeat was ignored.
     Repeated,
     /// A session was opened.
     LoggedIn(SessionNo),
-    /// A session was opened by a mailed link; the active code that came along is good now.
+    /// A session was opened by a mailed link; the active code that the command carried is now
+    /// valid.
     LoggedInWithActiveCode(SessionNo),
-    /// The first factor is right, the second is not there: the token of the pending login is good
-    /// now.
+    /// The first factor is right, but the second factor is missing or wrong. The token of the
+    /// pending login is now valid.
     SecondFactorRequired(MfaReason, RequiredFactor),
-    /// A session has a new pair.
+    /// A session has a new token pair.
     Refreshed(SessionNo),
-    /// The refresh token had been used a moment ago: the pair that it got is in here, encrypted.
+    /// The refresh token was used before, but its grace period has not ended. Contains the
+    /// encrypted token pair that the first use returned.
     RotatedEarlier(SessionNo, Vec<u8>),
-    /// A one-time token was spent: whose it was.
+    /// The one-time token of this user was spent.
     OneTimeTokenUsed(UserName),
-    /// Sessions were ended, that many.
+    /// Sessions were ended: their number. The number of a sweep includes other expired rows.
     EndedSessions(usize),
-    /// A right was inserted.
+    /// A right was inserted or deleted.
     #[expect(missing_docs, reason = "the id of the record")]
     Right { id: String },
     /// A profile was inserted, amended or deleted.
     Profile(ChangedLists),
-    /// A user was inserted, amended or deleted.
+    /// A user was inserted, amended or deleted, or an administrator reset or expired the password.
     User(ChangedLists),
-    /// No: and why.
+    /// The command was refused.
     Refused(Refusal),
 }
 
-/// A profile or a user after a command, and the names that its lists gained and lost.
+/// A profile or a user after a command, and what was added to and removed from its lists.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ChangedLists {
     /// The record's id.
     pub id: String,
-    /// RECORD_VERSION now.
+    /// RECORD_VERSION after the command.
     pub version: u32,
-    /// Codes of rights that it has now and did not have before.
+    /// Codes of added rights.
     pub rights_added: Vec<String>,
-    /// Codes of rights that it had before.
+    /// Codes of removed rights.
     pub rights_removed: Vec<String>,
-    /// Names of a profile's new users, or of a user's new profiles.
+    /// Names of the users added to a profile, or of the profiles added to a user.
     pub memberships_added: Vec<String>,
-    /// Names of those that it had before.
+    /// Names of the users removed from a profile, or of the profiles removed from a user.
     pub memberships_removed: Vec<String>,
 }
 
-/// Why a command was refused. Text for people is made at the edge.
+/// The reason for the refusal of a command. The text for the client is added outside of the realm.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Refusal {
     /// No user has the name.
     UnknownAccount,
-    /// The password is wrong.
+    /// The password is wrong, or the user name is unknown and the policy hides this.
     IncorrectCredentials,
-    /// Too many wrong passwords, or disabled (no time).
+    /// The user name is locked until a time, after wrong passwords or codes; `None` means that the
+    /// user is disabled.
     #[expect(missing_docs, reason = "when the lock ends")]
     Locked { until: Option<Millis> },
     /// The password is right and must be changed first.
     PasswordChangeRequired(UserStatus),
-    /// The user's sessions are as many as allowed: these.
+    /// The user has the maximum number of live sessions, which are listed.
     SessionLimit(Vec<SessionSummary>),
-    /// The credential changed while the password was checked: check again.
+    /// The credential or TOTP secret changed while the password or code was checked; the check must
+    /// be repeated.
     StaleCredential,
-    /// The session or token is gone.
+    /// The session or token does not exist or has ended.
     NoSession,
-    /// The refresh token is unknown, expired, revoked or was used before.
+    /// The refresh token, or the token of a pending login, is unknown, expired, revoked or was used
+    /// before.
     RefreshExpired,
-    /// The right is missing.
+    /// The sender lacks this right.
     NotAuthorised(String),
-    /// A right may only be granted by its holder.
+    /// The sender lacks this right and therefore cannot grant it.
     CannotGrantRight(String),
-    /// A user who holds this right may only be amended by another holder.
+    /// The sender lacks this right, which the user to be changed holds.
     TargetHasHigherRights(String),
-    /// The user is disabled, and only the right to enable changes that.
+    /// The user of this name is disabled and must be enabled first.
     Disabled(String),
-    /// What still hangs on the record: a kind and a name.
+    /// Kind and name of a record that depends on the record to be deleted.
     HasDependents(&'static str, String),
-    /// Field and value that exist already.
+    /// Field and value that another record has already.
     Duplicate(&'static str, String),
-    /// Kind and name of what does not exist.
+    /// Kind and name of a record that does not exist.
     NotFound(&'static str, String),
-    /// The id and the name in this field are not of one record.
+    /// The id and the name in this field belong to different records.
     IdNameMismatch(&'static str),
-    /// The field holds no id of its kind.
+    /// This field contains no valid id of its kind.
     InvalidId(&'static str),
-    /// RECORD_VERSION is not this one.
+    /// RECORD_VERSION of the message is not the version of the record, which is contained here.
     VersionConflict(u32),
-    /// No user would be left who can amend users.
+    /// No user who can amend users would remain.
     LastAdministrator,
-    /// The user has as many one-time tokens as allowed; the first ends then.
+    /// The user has the maximum number of one-time tokens; the first of them expires at this time.
     OneTimeTokenLimit(Millis),
-    /// The one-time token is unknown, used or expired.
+    /// The one-time token or reset token is unknown, used or expired, or the mail is obsolete.
     InvalidOneTimeToken,
-    /// The second factor is missing, wrong or too late, and which one it is.
+    /// The second factor is missing, wrong or not set up, or a new secret was not confirmed in
+    /// time. Contains the required factor.
     SecondFactor(MfaReason, RequiredFactor),
-    /// The directory keeps this user's password.
+    /// A directory manages the password of this user.
     ManagedByDirectory,
-    /// The directory confirmed a name that is a local user's.
+    /// The directory confirmed a user name that belongs to a local user.
     LocalUser,
-    /// The next reset of this user has to wait until then.
+    /// The user can request the next reset at this time.
     ResetCooldown(Millis),
-    /// As many mails as allowed wait already.
+    /// The mail queue is full.
     MailQueueFull,
-    /// A refresh token must outlive the access token.
+    /// The refresh token would not outlive the access token.
     InvalidLifetimes,
-    /// A record would be longer than the store can keep safely.
+    /// A row would exceed the maximum size of a stored value, or a row of an import is invalid.
     TooLong,
 }
 
 impl Refusal {
-    /// The word on the wire for it.
+    /// Returns the code of the NACK.
     pub const fn code(&self) -> NackCode {
         match self {
             Self::UnknownAccount => NackCode::UnknownAccount,
@@ -188,13 +196,13 @@ impl Refusal {
     }
 }
 
-/// A session as MAX_ACTIVE_SESSIONS_REACHED shows it.
+/// A session as MAX_ACTIVE_SESSIONS_REACHED lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionSummary {
     /// SESSION_ID.
     pub id: SessionId,
-    /// From where.
+    /// The address of the client.
     pub host: String,
-    /// LAST_ACCESS_TIME, epoch ms.
+    /// LAST_ACCESS_TIME, in epoch milliseconds.
     pub accessed: Millis,
 }

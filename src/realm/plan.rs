@@ -1,4 +1,4 @@
-//! Planning: what an entry would change, without changing anything.
+//! Planning: decides what a command changes, without changing anything.
 
 use std::sync::Arc;
 
@@ -9,7 +9,8 @@ use super::row::{Change, Key, Row};
 use super::state::{FORGET_MAX, Realm, SEEN_MS};
 
 impl Realm {
-    /// Decides what an entry of the log does, repeats and time included; changes nothing.
+    /// Plans an entry of the log and adds the audit rows. Ignores an entry that was applied before.
+    /// An entry with an earlier time than the newest applied entry is planned at the newest time.
     pub fn plan_entry(
         &self,
         id: EntryId,
@@ -30,8 +31,8 @@ impl Realm {
         applied
     }
 
-    /// Decides what a command does at a time; changes nothing. What could not be kept is refused
-    /// here: an entry of the log that no store can save would stop every start.
+    /// Decides what a command changes at a time, without changing anything. Refuses a command with
+    /// a row that is too long to be stored: with its entry in the log, every start would fail.
     pub fn plan(&self, at: Millis, command: &Command) -> Applied {
         let applied = self.dispatch(at, command);
         let too_long = |change: &Change| matches!(change, Change::Put(row) if row.is_too_long());

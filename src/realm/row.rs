@@ -1,4 +1,4 @@
-//! Rows: the image of the realm on disk. A change puts one row or deletes one.
+//! Rows, the stored form of the realm, and their changes.
 
 use std::sync::Arc;
 
@@ -15,14 +15,15 @@ use super::model::{
 /// One difference between the realm before and after a command.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {
-    /// The row is now this.
+    /// The row is added or replaced.
     Put(Row),
-    /// The row is gone.
+    /// The row is deleted.
     Delete(Key),
 }
 
 impl Change {
-    /// What it leaves under which key.
+    /// Returns the key, and the row that the change stores under this key; `None` if the change
+    /// deletes the row.
     pub fn into_row(self) -> (Key, Option<Row>) {
         match self {
             Self::Put(row) => (row.key(), Some(row)),
@@ -31,34 +32,34 @@ impl Change {
     }
 }
 
-/// The next number of each kind; the founding ones count on their own.
+/// The last numbers that were issued. Records of the bootstrap have numbers of a separate range.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Counters {
-    /// Users that people inserted so far.
+    /// The last number of an inserted user.
     pub users: u32,
-    /// Profiles that people inserted so far.
+    /// The last number of an inserted profile; numbers that clients chose do not count.
     pub profiles: u32,
-    /// Rights that people inserted so far.
+    /// The last number of an inserted right; numbers that clients chose do not count.
     pub rights: u32,
-    /// Records that first starts made so far, of every kind.
+    /// How many numbers of the bootstrap were issued or skipped, for records of all kinds.
     #[serde(alias = "founded")]
     pub bootstrapped: u32,
-    /// Sessions opened so far.
+    /// The last number of a session.
     pub sessions: u64,
-    /// Active codes issued so far.
+    /// The last number of an active code.
     pub active_codes: u64,
-    /// Mails queued so far.
+    /// The last number of a mail.
     pub mails: u64,
 }
 
-/// A record of the realm. Relations (who is in which profile) are rows of their own, so that a
-/// profile of a million users is never one value.
+/// A row. Each member of a relation, such as a user in a profile, is a separate row, so that a
+/// profile of a million users is never one stored value.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Row {
     /// The policy in force.
     Policy(Policy),
-    /// The next numbers.
+    /// The counters.
     Counters(Counters),
     /// A right.
     Right(Right),
@@ -68,50 +69,50 @@ pub enum Row {
     User(User),
     /// A user is in a profile.
     Member(ProfileNo, UserNo),
-    /// A profile gives a right.
+    /// A profile grants a right.
     Grant(ProfileNo, RightNo),
     /// A user holds a right directly.
     Direct(UserNo, RightNo),
     /// A session, live or dormant.
     Session(Session),
-    /// A refresh token that was used: its use after the grace period ends the session.
+    /// A rotated refresh token: its reuse after the grace period revokes the session.
     RotatedToken(TokenHash, RotatedToken),
-    /// Wrong passwords of a name.
+    /// Failed and rejected logins under a user name.
     Attempts(UserName, Attempts),
-    /// An entry that was applied, and when; repeats of it are dropped.
+    /// The id and the time of an applied entry, so that a repeat of the entry is ignored.
     Seen(EntryId, Millis),
     /// Hashes of a user's former passwords, the newest first.
     History(UserNo, Box<[Arc<str>]>),
-    /// A one-time token that is not used yet.
+    /// A one-time token that was not spent yet.
     OneTime(TokenHash, OneTime),
-    /// The life times of tokens that win over the policy.
+    /// The token lifetimes that override the policy.
     TokenLifetimes(TokenLifetimes),
-    /// What the salt of the system made of a fixed text, by which another salt is noticed.
+    /// The hash of a fixed text with the pepper, by which a changed pepper is detected.
     PepperCheck(Arc<str>),
     /// The second factor of a user.
     SecondFactor(UserNo, SecondFactor),
     /// A login that waits for its second factor.
     PendingLogin(TokenHash, PendingLogin),
-    /// A code that stands for a second factor.
+    /// A code that replaces mailed links as second factor.
     ActiveCode(ActiveCode),
-    /// The newest reset that a user asked for.
+    /// The newest password reset that a user requested.
     SelfReset(UserNo, SelfReset),
-    /// A mail that waits.
+    /// A queued mail.
     Mail(QueuedMail),
 }
 
-/// Where a used refresh token belonged.
+/// A rotated refresh token: its session and expiry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RotatedToken {
-    /// The session of the family.
+    /// The session to which the token belonged.
     pub session: SessionNo,
-    /// When it may be forgotten.
+    /// When the token would have expired; the row may be deleted then.
     pub until: Millis,
 }
 
-/// What a row is found by.
+/// The key of a row.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-#[expect(missing_docs, reason = "each names the row of the same name")]
+#[expect(missing_docs, reason = "each is the key of the row of the same name")]
 pub enum Key {
     Policy,
     Counters,
@@ -137,7 +138,7 @@ pub enum Key {
 }
 
 impl Row {
-    /// The key of this row.
+    /// Returns the key of the row.
     pub fn key(&self) -> Key {
         match self {
             Row::Policy(_) => Key::Policy,
@@ -164,14 +165,17 @@ impl Row {
         }
     }
 
-    /// The longest value that a store takes: sled puts longer ones into files that it never syncs.
+    /// Maximum size of a stored value in bytes: sled puts longer values into files that it never
+    /// syncs.
     pub const VALUE_MAX: usize = 3_900;
 
-    /// Whether its value is longer than that. Rows of fixed size are not measured.
+    /// Whether the stored value of the row exceeds [`Self::VALUE_MAX`]. Rows of bounded size are
+    /// not measured.
     pub fn is_too_long(&self) -> bool {
-        // JSON takes six bytes at most for one of a text. Users are measured often.
+        // A byte of a text takes at most six bytes as JSON. The estimate avoids the encoding of
+        // users, which are measured often.
         let is_short = |user: &User| 512 + 6 * user.text_bytes() <= Self::VALUE_MAX;
-        let of_any_size = match self {
+        let may_be_long = match self {
             Row::User(user) => !is_short(user),
             Row::Right(_) | Row::Profile(_) | Row::Session(_) | Row::Attempts(..) => true,
             Row::History(..) | Row::SecondFactor(..) | Row::Mail(_) => true,
@@ -180,10 +184,10 @@ impl Row {
             Row::RotatedToken(..) | Row::TokenLifetimes(_) | Row::PendingLogin(..) => false,
             Row::ActiveCode(_) | Row::SelfReset(..) => false,
         };
-        of_any_size && self.value().len() > Self::VALUE_MAX
+        may_be_long && self.value().len() > Self::VALUE_MAX
     }
 
-    /// The stored value: JSON, so that a newer binary reads what an older one wrote.
+    /// Returns the stored value: JSON, so that a newer binary can read the rows of an older one.
     pub fn value(&self) -> Vec<u8> {
         match self {
             Row::Policy(row) => to_json(row),
@@ -208,7 +212,7 @@ impl Row {
         }
     }
 
-    /// Reads a stored row back.
+    /// Decodes a stored row; an error states what is wrong.
     pub fn read(key: &[u8], value: &[u8]) -> Result<Row, String> {
         fn json<'a, T: Deserialize<'a>>(value: &'a [u8]) -> Result<T, String> {
             serde_json::from_slice(value).map_err(|error| format!("a row cannot be read: {error}"))
@@ -243,7 +247,8 @@ impl Row {
 }
 
 impl Key {
-    /// The stored key: a letter for the kind, then the numbers so that they sort.
+    /// Returns the stored key: a letter for the kind, then numbers, a hash or a name in lower case.
+    /// Numbers are big-endian, so that keys sort by number.
     pub fn bytes(&self) -> Vec<u8> {
         let pair =
             |tag: u8, a: u32, b: u32| [&[tag][..], &a.to_be_bytes(), &b.to_be_bytes()].concat();
@@ -273,12 +278,12 @@ impl Key {
         }
     }
 
-    /// The stored key in hexadecimal.
+    /// Returns the stored key in hexadecimal.
     pub fn hex(&self) -> String {
         hex::encode(self.bytes())
     }
 
-    /// Reads it back.
+    /// Decodes a key in hexadecimal; `None` if the text is not a key.
     pub fn from_hex(text: &str) -> Option<Key> {
         Key::read(&hex::decode(text).ok()?)
     }
@@ -319,40 +324,41 @@ impl Key {
     }
 }
 
-/// A row of an export, to be put as it was. Only the command line on a new store does.
+/// A row of an export. Only the command line restores it, into a new store.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE", deny_unknown_fields)]
 pub struct StoredRow {
     /// Its key, in hexadecimal.
     key: String,
-    /// Its value; null where the key says all.
+    /// Its value; null if the key contains everything.
     value: serde_json::Value,
 }
 
 impl StoredRow {
-    /// The stored form of a row.
+    /// Returns the exported form of a row.
     pub fn from_row(row: &Row) -> Self {
         Self::new(&row.key(), &row.value())
     }
 
-    /// The same of its key and value. Panics for [`Row::Seen`], which is no part of an export.
+    /// Returns the exported form of a stored key and value. Panics for [`Row::Seen`], which exports
+    /// do not contain.
     pub fn new(key: &Key, value: &[u8]) -> Self {
         let value = match value {
             [] => serde_json::Value::Null,
             json => serde_json::from_slice(json)
-                .unwrap_or_else(|error| panic!("the row {key:?} holds no JSON: {error}")),
+                .unwrap_or_else(|error| panic!("the row {key:?} is not JSON: {error}")),
         };
         Self { key: key.hex(), value }
     }
 
-    /// Reads the row.
+    /// Decodes the row; an error states what is wrong.
     pub fn read(&self) -> Result<Row, String> {
-        let key = Key::from_hex(&self.key).ok_or("an unknown key")?;
+        let key = Key::from_hex(&self.key).ok_or("a row has an unknown key")?;
         let row = Row::read(&key.bytes(), self.value.to_string().as_bytes())?;
         if row.key() == key && !row.is_too_long() {
             Ok(row)
         } else {
-            Err("a row that does not fit its key, or is too long".to_owned())
+            Err("a row does not match its key or is too long".to_owned())
         }
     }
 }

@@ -1,5 +1,4 @@
-//! All rows of the realm in the order of their keys, from any place on: exports, and backups that
-//! go step by step.
+//! Scans of all rows in the order of their keys, for exports and stepwise backups.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
@@ -10,16 +9,17 @@ use super::key_kind::KeyKind;
 use super::model::{EntryId, ProfileNo, RightNo, SessionNo, TokenHash, UserNo};
 use super::row::{Key, Row};
 use super::state::Realm;
+
 /// Rows of one kind.
 type Rows<'a> = Box<dyn Iterator<Item = Row> + 'a>;
 
 impl Realm {
-    /// All rows: what `apply_changes` would need to make this realm.
+    /// Returns all rows. An empty realm to which they are added equals this realm.
     pub fn rows(&self) -> impl Iterator<Item = Row> + '_ {
         self.rows_after(None)
     }
 
-    /// The rows whose keys come after this one.
+    /// Returns the rows whose keys follow `after`; all rows if `after` is `None`.
     pub fn rows_after<'a>(&'a self, after: Option<&Key>) -> impl Iterator<Item = Row> + 'a {
         let after = after.cloned();
         let first = after.as_ref().map_or(KeyKind::Policy, Key::kind);
@@ -29,7 +29,8 @@ impl Realm {
         })
     }
 
-    /// The rows of a kind; with a key of that kind, those after it.
+    /// Returns the rows of a kind whose keys follow `after`, a key of that kind; all rows of the
+    /// kind if `after` is `None`.
     fn rows_of_kind(&self, kind: KeyKind, after: Option<&Key>) -> Rows<'_> {
         match kind {
             KeyKind::Policy => single(after, Some(Row::Policy(self.policy.clone()))),
@@ -70,7 +71,7 @@ impl Realm {
         }
     }
 
-    /// How many rows there are.
+    /// Returns the number of rows.
     pub fn rows_count(&self) -> usize {
         KeyKind::ALL.iter().map(|kind| self.count_of_kind(*kind)).sum()
     }
@@ -100,7 +101,7 @@ impl Realm {
         }
     }
 
-    /// The row with this key.
+    /// Returns the row with this key; `None` if it does not exist.
     pub fn row(&self, key: &Key) -> Option<Row> {
         Some(match key {
             Key::Policy => Row::Policy(self.policy.clone()),
@@ -130,7 +131,7 @@ impl Realm {
     }
 }
 
-/// The one row of a kind, which comes after no key of its kind.
+/// Returns the only row of a kind; nothing if the scan continues after this row.
 fn single<'a>(after: Option<&Key>, row: Option<Row>) -> Rows<'a> {
     Box::new(row.filter(|_| after.is_none()).into_iter())
 }
@@ -151,14 +152,15 @@ fn set<'a, K: TableKey>(
     Box::new(table.range(range_after::<K>(after)).map(row))
 }
 
-/// The keys of a table after a key of its kind; all of them without one.
+/// Returns the range of the keys that follow `after`; all keys if `after` is `None`.
 fn range_after<K: TableKey>(after: Option<&Key>) -> (Bound<K>, Bound<K>) {
     (after.and_then(K::from_row_key).map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded)
 }
 
-/// What a table of the realm is ordered by.
+/// The key of a table of the realm.
 trait TableKey: Ord + Sized {
-    /// The key of the table in the key of a row; `None` if the row is of another table.
+    /// Extracts the key of the table from the key of a row; `None` if the row belongs to another
+    /// table.
     fn from_row_key(key: &Key) -> Option<Self>;
 }
 
@@ -195,7 +197,7 @@ mod tests {
     use crate::realm::row::{Change, RotatedToken};
 
     #[test]
-    fn the_scan_goes_on_after_any_row_and_each_row_is_found_by_its_key() {
+    fn a_scan_continues_after_any_row_and_each_row_is_found_by_its_key() {
         let mut realm = Realm::default();
         let rows = (1..=3).flat_map(|number| [records(number), others(number)].concat());
         realm.apply_changes(&rows.map(Change::Put).collect::<Vec<_>>());
@@ -212,11 +214,11 @@ mod tests {
             assert_eq!(count, if is_single { 1 } else { 3 }, "{kind:?}");
         }
         assert_eq!(all.len(), realm.rows_count());
-        for (at, row) in all.iter().enumerate() {
+        for (index, row) in all.iter().enumerate() {
             let key = row.key();
             assert_eq!(realm.row(&key).as_ref(), Some(row));
             let after: Vec<Row> = realm.rows_after(Some(&key)).collect();
-            assert_eq!(after, all[at + 1..]);
+            assert_eq!(after, all[index + 1..]);
         }
         assert!(all.is_sorted_by_key(Row::key));
     }

@@ -1,8 +1,8 @@
 //! The realm: the users, profiles, rights and sessions of one deployment.
-//!
-//! PURE: no clock, no randomness, no I/O; the same commands always give the same realm.
-//! [`Realm::plan`] decides and changes nothing; [`Realm::apply_changes`] makes the changes that
-//! were decided. Live traffic and replay of the log go through it; rows are loaded one by one.
+//! PURE: no clock, no randomness, no I/O; the same commands always lead to the same realm.
+//! [`Realm::plan`] decides and changes nothing; [`Realm::apply_changes`] applies what was decided.
+//! Both live traffic and the replay of the log use these two functions. At start, the realm is
+//! loaded from stored rows instead.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,12 +15,14 @@ use super::model::{
     TokenHash, TokenLifetimes, User, UserNo, attempts_ref,
 };
 use super::row::{Change, Counters, Key, RotatedToken, Row};
-/// Entry ids are remembered for this long in log time.
+
+/// How long the id of an applied entry is remembered, measured by the times of later entries.
 pub const SEEN_MS: Millis = 120_000;
-/// Old entry ids that one step forgets at most.
+/// Maximum number of old entry ids that one entry deletes.
 pub(super) const FORGET_MAX: usize = 8;
 
-/// All state that matters, in memory. Relations are flat ordered sets, in both directions.
+/// The state of one deployment, in memory. Relations are flat ordered sets; a relation that is
+/// searched from both sides consists of two sets.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Realm {
     pub(super) policy: Policy,
@@ -61,22 +63,24 @@ pub struct Realm {
 }
 
 impl Realm {
-    /// The policy in force.
+    /// Returns the policy in force.
     pub fn policy(&self) -> &Policy {
         &self.policy
     }
 
-    /// What the salt of the system made of a fixed text.
+    /// Returns the hash of a fixed text with the pepper, by which a changed pepper is detected;
+    /// `None` if it was never stored.
     pub fn pepper_check(&self) -> Option<&Arc<str>> {
         self.pepper_check.as_ref()
     }
 
-    /// The time of the newest entry: no later entry is applied at an earlier time.
+    /// Returns the time of the newest applied entry; 0 if no entry was applied. Later entries are
+    /// never applied at an earlier time.
     pub fn time(&self) -> Millis {
         self.seen_at.last().map_or(0, |(at, _)| *at)
     }
 
-    /// Takes in what was decided.
+    /// Applies the changes that [`Self::plan`] decided.
     pub fn apply_changes(&mut self, changes: &[Change]) {
         for change in changes {
             match change {
@@ -91,7 +95,7 @@ impl Realm {
         self.add(row);
     }
 
-    /// Takes in a row of which there is none yet.
+    /// Adds a row whose key does not exist yet.
     pub(super) fn add(&mut self, row: Row) {
         match row {
             Row::Policy(policy) => self.policy = policy,

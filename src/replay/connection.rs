@@ -1,4 +1,4 @@
-//! One connection of a client: what was asked over it, what came, and whose session it is.
+//! One connection of a client: pending requests, received frames and session token.
 
 use std::collections::{HashMap, VecDeque};
 use std::task::{Context, Poll};
@@ -10,27 +10,29 @@ use super::measurements::{Answered, Recorder};
 use super::received::{Frame, Head, InboxItem};
 use super::transport::ConnectionIo;
 use crate::net::Received;
-/// Frames that nobody waits for; older ones are dropped.
+
+/// Most received frames that wait for a step; the oldest is dropped.
 const INBOX_MAX: usize = 10_000;
-/// Questions that one connection keeps open.
+/// Most pending requests of one connection; more are not paired with replies.
 const OPEN_MAX: usize = 10_000;
 
 /// One connection.
 pub(super) struct ClientConnection<L> {
     pub io: L,
     pub inbox: VecDeque<InboxItem>,
-    /// Questions without an answer, by SOURCE_REF as JSON.
-    open: HashMap<Box<str>, VecDeque<OpenQuestion>>,
+    /// Pending requests, by SOURCE_REF as JSON.
+    open: HashMap<Box<str>, VecDeque<PendingRequest>>,
     token: Option<String>,
-    /// The last cause whose effect was seen here.
+    /// The last cause (`>!`) that was followed by a push on this connection.
     cause: Duration,
-    /// The last message could not be said this way: its answers do not come.
+    /// Whether the transport does not support the last message, so that no reply is expected.
     pub unsupported: bool,
 }
 
-/// A question.
-struct OpenQuestion {
+/// A message that was sent and has no reply yet.
+struct PendingRequest {
     message_type: Box<str>,
+    /// When it was sent, since the start of the run.
     at: Duration,
     /// How late its round began.
     late: Duration,
@@ -48,8 +50,8 @@ impl<L: ConnectionIo> ClientConnection<L> {
         }
     }
 
-    /// Puts the session's token into an envelope that says nothing about it, and notes the question
-    /// to be asked at `at`.
+    /// Adds the session token to an envelope without one (if `carry`), and records the request as
+    /// sent at `at`.
     pub(super) fn register(
         &mut self,
         envelope: &mut Value,
@@ -69,12 +71,12 @@ impl<L: ConnectionIo> ClientConnection<L> {
             && self.open.len() < OPEN_MAX
         {
             let message_type = message_type.into_boxed_str();
-            let question = OpenQuestion { message_type, at, late };
-            self.open.entry(source_ref.to_string().into()).or_default().push_back(question);
+            let request = PendingRequest { message_type, at, late };
+            self.open.entry(source_ref.to_string().into()).or_default().push_back(request);
         }
     }
 
-    /// Takes in what has come. True if there was anything.
+    /// Moves received frames to the inbox. Returns whether it received any.
     pub(super) fn poll(&mut self, context: &mut Context<'_>, recorder: &Recorder) -> bool {
         let mut received = false;
         while let Poll::Ready(next) = self.io.poll_receive(context) {
@@ -95,7 +97,7 @@ impl<L: ConnectionIo> ClientConnection<L> {
         received
     }
 
-    /// Whether it has come to its end, as far as it was looked at.
+    /// Whether the end of the connection is in the inbox.
     pub(super) fn is_closed(&self) -> bool {
         matches!(self.inbox.back(), Some(InboxItem::Closed(_)))
     }
@@ -104,15 +106,15 @@ impl<L: ConnectionIo> ClientConnection<L> {
         let head = Head::read(&text);
         let source_ref = head.source_ref.map(|it| Box::from(it.get()));
         let refused = head.refused().map(Box::from);
-        match self.answers(&head) {
-            Some(question) => {
-                let logged_out = &*question.message_type == "EVENT_LOGOUT" && refused.is_none();
+        match self.take_request(&head) {
+            Some(request) => {
+                let logged_out = &*request.message_type == "EVENT_LOGOUT" && refused.is_none();
                 let token = head.session_auth_token.as_deref().map(str::to_owned);
                 self.token = if logged_out { None } else { token.or(self.token.take()) };
                 recorder.answered(&Answered {
-                    message_type: &question.message_type,
-                    at: question.at,
-                    late: question.late,
+                    message_type: &request.message_type,
+                    at: request.at,
+                    late: request.late,
                     refused: refused.as_deref(),
                 });
             }
@@ -127,25 +129,25 @@ impl<L: ConnectionIo> ClientConnection<L> {
         Frame { message_type, source_ref, refused, text }
     }
 
-    /// The question that a frame answers. Rows under the name of a subscription answer no
-    /// DATA_LOGOFF: they were on their way.
-    fn answers(&mut self, head: &Head<'_>) -> Option<OpenQuestion> {
+    /// Removes and returns the request that a frame replies to. Rows with the SOURCE_REF of a
+    /// DATA_LOGOFF are not its reply: they were sent before it was served.
+    fn take_request(&mut self, head: &Head<'_>) -> Option<PendingRequest> {
         let source_ref = head.source_ref?.get();
-        let question = self.open.get_mut(source_ref)?;
+        let requests = self.open.get_mut(source_ref)?;
         let rows = head.message_type == "QUERY_UPDATE";
-        if rows && question.front().is_some_and(|it| &*it.message_type == "DATA_LOGOFF") {
+        if rows && requests.front().is_some_and(|it| &*it.message_type == "DATA_LOGOFF") {
             return None;
         }
-        let first = question.pop_front();
-        if question.is_empty() {
+        let first = requests.pop_front();
+        if requests.is_empty() {
             self.open.remove(source_ref);
         }
         first
     }
 
-    /// Forgets what is not answered any more, and says what it was.
+    /// Removes all pending requests and returns their MESSAGE_TYPEs.
     pub(super) fn take_unanswered(&mut self) -> Vec<Box<str>> {
         let open = std::mem::take(&mut self.open);
-        open.into_values().flatten().map(|question| question.message_type).collect()
+        open.into_values().flatten().map(|request| request.message_type).collect()
     }
 }

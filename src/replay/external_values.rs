@@ -1,23 +1,25 @@
-//! What scripts ask of the world (`= name: …`): codes of an authenticator, parameters of mails.
+//! Values that scripts take from outside (`= name: …`): TOTP codes and parameters of mails.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::auth::totp;
-/// Looks for a new mail at this distance.
+
+/// Interval between two checks for a new mail.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// The world as one client sees it.
+/// The external values of one client.
 #[derive(Default)]
 pub(super) struct ExternalValues {
-    /// Mails that were read.
+    /// Mails that this client has read.
     read_mails: BTreeSet<PathBuf>,
 }
 
 impl ExternalValues {
-    /// `totp SECRET [SECONDS]`: the code of a secret, so many seconds from now; `mail NAME`: the
-    /// value of a parameter of the link in the next mail in this folder.
+    /// Returns the value of `totp SECRET [SECONDS]`, the code of a secret that many seconds from
+    /// now, or of `mail NAME`, a parameter of the link in the next mail in `mail_folder`. `mail`
+    /// waits until a mail exists.
     pub async fn resolve(
         &mut self,
         mail_folder: Option<&Path>,
@@ -27,15 +29,15 @@ impl ExternalValues {
         match (&arguments[..], mail_folder) {
             (["totp", secret], _) => code(secret, 0),
             (["totp", secret, seconds], _) => {
-                let seconds = seconds.parse().map_err(|_| "seconds are a whole number")?;
+                let seconds = seconds.parse().map_err(|_| "SECONDS must be a whole number")?;
                 code(secret, seconds)
             }
             (["mail", name], Some(mail_folder)) => {
                 let mail = self.mail(mail_folder).await;
-                parameter(&mail, name).ok_or_else(|| format!("the mail has no link with {name}"))
+                parameter(&mail, name).ok_or_else(|| format!("no link with {name} in the mail"))
             }
-            (["mail", _], None) => Err("--outbox says into which folder mails come".to_owned()),
-            _ => Err("what can be asked for: totp SECRET [SECONDS], mail PARAMETER".to_owned()),
+            (["mail", _], None) => Err("reading a mail requires --outbox".to_owned()),
+            _ => Err("unknown value: use totp SECRET [SECONDS] or mail PARAMETER".to_owned()),
         }
     }
 
@@ -46,7 +48,7 @@ impl ExternalValues {
             let mut new = files.filter(|it| it.extension().is_some_and(|it| it == "eml"));
             if let Some(path) = new.find(|path| !self.read_mails.contains(path)) {
                 let mail = decode_mail(&std::fs::read_to_string(&path).unwrap_or_default());
-                // It is written in one go; a link ends with its user.
+                // A file without the last parameter of the link, the user, is still being written.
                 if mail.contains("USER_NAME") || mail.contains("user=") {
                     self.read_mails.insert(path);
                     return mail;
@@ -58,15 +60,15 @@ impl ExternalValues {
 }
 
 fn code(secret: &str, seconds: i64) -> Result<String, String> {
-    totp::code_at(secret, seconds).ok_or_else(|| "this is no secret in base32".to_owned())
+    totp::code_at(secret, seconds).ok_or_else(|| "the secret must be base32".to_owned())
 }
 
-/// A mail without its transfer encoding.
+/// Decodes the quoted-printable text of a mail, as far as links need it.
 fn decode_mail(mail: &str) -> String {
     mail.replace("=\r\n", "").replace("=\n", "").replace("=3D", "=")
 }
 
-/// The decoded value of a parameter of the link in a mail.
+/// Returns the decoded value of a parameter of the link in a mail.
 fn parameter(mail: &str, name: &str) -> Option<String> {
     let value = mail.split(['?', '&']).find_map(|it| it.strip_prefix(&format!("{name}=")))?;
     let is_end = |c: char| !c.is_ascii_alphanumeric() && !"._@-%".contains(c);

@@ -1,4 +1,4 @@
-//! Many clients at once: who begins when, until when, and how it ends.
+//! Load generation: starts many clients, paces their rounds and ends the run.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,35 +10,37 @@ use super::measurements::{Measurements, Recorder};
 use super::player::{PlayError, Player, Scenario};
 use super::schedule::Schedule;
 use super::transport::Transport;
-/// A client that was cut off tries again after this time.
+
+/// Time after which a client retries a failed connection or login.
 const RETRY: Duration = Duration::from_secs(1);
-/// What follows the endless part of a script gets this long after the end of the run.
+/// Time for the steps after `* repeat`, from the end of the duration.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// How many clients, and for how long.
+/// The rate and duration of a run.
 #[derive(Debug, Clone)]
 pub struct LoadProfile {
-    /// Rounds a second, of all clients together; none: as fast as answers come.
+    /// Rounds per second of all clients together; `None` in a closed loop.
     pub rate: Option<f64>,
-    /// Over which time clients begin.
+    /// Time over which the clients start.
     pub ramp: Duration,
-    /// When no more rounds begin; none: after `rounds`.
+    /// Time after which no more rounds start; `None` if only `rounds` limits them.
     pub duration: Option<Duration>,
-    /// Rounds of each client; none: as many as the duration holds, or one.
+    /// Rounds of each client; `None` for as many as the duration allows, or one without a duration.
     pub rounds: Option<u64>,
 }
 
-/// Some clients that play one script.
+/// The clients that play one script.
 pub struct ScenarioClients<T> {
-    /// What they play.
+    /// The scenario that they play.
     pub scenario: Arc<Scenario<T>>,
-    /// How many they are.
+    /// Number of clients.
     pub clients: usize,
-    /// Whether their rounds count towards the rate; else they have a pace of their own.
+    /// Whether their rounds follow the rate; otherwise they play in a closed loop.
     pub paced: bool,
 }
 
-/// Plays all groups until they are through, or until `stop` says so.
+/// Plays all groups until they have finished, `stop` becomes true, or the duration and a grace time
+/// have passed.
 pub async fn run<T: Transport>(
     groups: &[ScenarioClients<T>],
     profile: &LoadProfile,
@@ -63,7 +65,7 @@ pub async fn run<T: Transport>(
     }
     let through = async { while clients.join_next().await.is_some() {} };
     let stopped = async {
-        // Whoever could stop it is gone: it goes on.
+        // The sender was dropped, so the run cannot be stopped any more.
         if stop.wait_for(|stop| *stop).await.is_err() {
             std::future::pending::<()>().await;
         }
@@ -79,7 +81,7 @@ pub async fn run<T: Transport>(
     tokio::select! { () = through => {}, () = stopped => {}, () = late => {} }
 }
 
-/// One client from its first step to its last.
+/// Runs one client from its first step to its last.
 async fn run_client<T: Transport>(
     scenario: Arc<Scenario<T>>,
     recorder: Recorder,
@@ -118,7 +120,7 @@ async fn run_client<T: Transport>(
         }
     }
     if ready {
-        // How the last words went is counted by who plays them.
+        // An error in the last steps has already been counted by the player.
         let _ = player.play(parts.after).await;
     }
     recorder.count(|counts| counts.missed += schedule.missed());

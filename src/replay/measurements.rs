@@ -1,4 +1,4 @@
-//! What is counted while scripts are played: shards that clients write to, and their sum.
+//! Measurements of a run: shards that clients write to, and their sum.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,22 +10,23 @@ use parking_lot::Mutex;
 
 use super::mismatches::Differences;
 use crate::platform::{Stopwatch, stopwatch};
-/// Clients share this many shards.
+
+/// Shards that all clients share.
 const SHARDS: usize = 8;
-/// The longest latency that is told apart, in microseconds: ten minutes.
+/// Longest latency of a histogram, in microseconds (ten minutes); longer ones count as this.
 const LATENCY_MAX_US: u64 = 600_000_000;
-/// MESSAGE_TYPEs that are counted apart.
+/// Most MESSAGE_TYPEs that are counted separately in one shard.
 const TYPES_MAX: usize = 200;
-/// What all others are counted under.
+/// The name under which all other MESSAGE_TYPEs are counted.
 const OTHERS: &str = "(others)";
 
-/// Latencies in microseconds, to three digits.
+/// Latencies in microseconds, with three significant digits.
 pub type Latencies = Histogram<u64>;
 
-/// An empty histogram.
-#[expect(clippy::expect_used, reason = "these bounds make a histogram")]
+/// Returns an empty histogram.
+#[expect(clippy::expect_used, reason = "the bounds are valid constants")]
 pub fn latencies() -> Latencies {
-    Histogram::new_with_bounds(1, LATENCY_MAX_US, 3).expect("bounds that fit")
+    Histogram::new_with_bounds(1, LATENCY_MAX_US, 3).expect("the bounds are valid")
 }
 
 fn record(histogram: &mut Latencies, latency: Duration) {
@@ -33,32 +34,32 @@ fn record(histogram: &mut Latencies, latency: Duration) {
     histogram.saturating_record(us.max(1));
 }
 
-/// All that is counted in one run.
+/// The measurements of one run.
 pub struct Measurements {
     watch: Stopwatch,
     shards: Vec<Mutex<Shard>>,
-    /// When the last message that pushes follow was sent, in nanoseconds of the run.
+    /// When the last cause (`>!`) was sent, in nanoseconds since the start of the run.
     cause: AtomicU64,
-    /// What differed from the scripts.
+    /// Differences from the scripts.
     pub(super) differences: Mutex<Differences>,
 }
 
-/// One kind of message.
+/// Counts and latencies of one MESSAGE_TYPE.
 #[derive(Clone)]
 pub(super) struct MessageStats {
     pub sent: u64,
     pub replies: u64,
-    /// Refusals by their code.
+    /// Refusals by code.
     pub refused: BTreeMap<Box<str>, u64>,
-    /// Answers that did not come in time, or not before the connection ended.
+    /// Messages without a reply before the timeout or the end of the connection.
     pub unanswered: u64,
-    /// From the sending to the answer.
+    /// Time from the actual send to the reply.
     pub service: Latencies,
-    /// From when it should have been sent.
+    /// Time from the scheduled send to the reply.
     pub corrected: Latencies,
 }
 
-/// What is counted once a run.
+/// Counts that do not belong to a MESSAGE_TYPE.
 #[derive(Clone, Default)]
 pub(super) struct RunCounts {
     pub opened: u64,
@@ -66,13 +67,13 @@ pub(super) struct RunCounts {
     pub lost: u64,
     pub rounds: u64,
     pub broken: u64,
-    /// Rounds that should have begun and did not before the end.
+    /// Rounds that were scheduled but not started before the end.
     pub missed: u64,
-    /// Frames that were compared with a script.
+    /// Frames compared with a script.
     pub compared: u64,
 }
 
-/// What happened since it was looked at last.
+/// Counts since the previous interval.
 #[derive(Clone)]
 pub(super) struct Interval {
     pub sent: u64,
@@ -135,12 +136,12 @@ impl Default for Measurements {
 }
 
 impl Measurements {
-    /// Since the run began.
+    /// Returns the time since the start of the run.
     pub fn now(&self) -> Duration {
         self.watch.elapsed()
     }
 
-    /// Takes what happened since this was asked last.
+    /// Returns the counts since the last call, and resets them.
     pub(super) fn take_interval(&self) -> Interval {
         let mut totals = Interval::default();
         for shard in &self.shards {
@@ -155,7 +156,7 @@ impl Measurements {
         totals
     }
 
-    /// Everything so far.
+    /// Returns the sum of all shards.
     pub(super) fn totals(&self) -> Totals {
         let mut all = Shard::default();
         for shard in &self.shards {
@@ -187,7 +188,7 @@ impl Measurements {
 }
 
 fn merge(totals: &mut Latencies, part: &Latencies) {
-    // All have the same bounds, so that this cannot fail.
+    // All histograms have the same bounds, so adding cannot fail.
     let _ = totals.add(part);
 }
 
@@ -197,18 +198,22 @@ fn add(totals: &mut BTreeMap<Box<str>, u64>, part: &BTreeMap<Box<str>, u64>) {
     }
 }
 
-/// Writes into the shard of one client.
+/// Records the measurements of one client in its shard.
 #[derive(Clone)]
 pub(super) struct Recorder {
     pub measurements: Arc<Measurements>,
     pub client: usize,
 }
 
-/// An answer.
+/// A reply to a message.
 pub(super) struct Answered<'a> {
+    /// The MESSAGE_TYPE of the sent message.
     pub message_type: &'a str,
+    /// When the message was sent, since the start of the run.
     pub at: Duration,
+    /// How late its round began.
     pub late: Duration,
+    /// The code of a refusal.
     pub refused: Option<&'a str>,
 }
 
@@ -217,14 +222,14 @@ impl Recorder {
         self.measurements.shards[self.client % SHARDS].lock()
     }
 
-    /// A message is sent.
+    /// Records a sent message.
     pub fn sent(&self, message_type: &str) {
         let mut shard = self.shard();
         shard.interval.sent += 1;
         shard.kind(message_type).sent += 1;
     }
 
-    /// Its answer came.
+    /// Records a reply.
     pub fn answered(&self, answered: &Answered<'_>) {
         let service = self.measurements.now().saturating_sub(answered.at);
         let mut shard = self.shard();
@@ -240,7 +245,7 @@ impl Recorder {
         }
     }
 
-    /// Answers will not come any more.
+    /// Records messages whose replies are not expected any more.
     pub fn unanswered(&self, message_types: &[Box<str>]) {
         let mut shard = self.shard();
         for message_type in message_types {
@@ -249,14 +254,14 @@ impl Recorder {
         }
     }
 
-    /// A message is sent that pushes follow.
+    /// Records that a cause (`>!`) is being sent.
     pub fn caused(&self) {
         let now = u64::try_from(self.measurements.now().as_nanos()).unwrap_or(u64::MAX);
         self.measurements.cause.store(now, Ordering::Release);
     }
 
-    /// A frame came that nobody asked for. Its lag counts if it is the first after a cause on a
-    /// connection that saw the effect of `seen` last; gives the cause seen now.
+    /// Records a pushed message. `seen` is the last cause that had a push on this connection. The
+    /// lag is recorded only for the first push after a newer cause. Returns the new `seen`.
     pub fn pushed(&self, message_type: &str, seen: Duration) -> Duration {
         let cause = Duration::from_nanos(self.measurements.cause.load(Ordering::Acquire));
         let lag = self.measurements.now().saturating_sub(cause);
@@ -272,19 +277,19 @@ impl Recorder {
         cause.max(seen)
     }
 
-    /// A connection was opened in this time.
+    /// Records a connection that took this time to open.
     pub fn opened(&self, after: Duration) {
         let mut shard = self.shard();
         shard.counts.opened += 1;
         record(&mut shard.opening, after);
     }
 
-    /// Changes what is counted once a run.
+    /// Changes the counts of the run.
     pub fn count(&self, what: impl FnOnce(&mut RunCounts)) {
         what(&mut self.shard().counts);
     }
 
-    /// A connection could not be opened, or ended before it should.
+    /// Counts a connection that could not be opened or was lost.
     pub fn failed(&self, what: impl FnOnce(&mut RunCounts)) {
         let mut shard = self.shard();
         shard.interval.errors += 1;

@@ -1,4 +1,4 @@
-//! Where a conversation differed from its script.
+//! Differences between a conversation and its script.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,24 +6,25 @@ use std::fmt;
 use protocol::script::Mismatch;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-/// Differences that are told apart; more are only counted.
+
+/// Most differences that are listed; more are only counted.
 const LISTED_MAX: usize = 1_000;
 
-/// A place of a script where something else came, and how often.
+/// A line of a script where a received frame differed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub struct Difference {
-    /// The file of the script.
+    /// Path of the script.
     pub script: String,
-    /// The line, from 1.
+    /// Line of the script, from 1; 0 if no connection could be opened.
     pub line: usize,
-    /// The field, such as `DETAILS.ROW[0].CODE`; empty: the frame as a whole.
+    /// The field, such as `DETAILS.ROW[0].CODE`; empty for the whole frame.
     pub field: String,
-    /// What the script has there (of the first time).
+    /// The expected value, at the first occurrence.
     pub expected: String,
-    /// What came.
+    /// The received value, at the first occurrence.
     pub received: String,
-    /// How often.
+    /// Number of occurrences.
     pub count: u64,
 }
 
@@ -31,21 +32,25 @@ impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { script, line, field, expected, received, count } = self;
         let field = if field.is_empty() { "the frame" } else { field };
-        write!(f, "{script}:{line}: {field}: expected {expected}, received {received}")?;
+        match line {
+            0 => write!(f, "{script}: ")?,
+            line => write!(f, "{script}:{line}: {field}: ")?,
+        }
+        write!(f, "expected {expected}, received {received}")?;
         if *count > 1 { write!(f, " ({count} times)") } else { Ok(()) }
     }
 }
 
-/// All of a run, by place.
+/// All differences of a run, by script, line and field.
 #[derive(Debug, Default)]
 pub(super) struct Differences {
     entries: BTreeMap<(String, usize, String), Difference>,
-    /// How many there were, told or not.
+    /// Number of differences, listed or not.
     pub total: u64,
 }
 
 impl Differences {
-    /// Takes one in.
+    /// Adds a difference.
     pub fn add(&mut self, script: &str, line: usize, what: Mismatch) {
         self.total += 1;
         let key = (script.to_owned(), line, what.path.clone());
@@ -60,7 +65,7 @@ impl Differences {
         }
     }
 
-    /// In the order of scripts and lines.
+    /// Returns the listed differences, ordered by script, line and field.
     pub fn list(&self) -> Vec<Difference> {
         self.entries.values().cloned().collect()
     }

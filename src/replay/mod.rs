@@ -1,4 +1,4 @@
-//! Message scripts, played against any gateway: one client to compare, ten thousand to measure.
+//! Player of message scripts: one client to verify a gateway, thousands to measure it.
 
 mod connection;
 mod external_values;

@@ -1,31 +1,31 @@
-//! A frame as it came: what is known of it without taking it apart.
+//! A received frame and its fields for pairing, read without decoding the whole frame.
 
 use std::borrow::Cow;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-/// What a connection has received.
+/// An item of a connection's inbox.
 #[derive(Debug)]
 pub(super) enum InboxItem {
     /// A frame.
     Frame(Frame),
-    /// The end.
+    /// The end of the connection, with its close code.
     Closed(Option<u16>),
 }
 
-/// A frame, and how it is paired.
+/// A received frame, with the fields that pair it with a request.
 #[derive(Debug)]
 pub(super) struct Frame {
     pub text: String,
     pub message_type: Box<str>,
-    /// As JSON.
+    /// SOURCE_REF as JSON.
     pub source_ref: Option<Box<str>>,
     /// The code of a refusal.
     pub refused: Option<Box<str>>,
 }
 
-/// The fields at the root that pairing looks at.
+/// The root fields that pairing needs.
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(super) struct Head<'a> {
@@ -40,12 +40,12 @@ pub(super) struct Head<'a> {
 }
 
 impl<'a> Head<'a> {
-    /// What is no envelope has an empty head.
+    /// Reads the root fields; all are empty if the text is not an envelope.
     pub fn read(text: &'a str) -> Self {
         serde_json::from_str(text).unwrap_or_default()
     }
 
-    /// The code of a refusal; none: it is none.
+    /// Returns the code of a refusal; `None` if the frame is not a refusal.
     pub fn refused(&self) -> Option<&str> {
         let nack = self.message_type.ends_with("_NACK");
         nack.then(|| self.code.as_deref().unwrap_or("NACK"))

@@ -1,4 +1,4 @@
-//! Conversations over REST: every message is a request, rows are polled for.
+//! REST transport: each message is a request, and rows are polled.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
@@ -12,13 +12,14 @@ use tokio::time::{Sleep, sleep};
 use super::transport::{ConnectionIo, Transport, WebSocketTransport};
 use crate::net::{ClientError, HttpClient, Received};
 use crate::subscriptions::DataSource;
-/// What only a socket is told: that rows follow (over REST they are the answer), and that a session
-/// ended (over REST the next request is refused).
-const SOCKET_ONLY: [&str; 3] = ["LOGON_ACK", "MORE_ROWS_ACK", "SESSION_ENDED"];
-/// A client that waits polls at this distance.
+
+/// Messages that exist only over WebSocket. LOGON_ACK and MORE_ROWS_ACK announce rows, which are
+/// the reply itself over REST. After SESSION_ENDED, the next REST request is refused.
+const SOCKET_ONLY: [&str; 4] = ["LOGON_ACK", "MORE_ROWS_ACK", "SESSION_EXPIRING", "SESSION_ENDED"];
+/// Interval between two polls of a waiting client.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// A gateway that is spoken to over REST.
+/// Opens connections to a gateway over REST.
 #[derive(Clone)]
 pub struct RestTransport(pub WebSocketTransport);
 
@@ -33,20 +34,20 @@ impl Transport for RestTransport {
     }
 }
 
-/// One client. While it looks for rows, its side is with whoever looks.
+/// The REST connection of one client. While a poll is running, its future owns the session.
 pub struct RestConnection {
     session: Option<Box<RestSession>>,
     polling: Option<Pin<Box<dyn Future<Output = Box<RestSession>> + Send>>>,
-    /// Before it looks again. A message that is sent meanwhile does not wait for it.
+    /// The pause before the next poll; sending a message does not wait for it.
     pause: Option<Pin<Box<Sleep>>>,
 }
 
-/// What one client knows: its token, and the subscriptions that it polls.
+/// The state of one client: its token, and the subscriptions that it polls.
 struct RestSession {
     requests: HttpClient,
     token: Option<String>,
-    /// By SOURCE_REF: the path, and how many answers without rows there were: those have numbers,
-    /// too.
+    /// By SOURCE_REF: the path, and the number of replies without rows, which also increase
+    /// SEQUENCE_ID.
     polled: BTreeMap<String, (String, u64)>,
     frames: VecDeque<Received>,
 }
@@ -86,7 +87,7 @@ impl ConnectionIo for RestConnection {
         }
     }
 
-    /// A data source is a path, and its subscription has a name.
+    /// Over REST the data source is the path, and a subscription needs a SOURCE_REF.
     fn can_send(&self, message: &Value) -> bool {
         let source = message["DETAILS"]["DATASOURCE_NAME"].as_str().and_then(DataSource::from_name);
         let named = message.get("SOURCE_REF").is_some();
@@ -117,7 +118,7 @@ impl RestSession {
                 self.token = reply["SESSION_AUTH_TOKEN"].as_str().map(str::to_owned);
             }
             Some("LOGOUT_ACK") => self.token = None,
-            // Whoever was let in with a token goes on with it.
+            // The gateway accepted the token of this message, so later messages use it, too.
             Some(kind) if kind.ends_with("_ACK") => self.token = self.token.take().or(own),
             _ => {}
         }
@@ -129,7 +130,7 @@ impl RestSession {
         self.requests.request("POST", path, &[], body).await
     }
 
-    /// Asks about a subscription.
+    /// Sends a request about a subscription.
     async fn request_subscription(
         &mut self,
         method: &str,
@@ -141,7 +142,7 @@ impl RestSession {
         self.requests.request(method, path, &headers, String::new()).await
     }
 
-    /// A data source by POST, PUT and DELETE.
+    /// Sends DATA_LOGON, MORE_ROWS and DATA_LOGOFF as POST, PUT and DELETE.
     async fn rows(
         &mut self,
         kind: &str,
@@ -169,7 +170,7 @@ impl RestSession {
         self.request_subscription("DELETE", &path, &name).await
     }
 
-    /// Asks once for what is new.
+    /// Polls every subscription once.
     async fn poll_subscriptions(mut self: Box<Self>) -> Box<Self> {
         for (name, (path, empty)) in self.polled.clone() {
             let Ok(update) = self.request_subscription("GET", &path, &name).await else {
@@ -187,7 +188,7 @@ impl RestSession {
     }
 }
 
-/// An update with the number that it would have if nobody had polled in vain.
+/// Reduces the SEQUENCE_ID of an update by the number of earlier polls without rows.
 fn renumbered(mut update: Value, empty: u64) -> Value {
     if let Some(number) = update["SEQUENCE_ID"].as_u64() {
         update["SEQUENCE_ID"] = number.saturating_sub(empty).into();
@@ -195,7 +196,7 @@ fn renumbered(mut update: Value, empty: u64) -> Value {
     update
 }
 
-/// `/event-login-auth`.
+/// Returns the path of a name: `/event-login-auth` for EVENT_LOGIN_AUTH.
 fn path(name: &str) -> String {
     format!("/{}", name.to_lowercase().replace('_', "-"))
 }

@@ -1,31 +1,32 @@
-//! When the rounds of one client begin.
+//! Schedule of the rounds of one client.
 
 use std::time::Duration;
 
-/// As fast as answers come (a closed loop), or at a rate of its own (an open one).
+/// The schedule of one client: a closed loop starts a round after the previous one, an open loop
+/// starts rounds at a fixed rate.
 #[derive(Debug, Clone)]
 pub(super) struct Schedule {
-    /// Between two rounds; none: the next begins when the last is through.
+    /// Time between the starts of two rounds; `None` in a closed loop.
     interval: Option<Duration>,
-    /// When the next one should begin, once there was a first.
+    /// Scheduled start of the next round; `None` before the first round, and in a closed loop.
     next: Option<Duration>,
-    /// What the first waits, so that clients do not go in step.
+    /// Delay of the first round, so that the clients do not start their rounds together.
     phase: Duration,
-    /// No round begins after this.
+    /// No round starts at or after this time.
     until: Option<Duration>,
-    /// Rounds that may still begin.
+    /// Rounds that may still start.
     left: u64,
 }
 
-/// A round that may begin.
+/// A round that is to be started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ScheduledRound {
-    /// When it should begin, since the run began.
+    /// Its scheduled start, since the start of the run.
     pub at: Duration,
 }
 
 impl Schedule {
-    /// The schedule of one of `clients` that begin `rate` rounds a second together.
+    /// Creates the schedule of one of `clients`, which together start `rate` rounds per second.
     pub fn new(
         rate: Option<f64>,
         client: usize,
@@ -40,7 +41,7 @@ impl Schedule {
         Self { interval, next: None, phase, until, left }
     }
 
-    /// The next round; none: there is no more.
+    /// Returns the next round; `None` if no more rounds start.
     pub fn next(&mut self, now: Duration) -> Option<ScheduledRound> {
         let at = match (self.interval, self.next) {
             (None, _) => now,
@@ -55,7 +56,7 @@ impl Schedule {
         Some(ScheduledRound { at })
     }
 
-    /// How late a round begins now. In a closed loop nothing is late.
+    /// Returns how late a round is if it starts now; zero in a closed loop.
     pub fn lateness(&self, round: ScheduledRound, now: Duration) -> Duration {
         match self.interval {
             Some(_) => now.saturating_sub(round.at),
@@ -63,12 +64,12 @@ impl Schedule {
         }
     }
 
-    /// Whether no round can begin any more: nobody need get ready for one.
+    /// Whether no more rounds start, so that preparing for one is useless.
     pub fn has_ended(&self, now: Duration) -> bool {
         self.left == 0 || self.until.is_none_or(|until| now >= until)
     }
 
-    /// How many rounds should have begun before the end and did not.
+    /// Returns the number of rounds that were scheduled before the end but not started.
     pub fn missed(&self) -> u64 {
         let (Some(interval), Some(next), Some(until)) = (self.interval, self.next, self.until)
         else {
@@ -89,7 +90,7 @@ mod tests {
 
     #[test]
     fn an_open_loop_keeps_its_times_however_late_a_round_is() {
-        // The second of 10 clients with 100 rounds a second together: one each 100 ms.
+        // The second of 10 clients that start 100 rounds per second together: one every 100 ms.
         let mut schedule = Schedule::new(Some(100.0), 1, 10, Some(ms(500)), None);
         assert_eq!(schedule.next(ms(5)), Some(ScheduledRound { at: ms(15) }));
         assert_eq!(schedule.next(ms(400)), Some(ScheduledRound { at: ms(115) }));
@@ -99,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_closed_loop_goes_on_at_once_and_for_so_many_rounds() {
+    fn a_closed_loop_starts_the_next_round_at_once_until_the_last() {
         let mut schedule = Schedule::new(None, 0, 10, None, Some(2));
         assert_eq!(schedule.next(ms(3)), Some(ScheduledRound { at: ms(3) }));
         assert_eq!(schedule.next(ms(9)), Some(ScheduledRound { at: ms(9) }));

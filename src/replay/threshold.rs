@@ -1,10 +1,10 @@
-//! Limits that decide how a run ends: `EVENT_HEARTBEAT.p99>5ms`.
+//! Thresholds that make a run fail, such as `EVENT_HEARTBEAT.p99>5ms`.
 
 use std::fmt;
 
 use super::report::{LatencySummary, MessageReport, Report, ThresholdResult};
 
-/// A limit: the run fails if it is crossed.
+/// A threshold: the run fails if the measurement crosses it.
 #[derive(Debug, Clone)]
 pub struct Threshold {
     text: String,
@@ -16,10 +16,10 @@ pub struct Threshold {
 
 #[derive(Debug, Clone, PartialEq)]
 enum Subject {
-    /// All messages together: their worst for times.
+    /// All messages: the sum of counts, the worst of times.
     All,
     Message(String),
-    /// The same, from the moment of sending.
+    /// A MESSAGE_TYPE, with times from the actual send.
     Service(String),
     Pushes,
     Connections,
@@ -42,7 +42,7 @@ enum Compare {
     AtMost,
 }
 
-/// What a limit looks like.
+/// A text that is not a threshold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidThreshold(String);
 
@@ -50,9 +50,10 @@ impl fmt::Display for InvalidThreshold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{:?} is no limit like EVENT_HEARTBEAT.p99>5ms: a MESSAGE_TYPE, service:MESSAGE_TYPE, \
-             all, push or connect; min, mean, p50, p90, p99, p99.9, max, count, rate, errors or \
-             error_rate; >, >=, < or <=; a number with us, ms, s or % where it has a unit",
+            "{:?} is not a threshold like EVENT_HEARTBEAT.p99>5ms: a subject (a MESSAGE_TYPE, \
+             service:MESSAGE_TYPE, all, push or connect), a dot, a figure (min, mean, p50, p90, \
+             p99, p99.9, max, count, rate, errors or error_rate), then >, >=, < or <=, and a \
+             number (times with us, ms or s; error_rate also with %)",
             self.0
         )
     }
@@ -96,7 +97,7 @@ impl Threshold {
         Some(Self { text: text.to_owned(), subject, figure, compare, limit })
     }
 
-    /// Compares it with a report. What was never measured is 0, and no time is.
+    /// Compares the threshold with a report. A figure without measurements is 0.
     pub fn evaluate(&self, report: &Report) -> ThresholdResult {
         let measured = self.measure(report);
         let crossed = match self.compare {
@@ -176,7 +177,7 @@ fn parse_figure(name: &str) -> Option<Figure> {
     })
 }
 
-/// A limit in the unit of what is measured.
+/// Parses a limit; returns it in the unit of the figure.
 fn parse_limit(text: &str, figure: Figure) -> Option<f64> {
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(end);

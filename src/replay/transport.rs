@@ -1,4 +1,4 @@
-//! What a conversation needs of the world: a way to open connections, and to talk over them.
+//! Transports of the player: opening connections, sending and receiving frames.
 
 use std::future::Future;
 use std::net::IpAddr;
@@ -8,12 +8,13 @@ use serde_json::Value;
 
 pub use crate::net::Received;
 use crate::net::{Client, ClientError, Endpoint};
+
 /// Opens connections to a gateway.
 pub trait Transport: Send + Sync + 'static {
     /// One connection.
     type Connection: ConnectionIo;
 
-    /// Opens a connection of this client.
+    /// Opens a connection for this client.
     fn open(
         &self,
         client: usize,
@@ -25,32 +26,33 @@ pub trait ConnectionIo: Send {
     /// Sends a message.
     fn send(&mut self, text: String) -> impl Future<Output = Result<(), ClientError>> + Send;
 
-    /// Sends what is no text.
+    /// Sends a binary frame.
     fn send_binary(
         &mut self,
         bytes: Vec<u8>,
     ) -> impl Future<Output = Result<(), ClientError>> + Send;
 
-    /// What comes next.
+    /// Polls for the next frame or the end of the connection.
     fn poll_receive(&mut self, context: &mut Context<'_>) -> Poll<Received>;
 
-    /// Whether frames of this MESSAGE_TYPE (none: the end of the connection) can come this way.
+    /// Whether this transport can receive frames of this MESSAGE_TYPE, or the end of the connection
+    /// for `None`.
     fn can_receive(&self, _message_type: Option<&str>) -> bool {
         true
     }
 
-    /// Whether this message can be said at all; if not, its answer is not waited for.
+    /// Whether this transport supports a message; if not, no reply is expected.
     fn can_send(&self, _message: &Value) -> bool {
         true
     }
 }
 
-/// Connections over WebSocket, spread over the addresses of this machine that are named.
+/// Opens WebSocket connections, from several local addresses if configured.
 #[derive(Clone)]
 pub struct WebSocketTransport {
-    /// The way.
+    /// The address of the gateway.
     pub endpoint: Endpoint,
-    /// Addresses of this machine to connect from; none: whichever the system takes.
+    /// Local addresses to connect from; if empty, the system chooses.
     pub from: Vec<IpAddr>,
 }
 

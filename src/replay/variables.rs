@@ -1,27 +1,29 @@
-//! Values that differ from client to client: rows of CSV files, and texts with `{n}` in them.
+//! Values of script variables for each client: rows of CSV files, and texts with `{n}`.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use protocol::script::{Data, Script, ScriptState};
-/// The longest file that is read, in rows.
+
+/// Most rows of a CSV file.
 const ROWS_MAX: usize = 10_000_000;
 
-/// Why values cannot be had.
+/// Why values cannot be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum VariablesError {
-    #[error("{path}: {source}")]
+    #[error("cannot read {path}: {source}")]
     Read { path: PathBuf, source: csv::Error },
-    #[error("{0} has no rows below its first line, which names the values")]
+    #[error("{0} has no rows after its first line, which contains the names")]
     Empty(PathBuf),
     #[error("{0} has more than {ROWS_MAX} rows")]
     Large(PathBuf),
 }
 
-/// Where the values of a script come from.
+/// The sources of the values of a script.
 #[derive(Debug, Clone, Default)]
 pub struct Variables {
     tables: Vec<Arc<VariableTable>>,
+    /// Names and texts.
     made: Vec<(String, String)>,
 }
 
@@ -32,8 +34,8 @@ struct VariableTable {
 }
 
 impl Variables {
-    /// Those that a script names, which stands at `path`, and those of the command line, which win:
-    /// CSV files, and names with their texts.
+    /// Loads the values that the script at `path` declares, then those of the command line, which
+    /// override them: CSV files, and names with their texts. Texts override CSV files.
     pub fn load(
         script: &Script,
         path: &Path,
@@ -54,13 +56,14 @@ impl Variables {
         Ok(values)
     }
 
-    /// Whether a name gets a value.
+    /// Whether a name has a value.
     pub fn contains(&self, name: &str) -> bool {
         self.made.iter().any(|(made, _)| made == name)
             || self.tables.iter().any(|table| table.names.iter().any(|it| it == name))
     }
 
-    /// Gives a client its values: row by row, from the start again when there are more clients.
+    /// Sets the values of a client: its row of each file, starting again at the first row if the
+    /// file has fewer rows than clients.
     pub(super) fn assign(&self, state: &mut ScriptState, client: usize) {
         state.set("n", client as u64);
         for table in &self.tables {

@@ -12,18 +12,19 @@ pub(super) struct AppliedSeq {
 }
 
 impl AppliedSeq {
-    /// The entries up to `seq` are applied.
+    /// Creates the value for a replica that has applied the entries up to `seq`.
     pub(super) fn new(seq: Seq) -> Self {
         Self { seq: Mutex::new(seq), changed: Condvar::new() }
     }
 
-    /// Wakes the threads that wait for `seq` or an entry before it.
+    /// Sets the last applied entry and wakes the threads that wait for this entry or an earlier
+    /// one.
     pub(super) fn advance_to(&self, seq: Seq) {
         *self.seq.lock() = seq;
         self.changed.notify_all();
     }
 
-    /// Waits until the entries up to `seq` are applied.
+    /// Blocks until the entries up to `seq` are applied.
     pub(super) fn wait_until(&self, seq: Seq) {
         self.changed.wait_while(&mut self.seq.lock(), |applied| *applied < seq);
     }

@@ -1,8 +1,9 @@
-//! A backup of the running gateway: all rows, step by step, as they are at its end.
+//! A backup of a running gateway: all rows, read step by step.
 //!
-//! The rows are walked in the order of their keys while commands go on. What changes meanwhile is
-//! remembered and given again; the last step gives what is left of it under one look at the realm,
-//! so that whoever puts the rows together has the realm of that moment.
+//! The rows are read in the order of their keys while entries continue to be applied. The keys of
+//! rows that change meanwhile are recorded, and these rows are sent again. The last step sends the
+//! remaining changed rows under one read lock of the realm, so the rows that the client has then
+//! collected equal the realm at that moment.
 
 use std::collections::BTreeSet;
 
@@ -12,16 +13,17 @@ use protocol::to_json;
 use crate::realm::{Change, Key, Millis, Realm, Row, SessionNo, StoredRow};
 use crate::storage::{ExportChecksum, Seq};
 
-/// Rows of one step, at most: commands wait while it looks at them.
+/// The most rows of one step. No entry is applied while a step reads the realm.
 const STEP_ROWS: usize = 250;
-/// Bytes of one step, about.
+/// The approximate size of one step, in bytes.
 const STEP_BYTES: usize = 96 * 1024;
-/// Rows that change between two steps; more end the backup.
+/// The most keys of changed rows that may wait to be sent. If more wait, the backup is aborted.
 const CHANGED_KEYS_MAX: usize = 1_000_000;
-/// A backup that nobody goes on with ends.
+/// The time without a step after which a backup expires.
 const IDLE_MS: Millis = 30_000;
 
-/// The backup that goes on, if one does: one at a time, since each remembers what changes.
+/// The backup in progress, if any. Only one backup runs at a time, because a backup records the
+/// keys of all changed rows.
 #[derive(Debug, Default)]
 pub struct BackupSessions(Mutex<Option<BackupSession>>);
 
@@ -29,36 +31,37 @@ pub struct BackupSessions(Mutex<Option<BackupSession>>);
 struct BackupSession {
     id: u128,
     owner: SessionNo,
-    /// The last row of the walk.
+    /// The key of the last row that was read; `None` if no row was read yet.
     position: Option<Key>,
+    /// Whether every row was read once, so that only changed rows remain to be sent.
     walk_done: bool,
+    /// The keys of rows that changed during the backup and must still be sent again.
     changed_keys: BTreeSet<Key>,
     last_used: Millis,
     checksum: ExportChecksum,
 }
 
-/// One step.
+/// The result of one step.
 #[derive(Debug, Default)]
 pub struct BackupStep {
-    /// Rows; later ones replace earlier ones with the same key.
+    /// Rows. A row replaces a row with the same key that was sent earlier.
     pub rows: Vec<StoredRow>,
-    /// Keys of rows that are no longer there, in hexadecimal.
+    /// The keys of deleted rows, in hexadecimal.
     pub removed: Vec<String>,
-    /// With the last step.
+    /// The end of the backup; `None` if further steps follow.
     pub end: Option<BackupEnd>,
 }
 
-/// The end of a backup.
+/// The end of a backup, reported with its last step.
 #[derive(Debug, PartialEq, Eq)]
 pub struct BackupEnd {
     /// The last entry of the log that the rows reflect.
     pub seq: Seq,
-    /// The sum over everything that was given.
+    /// The checksum over the rows and the removed keys of all steps.
     pub sha256: String,
 }
 
-/// Takes what a step gives into the sum over a backup: rows as JSON and keys that are gone, a line
-/// each.
+/// Adds a step to the checksum of a backup: its rows as JSON, then its removed keys, one line each.
 pub fn add_to_checksum(checksum: &mut ExportChecksum, rows: &[StoredRow], removed: &[String]) {
     let rows = rows.iter().map(to_json);
     for line in rows.chain(removed.iter().map(|key| key.clone().into_bytes())) {
@@ -67,17 +70,20 @@ pub fn add_to_checksum(checksum: &mut ExportChecksum, rows: &[StoredRow], remove
     }
 }
 
-/// Why there is no step.
+/// Why a backup cannot begin or continue.
 #[derive(Debug, PartialEq, Eq)]
 pub enum StepError {
-    /// Another backup goes on; it may be over after so many milliseconds.
+    /// The backup of another session is in progress. If that session requests no further step, its
+    /// backup expires after this many milliseconds.
     Busy(Millis),
-    /// There is no such backup: it ended, nobody went on with it, or too much changed meanwhile.
+    /// No backup in progress has this id and owner: it is complete, expired, was replaced, or was
+    /// aborted because too many rows changed.
     Unknown,
 }
 
 impl BackupSessions {
-    /// Begins a backup under this name; the owner's former one ends.
+    /// Begins a backup with this id. Replaces an earlier backup of the same owner, or an expired
+    /// backup of another owner.
     pub fn begin(&self, id: u128, owner: SessionNo, now: Millis) -> Result<(), StepError> {
         let mut current = self.0.lock();
         if let Some(other) = current.as_ref().filter(|it| it.owner != owner && !it.is_idle(now)) {
@@ -95,7 +101,8 @@ impl BackupSessions {
         Ok(())
     }
 
-    /// The next step. The realm does not change while this looks at it.
+    /// Returns the next step. The caller holds the read lock of `realm`; `seq` is the last entry
+    /// that the realm reflects.
     pub fn step(
         &self,
         id: u128,
@@ -114,7 +121,9 @@ impl BackupSessions {
         Ok(step)
     }
 
-    /// These rows change now. Called while nobody else looks at the realm.
+    /// Records the keys of changed rows. Called under the same write lock of the realm under which
+    /// the changes are applied. A step runs under the read lock, so either it sees a change and its
+    /// recorded key, or it sees neither.
     pub fn record_changes(&self, changes: &[Change]) {
         let mut current = self.0.lock();
         let Some(backup) = current.as_mut() else { return };
@@ -124,12 +133,12 @@ impl BackupSessions {
         });
         backup.changed_keys.extend(keys.filter(|key| !matches!(key, Key::Seen(_))));
         if backup.changed_keys.len() > CHANGED_KEYS_MAX {
-            tracing::warn!("a backup was given up: too much changed meanwhile");
+            tracing::warn!("backup aborted: too many rows changed");
             *current = None;
         }
     }
 
-    /// Forgets a backup that nobody goes on with.
+    /// Removes a backup that has expired.
     pub fn expire(&self, now: Millis) {
         let mut current = self.0.lock();
         current.take_if(|backup| backup.is_idle(now));
@@ -146,7 +155,8 @@ impl BackupSession {
         if !self.walk_done {
             let mut rows = realm.rows_after(self.position.as_ref());
             while budget.has_room() {
-                // Which entries were applied a moment ago means nothing elsewhere.
+                // The last kind of rows, `Row::Seen`, has the ids of applied entries. The walk ends
+                // before them, because they are meaningless in another store.
                 let row = rows.next().filter(|row| !matches!(row, Row::Seen(..)));
                 let Some(row) = row else {
                     self.walk_done = true;
@@ -173,14 +183,15 @@ impl BackupSession {
             }
         }
         add_to_checksum(&mut self.checksum, &step.rows, &step.removed);
-        // What was given before and did not change since is still so.
+        // A row that was sent and has not changed since then equals the row in the realm. The
+        // backup is therefore complete when no changed row remains.
         let is_last = self.walk_done && self.changed_keys.is_empty();
         step.end = is_last.then(|| BackupEnd { seq, sha256: self.checksum.to_hex() });
         step
     }
 }
 
-/// What one step may still hold.
+/// How many more rows and bytes one step may include.
 struct StepBudget {
     rows: usize,
     bytes: usize,
@@ -203,7 +214,7 @@ impl StepBudget {
     }
 }
 
-/// About what a row takes beside its value.
+/// The approximate size of a row without its value, in bytes.
 const KEY_BYTES: usize = 40;
 
 #[cfg(test)]
@@ -217,8 +228,8 @@ mod tests {
         Row::Member(ProfileNo(1), UserNo(user))
     }
 
-    /// Puts the steps together, as a client does.
-    fn put_together(rows: &mut std::collections::BTreeMap<Key, Row>, step: &BackupStep) {
+    /// Applies a step to the collected rows, as a client does.
+    fn apply_step(rows: &mut std::collections::BTreeMap<Key, Row>, step: &BackupStep) {
         for row in &step.rows {
             let row = row.read().unwrap();
             rows.insert(row.key(), row);
@@ -229,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn what_changes_between_steps_is_given_again() {
+    fn rows_that_change_between_steps_are_sent_again() {
         let (backups, mut realm) = (BackupSessions::default(), Realm::default());
         realm.apply_changes(&(0..2_000).map(|user| Change::Put(member(user))).collect::<Vec<_>>());
         backups.begin(7, OWNER, 0).unwrap();
@@ -237,13 +248,14 @@ mod tests {
             (std::collections::BTreeMap::new(), ExportChecksum::default(), 0);
         let end = loop {
             let step = backups.step(7, OWNER, 0, (&realm, seq)).unwrap();
-            put_together(&mut rows, &step);
+            apply_step(&mut rows, &step);
             add_to_checksum(&mut checksum, &step.rows, &step.removed);
             if let Some(end) = step.end {
                 break end;
             }
             if seq < 6 {
-                // One that was given goes, one that was not goes, a new one comes behind the walk.
+                // Delete a row that was sent and a row that was not sent yet. Insert a row whose
+                // key precedes the current position.
                 let seq = seq as u32;
                 let removed = [seq, 1_999 - seq].map(|user| Change::Delete(member(user).key()));
                 let new = Row::Member(ProfileNo(0), UserNo(seq));
@@ -254,13 +266,13 @@ mod tests {
             seq += 1;
         };
         assert_eq!(end, BackupEnd { seq, sha256: checksum.to_hex() });
-        assert!(seq >= 4, "several steps");
+        assert!(seq >= 4, "only {seq} steps before the last one");
         assert!(rows.into_values().eq(realm.rows()));
         assert_eq!(backups.step(7, OWNER, 0, (&realm, 0)).unwrap_err(), StepError::Unknown);
     }
 
     #[test]
-    fn one_backup_goes_on_at_a_time_and_an_idle_one_gives_way() {
+    fn one_backup_runs_at_a_time_and_an_idle_one_is_replaced() {
         let (backups, realm) = (BackupSessions::default(), Realm::default());
         backups.begin(1, OWNER, 0).unwrap();
         let other = SessionNo(2);

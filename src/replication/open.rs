@@ -2,16 +2,18 @@
 
 use super::log::SledLog;
 use crate::storage::{RowStore, StoreError};
-/// Opens the command log in the database of `store` and completes the store if it is new.
+
+/// Opens the command log in the database of `store`, and marks a new or upgraded store as complete.
 ///
-/// Fails with [`StoreError::Damaged`] if the log and the rows do not fit each other.
+/// Fails with [`StoreError::Damaged`] if the rows reflect a later entry than the last one of the
+/// log, or if the log lacks entries that must still be applied to the rows.
 pub fn open_log(store: &RowStore) -> Result<SledLog, StoreError> {
     let log = SledLog::open(store)?;
     store.mark_complete()?;
     let applied = store.applied();
     if applied > log.last() || applied + 1 < log.first() {
         let why = format!(
-            "the rows reflect entry {applied}, the log has {} to {}",
+            "the rows reflect entry {applied}, but the command log has only entries {} to {}",
             log.first(),
             log.last()
         );

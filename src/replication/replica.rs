@@ -1,4 +1,7 @@
-//! The replica: append, apply, save, publish, answer — the one place where order becomes state.
+//! The replica: one copy of the realm, kept by applying the command log.
+//!
+//! This is the only place where entries change the realm: a command is appended, applied and
+//! published, and then its caller is answered. The changed rows are saved in the background.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -19,6 +22,7 @@ use crate::realm::{
 use crate::sessions::SessionRegistry;
 use crate::storage::{AuditTrail, RowStore, Seq, StoreError};
 use crate::subscriptions::{ConnectionNotice, RowsBefore, SubscriptionHub};
+
 /// The realm of this gateway and the last entry that it reflects.
 #[derive(Debug, Default)]
 struct State {
@@ -29,20 +33,21 @@ struct State {
 /// Why a command has no outcome.
 #[derive(Debug, thiserror::Error)]
 pub enum SubmitError {
-    /// It was not stored and has no effect.
+    /// The command was not stored and never takes effect.
     #[error("the command was not stored: {0}")]
     NotStored(String),
-    /// It may have been stored: it may have been done.
+    /// The command may have been stored, so it may have taken effect or may do so later.
     #[error("the outcome of the command is unknown")]
     Unknown,
 }
 
-/// A command whose outcome takes longer is answered with "may have been done".
+/// The longest wait for an outcome. Afterwards, the caller gets [`SubmitError::Unknown`].
 const OUTCOME_TIMEOUT: Duration = Duration::from_secs(30);
-/// An append of unknown outcome is repeated at this distance.
+/// The pause before an append of unknown outcome is repeated.
 const RETRY_DELAY: Duration = Duration::from_millis(100);
 
-/// A caller that waits for the outcome of an entry; dropped with the caller.
+/// A caller that waits for the outcome of an entry. Dropping this value unregisters the caller,
+/// even if the caller stops waiting early.
 struct WaitingCaller<'a> {
     replica: &'a Replica,
     id: EntryId,
@@ -54,28 +59,29 @@ impl Drop for WaitingCaller<'_> {
     }
 }
 
-/// One node's copy of the realm, kept by following the log.
+/// One copy of the realm, kept by following the log.
 pub struct Replica {
     state: RwLock<State>,
     applied: AppliedSeq,
     log: Arc<dyn CommandLog>,
     store: Option<RowStore>,
-    /// The changes with their actors and addresses.
+    /// The audit trail: each change with its actor and address.
     pub audit_trail: Arc<AuditTrail>,
     write_behind: WriteBehind,
+    /// The callers that wait for an outcome, by entry id.
     waiting: DashMap<u128, oneshot::Sender<Outcome>>,
     clock: Clock,
-    /// Open subscriptions.
+    /// The open subscriptions of this gateway.
     pub subscriptions: SubscriptionHub,
-    /// Sessions with sockets.
+    /// The live sessions of this gateway.
     pub sessions: SessionRegistry,
-    /// The backup that goes on.
+    /// The backup in progress, if any.
     pub backups: BackupSessions,
 }
 
 impl Replica {
-    /// A replica that starts from `realm`, which reflects the log up to `seq`. Nothing moves until
-    /// [`Replica::run`].
+    /// Creates a replica from `realm`, which reflects the log up to `seq`. Entries are applied only
+    /// once [`Replica::run`] is called.
     pub fn new(
         realm: Realm,
         seq: Seq,
@@ -101,23 +107,24 @@ impl Replica {
         }
     }
 
-    /// Looks at the realm; the closure gives the guard back.
+    /// Calls `work` with the realm and the last entry that it reflects, under the read lock. The
+    /// lock is released when `work` returns, so it cannot be held across an `.await`.
     pub fn read<T>(&self, work: impl FnOnce(&Realm, Seq) -> T) -> T {
         let state = self.state.read();
         work(&state.realm, state.seq)
     }
 
-    /// The clock of this gateway.
+    /// Returns the time of the clock of this gateway.
     pub fn now(&self) -> Millis {
         self.clock.now()
     }
 
-    /// Why writes are refused at the moment, if they are.
+    /// Returns why changes cannot be written now; `None` if they can be.
     pub fn write_error(&self) -> Option<String> {
         self.log.write_error()
     }
 
-    /// Sees to it that this is the realm's policy.
+    /// Submits `policy` unless the realm already has it.
     pub async fn set_policy(&self, policy: Policy) -> Result<(), SubmitError> {
         if self.read(|realm, _| *realm.policy() != policy) {
             self.submit(Command::SetPolicy(policy)).await?;
@@ -125,12 +132,13 @@ impl Replica {
         Ok(())
     }
 
-    /// Appends a command of the gateway's own and waits until it was applied and published here.
+    /// Submits a command of the gateway itself, and waits until it is applied and published here.
     pub async fn submit(&self, command: Command) -> Result<Outcome, SubmitError> {
         self.submit_from(command, None).await
     }
 
-    /// The same for the user and client in `origin`.
+    /// Submits a command for the user and client in `origin`, and waits as [`Replica::submit`]
+    /// does.
     pub async fn submit_from(
         &self,
         command: Command,
@@ -138,12 +146,15 @@ impl Replica {
     ) -> Result<Outcome, SubmitError> {
         let id = EntryId(random::entry_id());
         let (sender, mut outcome) = oneshot::channel();
+        // Registered before the append, since the entry may be applied before the append resolves.
         self.waiting.insert(id.0, sender);
         let _waiting = WaitingCaller { replica: self, id };
         let origin = origin.map(Box::new);
         let entry = Arc::new(Entry { id, at: self.clock.now(), command, origin });
         let watch = stopwatch();
         let applied = async {
+            // The outcome is sent before the append is acknowledged. The outcome is polled first,
+            // so that a single wake-up completes this future.
             let outcome = tokio::select! {
                 biased;
                 outcome = &mut outcome => outcome,
@@ -158,47 +169,54 @@ impl Replica {
         outcome
     }
 
-    /// Appends until it is known whether the entry is stored: it is repeated under its own name, so
-    /// that it counts once, whichever of its copies come to life.
+    /// Appends the entry, and appends it again while it is unknown whether the entry is stored. All
+    /// copies have the same id, so the entry takes effect at most once, however many copies are
+    /// stored.
     async fn append(&self, entry: Arc<Entry>) -> Result<(), SubmitError> {
         match self.log.append(entry.clone()).await {
             Ok(_) => return Ok(()),
             Err(AppendError::NotStored(why)) => return Err(SubmitError::NotStored(why)),
-            Err(AppendError::Unknown(why)) => tracing::warn!(why, "a command is appended again"),
+            Err(AppendError::Unknown(why)) => {
+                tracing::warn!(why, "append outcome unknown; appending the entry again")
+            }
         }
         loop {
             tokio::time::sleep(RETRY_DELAY).await;
             match self.log.append(entry.clone()).await {
                 Ok(_) => return Ok(()),
-                // This copy is not stored; of the first one nothing will be known any more.
+                // This copy is not stored. Whether an earlier copy is stored remains unknown.
                 Err(AppendError::NotStored(_)) => return Err(SubmitError::Unknown),
                 Err(AppendError::Unknown(_)) => {}
             }
         }
     }
 
-    /// Forgets entries of the log that were made before `before`, that the rows reflect and that
-    /// are not repeated any more. Gives the number of the last that is gone.
+    /// Removes from the log the entries that were submitted before `before` and that the saved rows
+    /// reflect. Returns the last entry that is no longer in the log; 0 if none was removed.
+    ///
+    /// Entries of the last [`SEEN_MS`] are kept: a restart reads from them the ids by which
+    /// repeated entries are recognized.
     pub async fn trim(&self, before: Millis) -> Result<Seq, String> {
         let Some(store) = &self.store else { return Ok(0) };
         let before = before.min(self.read(|realm, _| realm.time().saturating_sub(SEEN_MS)));
         let mut trimmed = 0;
         loop {
-            let now = self.log.trim(store.applied(), before).await?;
-            if now == trimmed {
+            let last = self.log.trim(store.applied(), before).await?;
+            if last == trimmed {
                 return Ok(trimmed);
             }
-            trimmed = now;
+            trimmed = last;
         }
     }
 
-    /// Follows the log until it is closed. Runs on a thread of its own: every step is short, but it
-    /// writes to the disk.
+    /// Applies the entries of the log until the log is closed, and saves the changed rows on a
+    /// second thread. Blocks on locks and the disk, so it needs a thread of its own.
     pub fn run(&self) {
-        // A fault here would leave a node that acknowledges and applies nothing.
+        // A panic ends the process: without these threads the gateway would acknowledge commands
+        // that it never applies or saves.
         let catch_panic = |work: &dyn Fn()| {
             if catch_unwind(AssertUnwindSafe(work)).is_err() {
-                self.abort_process("the thread that applies commands failed");
+                self.abort_process("the thread that applies entries or saves rows panicked");
             }
         };
         std::thread::scope(|scope| {
@@ -212,36 +230,41 @@ impl Replica {
 
     fn follow(&self) {
         let from = self.read(|_, seq| seq);
-        let followed = match self.log.follow(from) {
-            Ok(followed) => followed,
-            Err(error) => self.abort_process(&format!("the log cannot be followed: {error}")),
+        let events = match self.log.follow(from) {
+            Ok(events) => events,
+            Err(error) => {
+                self.abort_process(&format!("the command log cannot be followed: {error}"))
+            }
         };
-        for followed in followed {
-            match followed {
-                LogEvent::Entries(first, entries, _stored) => self.apply_batch(first, &entries),
+        for event in events {
+            match event {
+                LogEvent::Entries(first, entries, _acks) => self.apply_batch(first, &entries),
                 LogEvent::Gap(first) => {
-                    self.abort_process(&format!("the log begins only at {first}"))
+                    self.abort_process(&format!("the command log lacks the entries before {first}"))
                 }
                 LogEvent::Unreadable(why) => {
-                    self.abort_process(&format!("the log cannot be read: {why}"))
+                    self.abort_process(&format!("the command log cannot be read: {why}"))
                 }
             }
         }
     }
 
-    /// Waits until the realm reflects the log up to `seq`: before that nothing may be served.
+    /// Blocks until the realm reflects the log up to `seq`. At start, no client may be served
+    /// before that, because acknowledged changes would be missing.
     pub fn wait_until_applied(&self, seq: Seq) {
         self.applied.wait_until(seq);
     }
 
-    /// Waits until the store has what the realm reflects, for readers of the store itself.
+    /// Blocks until the changes of all applied entries are saved, for callers that read the store
+    /// directly. Returns early if saving was abandoned.
     pub fn flush_rows(&self) {
         if self.store.is_some() {
             self.write_behind.wait_until_saved(self.read(|_, seq| seq));
         }
     }
 
-    /// Applies entries one by one and answers their callers. The log has them: the store follows.
+    /// Applies entries in order and sends each caller its outcome. The log already has the entries,
+    /// so a caller waits for the row store only while too many changes are unsaved.
     fn apply_batch(&self, first: Seq, entries: &[Arc<Entry>]) {
         for (seq, entry) in (first..).zip(entries) {
             let applied = self.apply_entry(seq, entry);
@@ -250,21 +273,26 @@ impl Replica {
                     .publish_audit(self.audit_trail.append(&applied.audit), &applied.audit);
             }
             if self.store.is_some() {
+                // The audit rows are appended first, because the batch contains the number of the
+                // last one.
                 self.write_behind.push(seq, applied.changes, self.audit_trail.last());
             }
             let outcome = applied.outcome;
             if let Some((_, waiting)) = self.waiting.remove(&entry.id.0) {
                 let lag = self.clock.now().saturating_sub(entry.at);
                 metrics::histogram!("tollgate_push_lag_seconds").record(lag as f64 / 1_000.0);
-                // Without a receiver the caller is gone; the effect stays.
+                // A send error means that the caller has stopped waiting; the entry is applied
+                // nevertheless.
                 let _ = waiting.send(outcome);
             }
         }
     }
 
-    /// What an entry does, in memory and to all who are to know.
+    /// Applies an entry to the realm, ends sessions, publishes the changes, and finally notifies
+    /// the connections of the ended sessions.
     fn apply_entry(&self, seq: Seq, entry: &Entry) -> Applied {
-        // This thread is the only writer: what it reads here is still true when it applies.
+        // Only this thread changes the realm, so the plan is still valid when it is applied,
+        // although no lock is held in between.
         let applied = self.read(|realm, _| {
             realm.plan_entry(entry.id, entry.at, &entry.command, entry.origin.as_deref())
         });
@@ -277,8 +305,16 @@ impl Replica {
         applied
     }
 
-    /// Changes the realm. The rows before are read under the same guard: a new subscription
-    /// has either read the rows as they are now, or is known when the change is published.
+    /// Applies the changes to the realm. Returns the affected rows of sources with subscriptions,
+    /// as they were before the changes.
+    ///
+    /// These rows are collected under the same write lock under which the changes are applied. A
+    /// subscription is opened and added to the index under one read lock. Before the write lock,
+    /// the subscription is in the index, and the changes are published to it. After the write lock,
+    /// the subscription reads its first rows from the changed realm. In either case it misses no
+    /// change.
+    ///
+    /// Lock order: the realm, then the locks of the subscription hub or of the backups.
     fn apply_changes(&self, seq: Seq, applied: &Applied) -> RowsBefore {
         let mut state = self.state.write();
         let before = self.subscriptions.rows_before(&state.realm, seq, &applied.changes);
@@ -290,31 +326,38 @@ impl Replica {
         before
     }
 
-    /// Saves what is not saved until nothing more comes. A disk that takes no more does not end the
-    /// gateway: the log has everything, and a restart makes the rows again. Until then nothing more
-    /// is taken.
+    /// Saves batches of changed rows until [`WriteBehind::finish`] is called and all changed rows
+    /// are saved.
+    ///
+    /// If the disk fails or is full, the process continues and refuses changes until a restart: the
+    /// log has all entries, and the restart applies them to the rows. Any other error means that
+    /// the rows can no longer follow the log, and ends the process.
     fn save(&self, store: &RowStore) {
         while let Some(SaveBatch { seq, rows, audited, .. }) = self.write_behind.next_batch() {
-            // The database panics on some faults of the disk.
+            // sled panics on some disk errors.
             let save = AssertUnwindSafe(|| store.save(seq, &rows, audited));
-            let failed = |_| Err(StoreError::Io(std::io::Error::other("the store failed")));
+            let failed = |_| Err(StoreError::Io(std::io::Error::other("the database panicked")));
             match catch_unwind(save).unwrap_or_else(failed) {
                 Ok(()) => {}
                 Err(StoreError::Io(error)) if error.kind() != std::io::ErrorKind::InvalidData => {
-                    let why = format!("entries up to {seq} are in the log only: {error}");
-                    tracing::error!(why, "changes are refused until a restart");
+                    let why = format!("rows up to entry {seq} are not saved: {error}");
+                    tracing::error!(why, "saving rows failed; changes are refused until a restart");
                     self.log.stop_accepting(&why);
                     self.write_behind.abandon();
                 }
                 Err(error) => {
-                    self.abort_process(&format!("entries up to {seq} cannot be saved: {error}"))
+                    self.abort_process(&format!("rows up to entry {seq} cannot be saved: {error}"))
                 }
             }
         }
         store.flush();
     }
 
-    /// Ends sessions before their clients are notified: the next message of one is refused.
+    /// Marks the ended sessions, and returns those that were live on this gateway.
+    ///
+    /// Must run before the publication: from then on, messages of an ended session are refused, and
+    /// no rows are written directly to its socket. Must also run before the notices are sent, so
+    /// that a notified client finds its session ended.
     fn end_sessions(&self, applied: &Applied) -> Vec<(Arc<crate::sessions::LiveSession>, Ended)> {
         for change in &applied.changes {
             if let Change::Put(Row::Session(session)) = change {
@@ -325,17 +368,19 @@ impl Replica {
         applied.ended.iter().filter_map(end).collect()
     }
 
-    /// A node that cannot keep its state must not answer: what it promised would not hold.
+    /// Logs `why` and ends the process. A gateway that cannot keep its state must not answer, since
+    /// acknowledged changes could be lost.
     fn abort_process(&self, why: &str) -> ! {
-        tracing::error!(why, "the gateway stops: its state cannot be kept");
+        tracing::error!(why, "the state cannot be applied or saved; stopping the gateway");
         if !tracing::enabled!(tracing::Level::ERROR) {
-            // Commands on a stopped store write no log.
-            eprintln!("tollgate: its state cannot be kept: {why}");
+            // Sub-commands that open a stopped store write no log.
+            eprintln!("tollgate: the state cannot be applied or saved: {why}");
         }
         std::process::exit(crate::platform::STORE)
     }
 
-    /// Stops taking commands, makes everything durable and ends [`Replica::run`]. Blocking.
+    /// Closes the log: refuses further commands, blocks until the accepted ones are durable, and
+    /// lets [`Replica::run`] return once they are applied and saved.
     pub fn close(&self) {
         self.log.close();
     }

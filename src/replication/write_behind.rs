@@ -1,6 +1,8 @@
-//! The changes that commands made and the store does not have yet.
+//! The write-behind: changed rows that are applied but not saved yet.
 //!
-//! Many changes of one row are saved once. The answer to a command waits for the log only.
+//! Changes of one row are merged, so that a batch saves the row once. The caller of a command gets
+//! the outcome before the rows are saved. If too many changes wait, the thread that applies entries
+//! waits until a batch is taken.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,26 +11,31 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::realm::{Change, Key, Row};
 use crate::storage::{AuditNo, Seq};
-/// Changes that may wait, those of one row counted one by one, as each may have audit rows; more
-/// make the thread that applies commands wait.
+
+/// The number of unsaved changes at which the thread that applies entries is blocked. Merged
+/// changes of one row count one by one, because each may have audit rows, which are not merged.
 const CHANGES_MAX: usize = 4_096;
-/// Steps are at this distance, unless much waits.
+/// The time for which changes are collected before a batch is taken. At [`CHANGES_MAX`] changes,
+/// the batch is taken at once.
 const SAVE_INTERVAL: Duration = Duration::from_millis(20);
 
-/// One step of saving.
+/// Changed rows that are saved in one step.
 #[derive(Debug, Default)]
 pub(super) struct SaveBatch {
-    /// The last entry in it.
+    /// The last entry whose changes are in the batch; 0 if the batch is empty.
     pub(super) seq: Seq,
-    /// Rows as they are after it; none: deleted.
+    /// The rows as they are after that entry; `None` if deleted.
     pub(super) rows: BTreeMap<Key, Option<Row>>,
-    /// The last audit row of it.
+    /// The last audit row up to that entry.
     pub(super) audited: AuditNo,
+    /// The key of the newest [`Row::Seen`] in `rows`.
     seen: Option<Key>,
+    /// The number of changes, before merging.
     changes: usize,
 }
 
-/// What is not saved yet.
+/// The changes that are not saved yet. One thread applies entries and adds their changes; another
+/// thread takes the changes and saves the rows.
 #[derive(Debug, Default)]
 pub(super) struct WriteBehind {
     state: Mutex<State>,
@@ -38,18 +45,20 @@ pub(super) struct WriteBehind {
 #[derive(Debug, Default)]
 struct State {
     waiting: SaveBatch,
-    /// The last entry of the step that is being saved.
+    /// The last entry of the newest batch that was taken.
     in_progress: Seq,
-    /// The last entry that is saved.
+    /// The last entry whose changes are saved.
     saved: Seq,
-    /// Nothing more comes.
+    /// Whether no further changes are added.
     is_finished: bool,
-    /// Nothing more is saved.
+    /// Whether no further changes are saved.
     is_abandoned: bool,
 }
 
 impl SaveBatch {
-    /// Of the entries that were seen the newest is enough: the log knows the others.
+    /// Sets the new state of a row. Of the ids of applied entries only the newest is kept, because
+    /// the log has the earlier ones. Deletions of ids are ignored: `RowStore::save` deletes the ids
+    /// that it saved before.
     fn put(&mut self, key: Key, row: Option<Row>) {
         self.changes += 1;
         if let Key::Seen(_) = key {
@@ -69,13 +78,14 @@ impl State {
 }
 
 impl WriteBehind {
-    /// Nothing: the store reflects this entry.
+    /// Creates a write-behind without changes, for a store that reflects the entries up to `saved`.
     pub(super) fn after(saved: Seq) -> Self {
         let state = State { in_progress: saved, saved, ..State::default() };
         Self { state: Mutex::new(state), ..Self::default() }
     }
 
-    /// An entry changed this. Waits while too much is not saved.
+    /// Adds the changes of an entry; `audited` is the last audit row up to that entry. Blocks while
+    /// too many changes wait. Drops the changes if saving was abandoned.
     pub(super) fn push(&self, seq: Seq, changes: Vec<Change>, audited: AuditNo) {
         let mut state = self.state.lock();
         self.changed.wait_while(&mut state, |it| it.is_full() && !it.is_abandoned);
@@ -92,12 +102,13 @@ impl WriteBehind {
         }
     }
 
-    /// Waits for the next step, when the last one is saved; none: everything is saved and nothing
-    /// more comes.
+    /// Marks the previous batch as saved, and waits for the next one. `None` if no changes remain
+    /// and no more will be added.
     pub(super) fn next_batch(&self) -> Option<SaveBatch> {
         let mut state = self.state.lock();
         state.saved = state.in_progress;
         self.changed.notify_all();
+        // During this wait, further changes of the same rows are merged.
         self.changed.wait_while_for(
             &mut state,
             |it| !it.is_full() && !it.is_finished,
@@ -110,13 +121,13 @@ impl WriteBehind {
         (batch.seq > 0).then_some(batch)
     }
 
-    /// Waits until the entries up to `seq` are saved, if they ever will be.
+    /// Blocks until the changes of entries up to `seq` are saved, or saving is abandoned.
     pub(super) fn wait_until_saved(&self, seq: Seq) {
         let mut state = self.state.lock();
         self.changed.wait_while(&mut state, |it| it.saved < seq && !it.is_abandoned);
     }
 
-    /// Nothing can be saved any more.
+    /// Abandons saving after an error: drops the waiting changes and wakes all waiting threads.
     pub(super) fn abandon(&self) {
         let mut state = self.state.lock();
         state.is_abandoned = true;
@@ -124,7 +135,7 @@ impl WriteBehind {
         self.changed.notify_all();
     }
 
-    /// Nothing more comes.
+    /// Declares that no further changes are added, so that the saving thread can end.
     pub(super) fn finish(&self) {
         self.state.lock().is_finished = true;
         self.changed.notify_all();
@@ -148,17 +159,17 @@ mod tests {
     }
 
     #[test]
-    fn the_last_of_many_changes_is_saved_and_of_what_was_seen_the_newest() {
+    fn the_latest_state_of_a_row_and_the_newest_entry_id_are_saved() {
         let unsaved = WriteBehind::after(0);
         unsaved.push(1, vec![Change::Put(direct(1)), Change::Put(direct(2)), seen(1)], 7);
         let forgotten = Change::Delete(Key::Seen(EntryId(1)));
         unsaved.push(2, vec![Change::Delete(direct(1).key()), seen(2), forgotten], 9);
         unsaved.finish();
-        let step = unsaved.next_batch().unwrap();
+        let batch = unsaved.next_batch().unwrap();
         let newest = Row::Seen(EntryId(2), 2);
         let rows = [direct(2), newest].map(|row| (row.key(), Some(row)));
         let rows = BTreeMap::from_iter([(direct(1).key(), None)].into_iter().chain(rows));
-        assert_eq!((step.seq, step.audited, step.rows), (2, 9, rows));
+        assert_eq!((batch.seq, batch.audited, batch.rows), (2, 9, rows));
         assert!(unsaved.next_batch().is_none());
     }
 
@@ -177,7 +188,7 @@ mod tests {
         let thread = std::thread::spawn(move || waiter.wait_until_saved(2));
         unsaved.abandon();
         thread.join().unwrap();
-        // Nobody saves any more: nobody waits.
+        // After `abandon` no call of `push` blocks, although no batch is taken.
         (3..9).for_each(|seq| unsaved.push(seq, vec![Change::Put(direct(seq as u32))], 0));
         unsaved.finish();
         assert!(unsaved.next_batch().is_none());

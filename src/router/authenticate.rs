@@ -1,4 +1,4 @@
-//! Authentication: the session that a message speaks for.
+//! Authentication: finds the session of a message.
 
 use std::sync::Arc;
 
@@ -11,7 +11,8 @@ use crate::messages::{ClientInfo, no_session};
 use crate::realm::{Command, EndReason, Millis, Outcome, SessionEnd, TokenHash};
 use crate::sessions::LiveSession;
 
-/// Authenticates the envelope: its session token first, then the session bound to the connection.
+/// Returns the session of the session token in the envelope. Without a token: the session to which
+/// the connection is bound.
 pub(super) fn authenticate(
     gateway: &Gateway,
     client: &ClientInfo,
@@ -28,7 +29,7 @@ pub(super) fn authenticate(
     }
 }
 
-/// The session of a token.
+/// Returns the session of a session token.
 pub(super) fn session_of_token(
     gateway: &Gateway,
     client: &ClientInfo,
@@ -51,24 +52,24 @@ pub(super) fn session_of_token(
     let (session, is_current) = found.ok_or_else(no_session)?;
     let is_bound = client.session.as_ref().is_some_and(|bound| Arc::ptr_eq(bound, &session));
     if !is_bound {
-        // The connection records its own session as seen; any other one is recorded here.
+        // The connection records its own session as seen. Any other session is recorded here.
         session.seen(now);
     }
-    // The former token of a refreshed session ends with its grace period: it is never cached.
+    // A rotated token is not cached, because it is valid only during its grace period.
     if is_current && is_bound {
         token_cache.store(token, &session);
     }
     check_not_ended(gateway, session, now)
 }
 
-/// Refuses a session that has ended or whose time is over. Expiry takes effect with the next
-/// message, before the background task finds it.
+/// Checks that the session has neither ended nor expired. This refuses the messages of an expired
+/// session even before the background task has ended it.
 fn check_not_ended(
     gateway: &Gateway,
     session: Arc<LiveSession>,
     now: Millis,
 ) -> Result<Arc<LiveSession>, Nack> {
-    let ended = || Nack::new(NackCode::SessionExpired, "the session is over; log in again");
+    let ended = || Nack::new(NackCode::SessionExpired, "the session has ended; log in again");
     if session.has_ended() {
         return Err(ended());
     }
@@ -81,7 +82,7 @@ fn check_not_ended(
     if now < until {
         return Ok(session);
     }
-    // One command is enough, however many messages arrive for the session.
+    // Only the first message that finds the session expired submits the command.
     if session.try_begin_end() {
         let end = SessionEnd { session: session.session, reason, unless_after };
         let replica = gateway.replica.clone();

@@ -8,7 +8,7 @@ use crate::gateway::Gateway;
 use crate::messages::{Access, Handler};
 use crate::sessions::LiveSession;
 
-/// The longest REASON in bytes of JSON: an audit row has to hold it.
+/// Maximum length of REASON in bytes of JSON. Bounds the size of audit rows, which contain REASON.
 const REASON_MAX: usize = 512;
 
 /// Checks that the session may send this message.
@@ -19,22 +19,22 @@ pub(super) fn authorize(
     session: &Result<Arc<LiveSession>, Nack>,
 ) -> Result<(), Nack> {
     if envelope.validate && !handler.record_event {
-        let text = "VALIDATE is served by the events that change records";
+        let text = "VALIDATE is supported only by events that change records";
         return Err(Nack::new(NackCode::InvalidParameter, text));
     }
     if envelope.reason.as_deref().is_some_and(is_too_long) {
-        let text = format!("REASON has at most {REASON_MAX} bytes, written as JSON");
+        let text = format!("REASON must have at most {REASON_MAX} bytes as JSON");
         return Err(Nack::new(NackCode::ValidationError, text));
     }
     match handler.access {
         Access::Anyone => return Ok(()),
-        // The message checks the token of the pending login itself.
+        // The handler itself checks the token of the pending login.
         Access::PendingLogin if session.is_err() => return Ok(()),
         Access::PendingLogin | Access::Session | Access::Right(_) | Access::RightOrSelf(_) => {}
     }
     let session = session.as_ref().map_err(Nack::clone)?;
     if envelope.user_name.as_ref().is_some_and(|name| !session.user_name.is(name)) {
-        let text = "USER_NAME is not the user of this session";
+        let text = "USER_NAME is not the user of the session";
         return Err(Nack::new(NackCode::NotAuthorised, text));
     }
     match handler.access {
@@ -45,13 +45,13 @@ pub(super) fn authorize(
                 Err(Nack::not_authorised(right))
             }
         }
-        // The message itself checks who may send it for another user.
+        // The handler itself checks the right if the message concerns another user.
         Access::RightOrSelf(_) => Ok(()),
         Access::Anyone | Access::PendingLogin | Access::Session => Ok(()),
     }
 }
 
 fn is_too_long(reason: &str) -> bool {
-    // Text always encodes; if it did not, the refusal would be the safe answer.
+    // Encoding a string cannot fail; if it did, refusing would be safe.
     serde_json::to_string(reason).map_or(true, |json| json.len() > REASON_MAX)
 }

@@ -1,6 +1,7 @@
 //! The dispatcher: finds the handler of a message, serves it, and builds the reply.
 //!
-//! Only this module logs and counts messages; it knows none of them by name.
+//! Accepted and refused messages are logged and counted only here, in the same way for all message
+//! types.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -22,35 +23,35 @@ use crate::platform::{metrics, stopwatch};
 use crate::realm::Millis;
 use crate::sessions::LiveSession;
 use crate::settings::{AckNaming, NackNaming};
-/// Answers messages of all transports.
+
+/// Serves the messages of all transports.
 #[derive(Clone)]
 pub struct Router {
     gateway: Arc<Gateway>,
     handlers: &'static HandlerIndex,
 }
 
-/// The handler of a message, its SOURCE_REF as JSON text, and the user it concerns, as far as they
-/// are known.
+/// Handler, SOURCE_REF (as JSON text) and user of a refused message, each `None` if unknown.
 type Subject<'a> = (Option<&'static Handler>, Option<&'a str>, Option<&'a UserName>);
 
 impl Router {
-    /// A router for this gateway.
+    /// Creates a router for this gateway.
     pub fn new(gateway: Arc<Gateway>) -> Self {
         Self::with(gateway, &table::INDEX)
     }
 
-    /// A router with other handlers.
+    /// Creates a router with the handlers of this index.
     pub fn with(gateway: Arc<Gateway>, handlers: &'static HandlerIndex) -> Self {
         Self { gateway, handlers }
     }
 
-    /// The gateway.
+    /// Returns the gateway.
     pub fn gateway(&self) -> &Arc<Gateway> {
         &self.gateway
     }
 
-    /// Decodes a frame. A message that may overtake others is answered at once, at the end of
-    /// `out`; any other one is to be handled in its turn.
+    /// Decodes a frame and finds its handler. An immediate message is answered now: the ack is
+    /// appended to `out`. Any other message is returned as a request for [`Router::handle`].
     pub fn accept(
         &self,
         client: &ClientInfo,
@@ -87,8 +88,9 @@ impl Router {
         }
     }
 
-    /// Handles a message in its turn. `token_cache`: the token that the connection uses, which
-    /// comes back with the reply.
+    /// Authenticates, authorizes and serves a request. The caller handles the requests of one
+    /// connection one after the other. `token_cache` is the token cache of the connection; the
+    /// reply returns it.
     pub async fn handle(
         &self,
         client: ClientInfo,
@@ -129,7 +131,7 @@ impl Router {
         Reply { token_cache, ..reply }
     }
 
-    /// Accepts a frame and handles it: for transports that have one message at a time.
+    /// Accepts and handles a frame, for transports that send the next frame only after the reply.
     pub async fn answer(
         &self,
         client: ClientInfo,
@@ -155,7 +157,7 @@ impl Router {
         reply
     }
 
-    /// The reply to a frame of a connection that sends too fast.
+    /// Returns the reply to a frame of a connection that sends too fast.
     pub fn too_fast(&self, client: &ClientInfo, frame: &str, wait_ms: Millis) -> Reply {
         let nack = Nack::too_many("too many messages on this connection", wait_ms);
         let Ok(envelope) = Envelope::decode(frame, self.depth_max()) else {
@@ -170,7 +172,7 @@ impl Router {
         )
     }
 
-    /// The session of a token, for requests that are no message.
+    /// Returns the session of a token, for requests that are not messages.
     pub fn session(
         &self,
         client: &ClientInfo,
@@ -180,7 +182,8 @@ impl Router {
         session_of_token(&self.gateway, client, &mut TokenCache::default(), token, now)
     }
 
-    /// Checks that a session may send this message, for a request that is answered without it.
+    /// Checks that a session may send this message. For polls of a REST subscription: they need the
+    /// access of the message, but its handler does not serve them.
     pub fn authorize(
         &self,
         handler: &Handler,
@@ -191,7 +194,7 @@ impl Router {
         authorize(&self.gateway, handler, &envelope, &Ok(session.clone()))
     }
 
-    /// The reply that refuses a message before it reaches its handler.
+    /// Returns the reply that refuses a message before it reaches its handler.
     pub fn refuse(
         &self,
         handler: &'static Handler,
@@ -202,13 +205,13 @@ impl Router {
         self.nack_reply((Some(handler), source_ref, None), nack, client)
     }
 
-    /// How deep an envelope may be nested.
+    /// Returns the maximum nesting depth of an envelope.
     fn depth_max(&self) -> usize {
         self.gateway.settings().server.limits.json_depth
     }
 
-    /// Answers at the end of `out` and gives the session to bind, if that is new; or gives the
-    /// reply that refuses.
+    /// Appends the ack to `out` and returns the session to bind the connection to; `None` if its
+    /// binding does not change. If the message is refused, the error is the reply to send.
     fn answer_immediately(
         &self,
         (handler, answer): (&'static Handler, AnswerFn),
@@ -238,7 +241,7 @@ impl Router {
         }
     }
 
-    /// MESSAGE_TYPE of the ack.
+    /// Returns MESSAGE_TYPE of the ack.
     fn ack_type(&self, handler: &Handler) -> &'static str {
         let naming = self.gateway.settings().server.ack_naming;
         if handler.record_event && naming == AckNaming::Generic { "EVENT_ACK" } else { handler.ack }
@@ -284,7 +287,7 @@ impl Router {
         }
     }
 
-    /// A refusal before the message was served.
+    /// Records the refusal of a message for which no command was submitted, and returns the reply.
     fn not_served(
         &self,
         (handler, envelope): (&'static Handler, &Envelope<'_>),
@@ -299,7 +302,8 @@ impl Router {
         Reply { bind, ..self.nack_reply(subject, nack, client) }
     }
 
-    /// Records a refusal that no command was made of, for the audit trail.
+    /// Records a refusal in the refusal log. Call this only if no command was submitted:
+    /// a submitted command already has an audit row.
     fn record_refusal(
         &self,
         handler: &Handler,
@@ -315,7 +319,7 @@ impl Router {
         Accepted::Refused(subject.0, Box::new(self.nack_reply(subject, nack, client)))
     }
 
-    /// Counts and logs a refusal, and encodes it.
+    /// Counts, logs and encodes a refusal.
     fn nack_reply(
         &self,
         (handler, source_ref, user): Subject<'_>,
@@ -337,14 +341,15 @@ impl Router {
             code = nack.code().code(),
             user,
             address = %client.address,
-            "refused"
+            "message refused"
         );
         let frame = protocol::envelope::encode_nack(name, source_ref, &nack);
         Reply { frame, refused: Some(nack), ..Reply::default() }
     }
 }
 
-/// The session that an unbound connection spoke for and belongs to from now on.
+/// Returns the session to which an unbound WebSocket connection is to be bound; `None` if the
+/// connection is bound, if the client has no outbox (REST), or without a session.
 fn session_to_bind(
     client: &ClientInfo,
     session: Option<&Arc<LiveSession>>,
@@ -352,10 +357,11 @@ fn session_to_bind(
     session.filter(|_| client.session.is_none() && client.outbox.is_some()).cloned()
 }
 
-/// Logs a login or an administration: one line each.
+/// Logs an accepted message if its handler requires that, as logins and administration do.
 fn log_success(handler: &Handler, client: &ClientInfo, user: Option<&UserName>) {
     if handler.logged {
         let (user, address) = (user.map(UserName::as_str), client.address);
-        tracing::info!(message_type = handler.name, code = "OK", user, %address, "done");
+        let message_type = handler.name;
+        tracing::info!(message_type, code = "OK", user, %address, "message accepted");
     }
 }

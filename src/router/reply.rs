@@ -1,4 +1,4 @@
-//! The reply to a message, and the token that a connection remembers between two messages.
+//! The reply to a message, and the token cache of a connection.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,43 +15,46 @@ use crate::sessions::LiveSession;
 /// A reply and its effects on the connection.
 #[derive(Debug, Default)]
 pub struct Reply {
-    /// The frame, UTF-8; empty if the rows already sent are the reply, or if `ack` has it.
+    /// The frame, UTF-8. Empty if `ack` is set, or if the rows already sent are the only reply.
     pub frame: Vec<u8>,
     /// The ack as a value, for clients of the token API.
     pub ack: Option<Value>,
-    /// The session to which the connection belongs from now on, if that is new.
+    /// The session to bind the connection to; `None` if its binding does not change.
     pub bind: Option<Arc<LiveSession>>,
-    /// What follows once the frame is written.
+    /// What the connection does after the frame is written.
     pub after_reply: AfterReply,
-    /// The refusal that the frame reports.
+    /// The refusal, if the frame is a NACK.
     pub refused: Option<Nack>,
-    /// The tokens that a login issued.
+    /// The tokens, if a login issued them.
     pub login: Option<IssuedTokens>,
-    /// The token of the message, for the next one of the connection.
+    /// The token cache, for the next message of the connection.
     pub token_cache: TokenCache,
 }
 
-/// The result of accepting a frame. Small, since a heartbeat's is handed through several calls.
+/// The result of accepting a frame. Large values are boxed, because each heartbeat returns this
+/// type through several calls.
 pub enum Accepted {
-    /// Answered: the reply is written. The session to which the connection belongs from now on, if
-    /// that is new.
+    /// Answered: the ack is in the output buffer. The session to bind the connection to; `None` if
+    /// its binding does not change.
     Answered(&'static Handler, Option<Arc<LiveSession>>),
-    /// Refused; by this handler, if one was found.
+    /// Refused. The handler of the message, if one was found.
     Refused(Option<&'static Handler>, Box<Reply>),
-    /// To be handled after the messages before it.
+    /// To be handled after earlier messages of the connection.
     Queued(Box<Request>),
 }
 
-/// The token that a connection uses, so that the next message need not hash it.
+/// The last token of a connection, with its session. A message with the same token is authenticated
+/// without hashing the token.
 #[derive(Clone, Default)]
 pub struct TokenCache {
-    /// Stored inline, not elsewhere in memory: every heartbeat compares it.
+    /// Stored inline because every heartbeat compares the token: a pointer would cost a cache miss.
     token: [u8; TOKEN_LENGTH],
-    /// The session of the token, and its token epoch; `None` before the first token.
+    /// The session of the token, and the token epoch of the session, which changes when its tokens
+    /// change. `None` before the first token.
     holder: Option<(SessionNo, u32)>,
 }
 
-/// Never shows the token.
+/// Omits the token.
 impl fmt::Debug for TokenCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TokenCache").field("holder", &self.holder).finish_non_exhaustive()
@@ -59,13 +62,13 @@ impl fmt::Debug for TokenCache {
 }
 
 impl TokenCache {
-    /// Whether this is the token of the session, and still is.
+    /// Whether this token is cached for this session and has not been rotated since it was cached.
     pub(super) fn matches(&self, token: &str, session: &LiveSession) -> bool {
         self.holder == Some((session.session, session.token_epoch()))
             && constant_time_eq(&self.token, token.as_bytes())
     }
 
-    /// Remembers the token of a session; one of another length is looked up every time.
+    /// Stores the token of a session. A token whose length is not `TOKEN_LENGTH` is not cached.
     pub(super) fn store(&mut self, token: &str, session: &LiveSession) {
         if let Ok(token) = token.as_bytes().try_into() {
             *self = Self { token, holder: Some((session.session, session.token_epoch())) };

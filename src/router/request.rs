@@ -4,13 +4,13 @@ use protocol::OwnedEnvelope;
 
 use crate::messages::Handler;
 
-/// A decoded message and its handler, not authenticated yet: a session that ends before its turn
-/// must count.
+/// A decoded message and its handler. The message is authenticated only when it is handled: an
+/// earlier queued message may open or end the session.
 pub struct Request {
-    /// The handler of its MESSAGE_TYPE.
+    /// The handler of the message.
     pub handler: &'static Handler,
-    /// The other fields of its envelope.
+    /// The fields of the envelope, except MESSAGE_TYPE.
     pub envelope: OwnedEnvelope,
-    /// Bytes of the frame it came in.
+    /// Length of the frame in bytes.
     pub size: usize,
 }

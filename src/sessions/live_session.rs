@@ -8,80 +8,88 @@ use protocol::UserName;
 
 use crate::realm::{EndReason, Millis, SessionNo, UserNo};
 use crate::subscriptions::{ConnectionNotice, Outbox, SubscriptionQuota};
-/// One session as this node sees it. Sockets bound to it hold an `Arc`. What every message looks at
-/// comes first and lies together: with many sessions each cache line is fetched again.
+
+/// A session that is live on this gateway. Each connection bound to the session holds an `Arc`.
+///
+/// The fields that are read for every message are first and adjacent (hence `repr(C)`), so that
+/// they share cache lines: with many sessions, each access to another cache line is a cache miss.
 #[derive(Debug)]
 #[repr(C)]
 pub struct LiveSession {
-    /// The last sign of life of any of its sockets.
+    /// When a connection of the session was last seen, epoch ms.
     pub(super) last_seen: AtomicU64,
-    /// The last message that counts as use.
+    /// When a message that counts as use was last served, epoch ms.
     pub(super) last_used: AtomicU64,
-    /// Grows when the session's tokens change: what a socket remembers of them is then stale.
+    /// Incremented when the session's tokens change, which invalidates token caches.
     pub(super) token_epoch: AtomicU32,
+    /// Why the session ended; empty while it is live.
     pub(super) ended: OnceLock<EndReason>,
-    /// Whether a command that ends it is on its way.
+    /// Whether a command to end the session has been submitted.
     pub(super) ending: AtomicBool,
-    /// Whether a socket was ever bound to it; whether the log knows.
+    /// Whether missed heartbeats end the session: [`UNMONITORED`], [`MONITORED`] or
+    /// [`MONITORED_REPORTED`].
     pub(super) monitored: AtomicU8,
-    /// Whose.
+    /// The user.
     pub user: UserNo,
-    /// Which session.
+    /// The number of the session.
     pub session: SessionNo,
     /// The user's name.
     pub user_name: UserName,
-    /// The places of its subscriptions, over all its connections.
+    /// The limit of the session's subscriptions, counted over all its connections.
     pub quota: SubscriptionQuota,
-    /// The newest touch that the log knows.
+    /// The last use that is in the command log, epoch ms.
     pub(super) last_reported: AtomicU64,
-    /// When it ends whatever its use; `Millis::MAX`: it idles out.
+    /// When the session expires regardless of use, epoch ms; `Millis::MAX` if it ends when idle.
     pub(super) fixed_end: AtomicU64,
+    /// Outboxes of the connections that get the notices of the session.
     pub(super) outboxes: Mutex<Vec<Arc<Outbox>>>,
 }
 
 impl LiveSession {
-    /// Whether the session is over. Set before the command that ended it is answered.
+    /// Whether the session has ended. Already true when the command that ends the session returns
+    /// its outcome.
     pub fn has_ended(&self) -> bool {
         self.ended.get().is_some()
     }
 
-    /// See [`LiveSession::token_epoch`]'s field: compare for equality only.
+    /// Returns a number that changes whenever the session's tokens change. Compare it only for
+    /// equality.
     pub fn token_epoch(&self) -> u32 {
         self.token_epoch.load(Ordering::Acquire)
     }
 
-    /// A message that counts as use was served.
+    /// Records that a message that counts as use was served.
     pub fn used(&self, now: Millis) {
         self.last_used.fetch_max(now, Ordering::Relaxed);
     }
 
-    /// A socket gave a sign of life.
+    /// Records that a connection of the session was seen.
     pub fn seen(&self, now: Millis) {
         self.last_seen.fetch_max(now, Ordering::Relaxed);
     }
 
-    /// The newest use that this node knows.
+    /// Returns when the session was last used, epoch ms.
     pub fn last_used(&self) -> Millis {
         self.last_used.load(Ordering::Relaxed)
     }
 
-    /// The newest sign of life.
+    /// Returns when the session was last seen, epoch ms.
     pub fn last_seen(&self) -> Millis {
         self.last_seen.load(Ordering::Relaxed)
     }
 
-    /// When it ends, however much it is used; none: it idles out.
+    /// Returns when the session expires regardless of use, epoch ms; `None` if it ends when idle.
     pub fn fixed_end(&self) -> Option<Millis> {
         Some(self.fixed_end.load(Ordering::Acquire)).filter(|end| *end != Millis::MAX)
     }
 
-    /// Whether missed heartbeats end it: it had a socket once.
+    /// Whether missed heartbeats end the session. True once a connection was bound to it.
     pub fn is_monitored(&self) -> bool {
         self.monitored.load(Ordering::Relaxed) != UNMONITORED
     }
 
-    /// Binds a connection, which is notified of the session's end from now on; at once if the
-    /// session has ended already. True if the session was not monitored before.
+    /// Binds a connection, which is notified when the session ends, or at once if the session has
+    /// already ended. Returns true if the session was not monitored before.
     pub fn bind(&self, outbox: &Arc<Outbox>, now: Millis) -> bool {
         self.seen(now);
         self.add_outbox(outbox);
@@ -90,17 +98,18 @@ impl LiveSession {
             .is_ok()
     }
 
-    /// Removes a connection: it is not notified any more.
+    /// Removes a connection, which is no longer notified.
     pub fn unbind(&self, outbox: &Arc<Outbox>) {
         self.outboxes.lock().retain(|other| !Arc::ptr_eq(other, outbox));
     }
 
-    /// The command log knows that missed heartbeats end the session.
+    /// Records that the session is monitored and that this is in the command log.
     pub fn mark_monitored(&self) {
         self.monitored.store(MONITORED_REPORTED, Ordering::Relaxed);
     }
 
-    /// Adds a connection that is bound to another session and must be notified of the end of this.
+    /// Adds a connection, which is notified when the session ends, or at once if the session has
+    /// already ended. The connection may be bound to another session.
     pub fn add_outbox(&self, outbox: &Arc<Outbox>) {
         self.outboxes.lock().push(outbox.clone());
         if let Some(reason) = self.ended.get() {
@@ -108,17 +117,18 @@ impl LiveSession {
         }
     }
 
-    /// True for the first caller, which is then to end the session.
+    /// Returns true for the first caller, which must then submit the command that ends the session.
     pub fn try_begin_end(&self) -> bool {
         !self.ending.swap(true, Ordering::AcqRel)
     }
 
-    /// The command that should have ended it did not.
+    /// Records that the command to end the session did not end it, so that the next caller of
+    /// [`LiveSession::try_begin_end`] submits the command again.
     pub fn end_failed(&self) {
         self.ending.store(false, Ordering::Release);
     }
 
-    /// Notifies all its connections.
+    /// Sends a notice to all connections of the session.
     pub fn notify_all(&self, notice: &ConnectionNotice) {
         for outbox in self.outboxes.lock().iter() {
             outbox.notify(notice.clone());
@@ -126,8 +136,11 @@ impl LiveSession {
     }
 }
 
+/// No connection was ever bound to the session.
 pub(super) const UNMONITORED: u8 = 0;
 
+/// A connection was bound to the session, and this is not in the command log yet.
 pub(super) const MONITORED: u8 = 1;
 
+/// A connection was bound to the session, and this is in the command log.
 pub(super) const MONITORED_REPORTED: u8 = 2;

@@ -1,5 +1,7 @@
-//! Live sessions: what this gateway knows of them beyond the log — sockets, last signs of
-//! life — and the flags by which a socket learns, without a lock, that its session is over.
+//! Registry of the live sessions of this gateway.
+//!
+//! The registry holds what is not in the command log: connections, last-seen times, and the flags
+//! by which a connection detects without a lock that its session has ended.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -11,14 +13,15 @@ use protocol::UserName;
 use super::live_session::{LiveSession, MONITORED, UNMONITORED};
 use crate::realm::{EndReason, Millis, Session, SessionNo, SessionUse};
 use crate::subscriptions::SubscriptionQuota;
-/// The live sessions of this node.
+
+/// The live sessions of this gateway.
 #[derive(Debug, Default)]
 pub struct SessionRegistry {
     all: DashMap<SessionNo, Arc<LiveSession>>,
 }
 
 impl SessionRegistry {
-    /// The live session of a session; made at first use.
+    /// Returns the live session of a session; creates it if it is missing.
     pub fn get_or_create(&self, session: &Session, name: &UserName) -> Arc<LiveSession> {
         let since = session.accessed;
         let make = || {
@@ -41,32 +44,33 @@ impl SessionRegistry {
         self.all.entry(session.no).or_insert_with(make).clone()
     }
 
-    /// The live session of a session, if it has one here.
+    /// Returns the live session of a session; `None` if the session is not live on this gateway.
     pub fn get(&self, session: SessionNo) -> Option<Arc<LiveSession>> {
         self.all.get(&session).map(|live_session| live_session.clone())
     }
 
-    /// How many sessions this node knows.
+    /// Returns the number of live sessions.
     pub fn len(&self) -> usize {
         self.all.len()
     }
 
-    /// Whether it knows none.
+    /// Whether no session is live.
     pub fn is_empty(&self) -> bool {
         self.all.is_empty()
     }
 
-    /// The session is over: no message is served for it from here on.
+    /// Ends a live session: from now on no message is served for it. Returns the live session;
+    /// `None` if the session is not live on this gateway.
     pub fn end(&self, session: SessionNo, reason: EndReason) -> Option<Arc<LiveSession>> {
         let (_, live_session) = self.all.remove(&session)?;
-        // It ends once; connections were notified of the first reason.
+        // A reason that is already set stays: connections were notified of it.
         let _ = live_session.ended.set(reason);
-        // Rows that go round a socket's task must not come after the end of its session.
+        // No row may be written directly after the notice that the session has ended.
         live_session.outboxes.lock().iter().for_each(|outbox| outbox.disable_direct_write());
         Some(live_session)
     }
 
-    /// The session has new tokens.
+    /// Updates the times of a refreshed session, and invalidates caches of its previous tokens.
     pub fn update_tokens(&self, session: &Session) {
         if let Some(live_session) = self.get(session.no) {
             live_session.used(session.accessed);
@@ -82,20 +86,21 @@ impl SessionRegistry {
         self.all.iter().for_each(|session| visit(&session));
     }
 
-    /// Uses that the log does not know yet.
+    /// Returns the use of each session whose last use or first connection is not in the command log
+    /// yet.
     pub fn unreported_use(&self) -> Vec<SessionUse> {
-        let newer = |session: &LiveSession| {
+        let unreported = |session: &LiveSession| {
             let at = session.last_used();
-            let first_watch = session.monitored.load(Ordering::Relaxed) == MONITORED;
+            let newly_monitored = session.monitored.load(Ordering::Relaxed) == MONITORED;
             let session_use =
                 SessionUse { session: session.session, at, monitored: session.is_monitored() };
-            (at > session.last_reported.load(Ordering::Relaxed) || first_watch)
+            (at > session.last_reported.load(Ordering::Relaxed) || newly_monitored)
                 .then_some(session_use)
         };
-        self.all.iter().filter_map(|session| newer(&session)).collect()
+        self.all.iter().filter_map(|session| unreported(&session)).collect()
     }
 
-    /// These uses are in the log now.
+    /// Records that these uses are in the command log.
     pub fn mark_reported(&self, session_uses: &[SessionUse]) {
         for session_use in session_uses {
             if let Some(session) = self.get(session_use.session) {
@@ -144,13 +149,16 @@ mod tests {
         let live = registry.get_or_create(&session, &UserName::parse("jane").unwrap());
         let outbox = Outbox::new(1);
         live.bind(&outbox, 0);
-        assert!(!outbox.enable_direct_write(|| true), "no direct writer is set");
+        assert!(!outbox.enable_direct_write(|| true), "direct writes are enabled without a writer");
         outbox.set_direct_writer(Some(Arc::new(Open)));
         assert!(
             outbox.enable_direct_write(|| !live.has_ended()) && outbox.is_direct_write_enabled()
         );
         registry.end(session.no, EndReason::Logout);
-        assert!(!outbox.is_direct_write_enabled(), "the end disables it");
-        assert!(!outbox.enable_direct_write(|| !live.has_ended()), "it stays disabled");
+        assert!(!outbox.is_direct_write_enabled(), "direct writes are enabled after the end");
+        assert!(
+            !outbox.enable_direct_write(|| !live.has_ended()),
+            "direct writes are enabled again after the end"
+        );
     }
 }

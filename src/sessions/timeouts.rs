@@ -1,5 +1,7 @@
-//! The watch over sessions that have or had a socket: missed heartbeats, idle time and the warning
-//! before it. Time is an argument; one queue of deadlines serves all sessions.
+//! Session timeouts: missed heartbeats, idle time, fixed expiry, and the warning before the end.
+//!
+//! Timeouts apply to sessions that have or had a connection. One queue holds the deadlines of all
+//! sessions. The time is an argument, so that tests need no clock.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -10,24 +12,26 @@ use tokio::sync::Notify;
 
 use super::live_session::LiveSession;
 use crate::realm::{EndReason, Millis, SessionNo};
-/// The limits that end a session.
+
+/// Time limits of sessions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimeoutLimits {
-    /// This long without a sign of life: HEARTBEAT_MISSED. None: never.
+    /// A session that was not seen for this long ends with HEARTBEAT_MISSED; `None` means never.
     pub missed_ms: Option<Millis>,
-    /// This long without use: IDLE.
+    /// A session that was not used for this long ends with IDLE.
     pub idle_ms: Millis,
 }
 
-/// SESSION_EXPIRING goes out this long before the idle end.
+/// SESSION_EXPIRING is sent this long before the session ends, but for an idle timeout not before
+/// half of the timeout has passed.
 pub const WARNING_MS: Millis = 60_000;
 
-/// What is due for a session.
+/// An action that is due for a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
-    /// It is to end; left alone if used after the time given.
+    /// End the session, unless it was used after this time.
     End(EndReason, Millis),
-    /// Its sockets are to be warned.
+    /// Warn the connections of the session, which ends in this many milliseconds.
     Warn(Millis),
 }
 
@@ -36,7 +40,9 @@ impl TimeoutLimits {
         last_used.saturating_add(self.idle_ms)
     }
 
-    /// What is due at `now`, else when to look again. `fixed_end`: when it ends whatever its use.
+    /// Returns the action that is due at `now`; the error is the time of the next check.
+    /// `fixed_end`: when the session expires regardless of use. `warned`: whether the connections
+    /// were already warned of the end.
     pub fn next_action(
         &self,
         last_seen: Millis,
@@ -75,20 +81,20 @@ struct Queue {
 #[derive(Debug)]
 struct Entry {
     session: Arc<LiveSession>,
-    /// For which end the warning went out.
+    /// The expiry time that the session's connections were last warned of.
     warned: Option<Millis>,
 }
 
-/// The sessions under watch.
+/// The sessions with timeouts, and their deadlines.
 #[derive(Debug, Default)]
 pub struct SessionTimeouts {
     queue: Mutex<Queue>,
-    /// Told when the first deadline may have come nearer.
+    /// Notified when the earliest deadline may have changed.
     pub wakeup: Notify,
 }
 
 impl SessionTimeouts {
-    /// Begins to watch a session.
+    /// Adds a session, which is checked at once.
     pub fn add(&self, session: &Arc<LiveSession>, now: Millis) {
         let mut queue = self.queue.lock();
         let entry = Entry { session: session.clone(), warned: None };
@@ -98,7 +104,7 @@ impl SessionTimeouts {
         self.wakeup.notify_one();
     }
 
-    /// Looks at every session again: the limits are others.
+    /// Schedules an immediate check of every session, after the limits have changed.
     pub fn recheck_all(&self, now: Millis) {
         let mut queue = self.queue.lock();
         queue.deadlines = queue.entries.keys().map(|session| Reverse((now, *session))).collect();
@@ -106,28 +112,29 @@ impl SessionTimeouts {
         self.wakeup.notify_one();
     }
 
-    /// When something may be due next.
+    /// Returns the earliest deadline; `None` if no session has timeouts.
     pub fn next(&self) -> Option<Millis> {
         self.queue.lock().deadlines.peek().map(|Reverse((at, _))| *at)
     }
 
-    /// How many sessions are watched.
+    /// Returns the number of sessions with timeouts.
     pub fn len(&self) -> usize {
         self.queue.lock().entries.len()
     }
 
-    /// Whether none is watched.
+    /// Whether no session has timeouts.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Everything that is due at `now`. A session to be ended is no longer watched.
+    /// Returns all actions that are due at `now`. Removes sessions that have ended, and sessions
+    /// whose action is to end them.
     pub fn due_actions(
         &self,
         limits: &TimeoutLimits,
         now: Millis,
     ) -> Vec<(Arc<LiveSession>, Action)> {
-        let mut found = Vec::new();
+        let mut actions = Vec::new();
         let mut queue = self.queue.lock();
         while let Some(Reverse((_, session))) =
             queue.deadlines.peek().copied().filter(|Reverse((at, _))| *at <= now)
@@ -136,29 +143,29 @@ impl SessionTimeouts {
             let Some(entry) = queue.entries.get_mut(&session) else { continue };
             let live_session = entry.session.clone();
             let (last_used, fixed_end) = (live_session.last_used(), live_session.fixed_end());
-            let until = fixed_end.unwrap_or_else(|| limits.deadline(last_used));
-            let warned = entry.warned == Some(until);
+            let expiry = fixed_end.unwrap_or_else(|| limits.deadline(last_used));
+            let warned = entry.warned == Some(expiry);
             let next =
                 limits.next_action(live_session.last_seen(), last_used, fixed_end, warned, now);
-            let again = match next {
+            let next_check = match next {
                 _ if live_session.has_ended() => None,
                 Ok(Action::Warn(left)) => {
-                    entry.warned = Some(until);
-                    found.push((live_session, Action::Warn(left)));
+                    entry.warned = Some(expiry);
+                    actions.push((live_session, Action::Warn(left)));
                     Some(now)
                 }
                 Ok(end) => {
-                    found.push((live_session, end));
+                    actions.push((live_session, end));
                     None
                 }
                 Err(later) => Some(later),
             };
-            match again {
+            match next_check {
                 Some(at) => queue.deadlines.push(Reverse((at, session))),
                 None => drop(queue.entries.remove(&session)),
             }
         }
-        found
+        actions
     }
 }
 
@@ -169,7 +176,7 @@ mod tests {
     const LIMITS: TimeoutLimits = TimeoutLimits { missed_ms: Some(90_000), idle_ms: 1_800_000 };
 
     #[test]
-    fn a_session_lives_to_the_last_millisecond_of_its_misses() {
+    fn a_session_ends_after_its_missed_heartbeats_and_not_a_millisecond_earlier() {
         assert_eq!(LIMITS.next_action(1_000, 1_000, None, false, 90_999), Err(91_000));
         let missed = Action::End(EndReason::HeartbeatMissed, Millis::MAX);
         assert_eq!(LIMITS.next_action(1_000, 1_000, None, false, 91_000), Ok(missed));
@@ -193,13 +200,13 @@ mod tests {
     }
 
     #[test]
-    fn a_fixed_end_comes_whatever_the_use() {
-        let look =
+    fn a_fixed_end_does_not_depend_on_use() {
+        let check =
             |last_used, warned, now| LIMITS.next_action(now, last_used, Some(90_000), warned, now);
-        assert_eq!(look(29_000, false, 29_999), Err(30_000));
-        assert_eq!(look(30_000, false, 30_000), Ok(Action::Warn(60_000)));
-        assert_eq!(look(89_999, true, 89_999), Err(90_000));
+        assert_eq!(check(29_000, false, 29_999), Err(30_000));
+        assert_eq!(check(30_000, false, 30_000), Ok(Action::Warn(60_000)));
+        assert_eq!(check(89_999, true, 89_999), Err(90_000));
         let expired = Action::End(EndReason::Expired, Millis::MAX);
-        assert_eq!(look(90_000, true, 90_000), Ok(expired));
+        assert_eq!(check(90_000, true, 90_000), Ok(expired));
     }
 }

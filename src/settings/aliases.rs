@@ -1,9 +1,11 @@
-//! Other names of keys: those of former versions, and those of the samples of the Genesis
-//! documentation. Each is accepted with a warning.
+//! Aliases of configuration keys.
+//!
+//! Aliases are names of former versions and names in the samples of the Genesis documentation. Each
+//! is accepted with a warning.
 
 use toml::{Table, Value};
 
-/// Another name, and the key that it means. Every name is also known in camel case.
+/// Each alias and its key. Every alias is also accepted in camel case.
 pub(super) const ALIASES: &[(&str, &str)] = &[
     // Names of former versions.
     ("server.allow_plain", "server.allow_plaintext"),
@@ -52,7 +54,8 @@ pub(super) const ALIASES: &[(&str, &str)] = &[
     ),
 ];
 
-/// The key that a dotted path means: of an alias, or of what is inside one.
+/// Returns the dotted path without aliases: an alias is replaced by its key, also as the beginning
+/// of a longer path.
 pub(super) fn canonical_path(path: &str) -> String {
     let inside = |(alias, key): &(&str, &str)| {
         let rest = path.strip_prefix(alias)?;
@@ -61,8 +64,9 @@ pub(super) fn canonical_path(path: &str) -> String {
     ALIASES.iter().find_map(inside).unwrap_or_else(|| path.to_owned())
 }
 
-/// Renames the aliases and returns what was renamed: the name that was used, and the key. If both
-/// are set, the alias is left where it is, so that it is refused as an unknown key.
+/// Renames the aliases in a table and returns the renamed ones: the alias as written, and the key.
+/// If the key is also set, two tables without a common key are joined; otherwise the alias stays,
+/// so that it is refused as an unknown key.
 pub fn resolve(table: &mut Table) -> Vec<(String, &'static str)> {
     let mut renamed = Vec::new();
     for (alias, key) in ALIASES {
@@ -76,7 +80,7 @@ pub fn resolve(table: &mut Table) -> Vec<(String, &'static str)> {
     renamed
 }
 
-/// Renames one, in every element where a section is a list.
+/// Renames one alias, in every element if a section is a list. Returns whether it was renamed.
 fn rename(table: &mut Table, section: &str, name: &str, key: &str) -> bool {
     let (head, rest) = section.split_once('.').unwrap_or((section, ""));
     match (key.strip_prefix(head).and_then(|key| key.strip_prefix('.')), table.get_mut(head)) {
@@ -86,7 +90,7 @@ fn rename(table: &mut Table, section: &str, name: &str, key: &str) -> bool {
             let tables = items.iter_mut().filter_map(Value::as_table_mut);
             return tables.map(|it| rename(it, rest, name, key)).filter(|done| *done).count() > 0;
         }
-        // The key lies elsewhere: from here both have a way of their own.
+        // From here on, the alias and the key are in different sections.
         _ => {}
     }
     let Some(value) = remove(table, section, name) else { return false };
@@ -99,7 +103,7 @@ fn rename(table: &mut Table, section: &str, name: &str, key: &str) -> bool {
     }
 }
 
-/// `restrictWhiteSpace` for `restrict_white_space`.
+/// Returns the camel-case spelling: `restrictWhiteSpace` for `restrict_white_space`.
 fn camel(name: &str) -> String {
     let mut words = name.split('_');
     let first = words.next().unwrap_or_default().to_owned();
@@ -122,7 +126,8 @@ fn remove(table: &mut Table, path: &str, name: &str) -> Option<Value> {
     section(table, path)?.remove(name)
 }
 
-/// Puts a value where nothing is; tables are joined if they share no key.
+/// Inserts a value under a key that is not set. Two tables are joined if they have no key in
+/// common. Otherwise returns the value.
 fn insert(table: &mut Table, path: &str, value: Value) -> Result<(), Value> {
     let (path, name) = path.rsplit_once('.').unwrap_or(("", path));
     let mut inner = table;
@@ -150,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_alias_is_taken_for_its_key_in_both_spellings() {
+    fn every_alias_is_renamed_to_its_key_in_both_spellings() {
         for (alias, key) in ALIASES {
             let (section, name) = alias.rsplit_once('.').unwrap();
             for name in [name.to_owned(), camel(name)] {
@@ -174,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn an_alias_beside_its_key_stays_unknown() {
+    fn an_alias_is_not_renamed_if_its_key_is_set() {
         let mut table: Table = "[security.genesis_password.retry]\nmax_attempts = 1\n\
             [security.retry]\nmax_attempts = 2"
             .parse()

@@ -1,16 +1,18 @@
-//! Two configurations side by side: what differs, and what of it a running gateway cannot change.
+//! The comparison of two configurations, for the reload of a running gateway.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::to_json_value;
 use serde_json::Value;
 
 use super::root::Settings;
 
-/// A key, its value in the one and its value in the other, as JSON; secrets never show.
+/// A key and its values in two configurations, as text; secrets are empty.
 pub type SettingChange = (String, String, String);
 
 impl Settings {
-    /// These settings with what is only read at the start as the running ones have it, and the keys
-    /// for which that is not what was asked for.
+    /// Replaces all settings that are read only at start by the running ones. Returns the result
+    /// and the keys whose new values are therefore ignored until the next start.
     pub fn keep_startup_settings(mut self, running: &Settings) -> (Settings, Vec<&'static str>) {
         let mut kept = Vec::new();
         keep("server.listen", &mut self.server.listen, &running.server.listen, &mut kept);
@@ -51,14 +53,19 @@ impl Settings {
         (self, kept)
     }
 
-    /// What is different in the other ones, in the order of the keys.
+    /// Returns the settings that differ in `other`, in the order of the keys. A key that is absent
+    /// from one of the two, such as a key of an optional section, has the value "unset" there.
     pub fn changes(&self, other: &Settings) -> Vec<SettingChange> {
-        let [mut old, mut new] = [Vec::new(), Vec::new()];
+        let [mut old, mut new] = [BTreeMap::new(), BTreeMap::new()];
         for (settings, found) in [(self, &mut old), (other, &mut new)] {
             flatten("", &to_json_value(settings), found);
         }
-        let pairs = old.into_iter().zip(new).filter(|((_, old), (_, new))| old != new);
-        pairs.map(|((key, old), (_, new))| (key, old, new)).collect()
+        let keys: BTreeSet<_> = old.keys().chain(new.keys()).collect();
+        let value = |of: &BTreeMap<String, String>, key: &String| {
+            of.get(key).cloned().unwrap_or_else(|| "unset".to_owned())
+        };
+        let changes = keys.into_iter().filter(|key| old.get(*key) != new.get(*key));
+        changes.map(|key| (key.clone(), value(&old, key), value(&new, key))).collect()
     }
 }
 
@@ -74,8 +81,8 @@ fn keep<T: Clone + PartialEq>(
     }
 }
 
-/// Every key with its value; both have the same keys, since lists stay whole.
-fn flatten(path: &str, value: &Value, found: &mut Vec<(String, String)>) {
+/// Collects all keys that are set, with their values. A list is one value.
+fn flatten(path: &str, value: &Value, found: &mut BTreeMap<String, String>) {
     match value {
         Value::Object(members) => {
             for (key, value) in members {
@@ -83,7 +90,10 @@ fn flatten(path: &str, value: &Value, found: &mut Vec<(String, String)>) {
                 flatten(&path, value, found);
             }
         }
-        value => found.push((path.to_owned(), value.to_string())),
+        Value::Null => {}
+        value => {
+            found.insert(path.to_owned(), value.to_string());
+        }
     }
 }
 
@@ -92,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_differs_is_named_and_what_needs_a_restart_is_kept() {
+    fn changes_are_listed_and_startup_settings_are_kept() {
         let running = Settings::default();
         let text = "[server]\nlisten = '127.0.0.1:1'\nstrict_http_status = true\n\
             [security.genesis_password.validation]\npassword_salt = 'pepper'\n\
@@ -105,5 +115,20 @@ mod tests {
         assert_eq!(keys, ["server.strict_http_status", "services"]);
         assert!(!format!("{differences:?}").contains("pepper"));
         assert_eq!(running.changes(&running), []);
+    }
+    #[test]
+    fn an_optional_section_that_appears_changes_only_its_own_keys() {
+        let text = "[mail]\ntransport = 'file'\n\
+            [security.genesis_password.self_service_reset]\nredirect_url = 'https://d.example/r'\n";
+        let new = Settings::parse(text, std::iter::empty()).unwrap();
+        let changes = Settings::default().changes(&new);
+        let section = "security.genesis_password.self_service_reset.";
+        let others = changes.iter().filter(|(key, ..)| !key.starts_with(section));
+        let others: Vec<_> = others.map(|(key, ..)| key.as_str()).collect();
+        assert_eq!(others, ["mail.transport"]);
+        let url = changes.iter().find(|(key, ..)| key.ends_with("redirect_url"));
+        assert_eq!(url.map(|(_, old, _)| old.as_str()), Some("unset"));
+        let removed = new.changes(&Settings::default());
+        assert_eq!(removed.len(), changes.len());
     }
 }

@@ -8,23 +8,24 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::realm::Millis;
 
-/// A duration, a text in the configuration.
+/// A duration, which is a text in the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Duration(Millis);
 
 impl Duration {
-    /// Minutes.
+    /// Returns a duration of this many minutes.
     pub const fn minutes(minutes: u64) -> Self {
         Self(minutes * 60_000)
     }
 
-    /// Milliseconds.
+    /// Returns the duration in milliseconds.
     pub fn millis(self) -> Millis {
         self.0
     }
 }
 
-/// Minutes, which may be fractions, in milliseconds.
+/// Converts minutes, which may have decimals, to milliseconds; 0 if they are negative or not a
+/// number.
 pub(super) fn minutes_to_millis(minutes: f64) -> Millis {
     (minutes * 60_000.0).round() as Millis
 }
@@ -32,8 +33,11 @@ pub(super) fn minutes_to_millis(minutes: f64) -> Millis {
 impl<'de> Deserialize<'de> for Duration {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let wrong =
-            || serde::de::Error::custom("a number with a unit is expected: 90s, 15m, 12h, 30d");
+        let wrong = || {
+            serde::de::Error::custom(
+                "a duration must be a whole number with a unit: 90s, 15m, 12h, 30d",
+            )
+        };
         duration::parse_ms(&text).map(Self).ok_or_else(wrong)
     }
 }

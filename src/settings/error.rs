@@ -2,29 +2,29 @@
 
 use std::path::PathBuf;
 
-/// Why the configuration cannot be used: where, what, what to do.
+/// An error in the configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
-    /// The file is not there or not readable.
-    #[error("{path} cannot be read: {source}")]
-    #[expect(missing_docs, reason = "named by the text")]
+    /// The file does not exist or cannot be read.
+    #[error("cannot read {path}: {source}")]
+    #[expect(missing_docs, reason = "explained by the error text")]
     Read { path: PathBuf, source: std::io::Error },
     /// The file is not TOML.
-    #[error("the configuration is not TOML: {0}")]
+    #[error("the configuration is not valid TOML: {0}")]
     Syntax(String),
     /// A key does not exist.
-    #[error("the configuration has the unknown key {key}{}", hint(.nearest))]
-    #[expect(missing_docs, reason = "named by the text")]
+    #[error("unknown configuration key {key}{}", hint(.nearest))]
+    #[expect(missing_docs, reason = "explained by the error text")]
     UnknownKey { key: String, nearest: Option<String> },
-    /// A value has the wrong type.
-    #[error("the configuration cannot be used: {0}")]
+    /// A value has the wrong type, or a required key is missing.
+    #[error("the configuration is invalid: {0}")]
     Type(String),
-    /// A variable of the environment is not a setting or has the wrong type.
-    #[error("the environment variable {variable} cannot be used: {reason}")]
-    #[expect(missing_docs, reason = "named by the text")]
+    /// An environment variable names an unknown key or has the wrong type.
+    #[error("the environment variable {variable} is invalid: {reason}")]
+    #[expect(missing_docs, reason = "explained by the error text")]
     Environment { variable: String, reason: String },
     /// Values are out of range or contradict each other.
-    #[error("the configuration is wrong:\n  {}", .0.join("\n  "))]
+    #[error("the configuration is invalid:\n  {}", .0.join("\n  "))]
     Invalid(Vec<String>),
 }
 

@@ -1,7 +1,8 @@
-//! Settings from the configuration file and the environment, and what is wrong with them.
+//! Loading of settings from the configuration file and the environment.
 //!
-//! Crates for layered settings (figment, config) know where a value comes from, but neither names
-//! the nearest key to an unknown one, nor reads aliases, nor generates the reference.
+//! Crates for layered settings (figment, config) are not used. They record the source of each
+//! value, but they neither suggest the nearest key for an unknown key, nor accept aliases, nor
+//! generate the reference.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -14,11 +15,13 @@ use super::error::SettingsError;
 use super::merge::merge;
 use super::root::Settings;
 use super::{aliases, unknown_keys};
-/// Variables of the environment that are settings begin so and have `__` between section and key.
+
+/// The prefix of environment variables that are settings. The names of settings also contain `__`
+/// between section and key; other variables are ignored.
 const PREFIX: &str = "TOLLGATE_";
 
 impl Settings {
-    /// Reads the file, if any, and what the environment sets over it.
+    /// Loads the file, if any, and the environment variables, which override the file.
     pub fn load(
         file: Option<&Path>,
         environment: impl Iterator<Item = (String, String)>,
@@ -31,13 +34,14 @@ impl Settings {
         Self::parse(&text, environment)
     }
 
-    /// The same for the text of a file.
+    /// Loads the settings as [`Self::load`] does, from the text of a file.
     pub fn parse(
         text: &str,
         environment: impl Iterator<Item = (String, String)>,
     ) -> Result<Self, SettingsError> {
         let mut table: Table = text.parse().map_err(|error: toml::de::Error| {
-            // The message alone: the quoted source could hold a secret.
+            // Only the message is used, because the source line that the error quotes could contain
+            // a secret.
             let before = error.span().and_then(|span| text.get(..span.start));
             let at = before.map(|before| format!("line {}: ", before.matches('\n').count() + 1));
             SettingsError::Syntax(format!("{}{}", at.unwrap_or_default(), error.message()))
@@ -63,8 +67,9 @@ impl Settings {
     }
 }
 
-/// The settings among the variables, each by its key with its name and value. In the order of the
-/// keys, so that a variable of a whole section does not undo one of its keys.
+/// Returns the variables that are settings: for each key, the name and the value of its variable.
+/// The order by key ensures that a variable for a whole section is applied before the variables for
+/// keys of that section.
 fn read_variables(
     environment: impl Iterator<Item = (String, String)>,
 ) -> Result<BTreeMap<String, (String, String)>, SettingsError> {
@@ -93,7 +98,7 @@ fn invalid_variable(variable: &str, reason: String) -> SettingsError {
     SettingsError::Environment { variable: variable.to_owned(), reason }
 }
 
-/// Whether one is the other or is inside it.
+/// Whether two keys are equal or one key is inside the other.
 fn concerns(path: &str, key: &str) -> bool {
     let within = |inner: &str, outer: &str| {
         inner
@@ -103,14 +108,14 @@ fn concerns(path: &str, key: &str) -> bool {
     within(key, path) || within(path, key)
 }
 
-/// Renames the aliases of a table, with a warning for each.
+/// Renames the aliases in a table and logs a warning for each.
 fn resolve_aliases(table: &mut Table) {
     for (alias, key) in aliases::resolve(table) {
         tracing::warn!(alias, key, "the configuration uses an alias of a key");
     }
 }
 
-/// Puts the value of one variable into the table; the error is what is wrong with it.
+/// Sets the value of one variable in the table; an error states what is wrong with it.
 fn set(table: &mut Table, schema: &Json, path: &str, text: &str) -> Result<(), String> {
     let mut one = read(crate::settings::schema::schema_for(path, schema), text);
     for key in path.rsplit('.') {
@@ -123,7 +128,9 @@ fn set(table: &mut Table, schema: &Json, path: &str, text: &str) -> Result<(), S
     Ok(())
 }
 
-/// A text is taken as it stands, so that a salt of digits is one; other values are TOML.
+/// Converts the text of a variable to a value. If the value of the key must be a text, the variable
+/// is used unchanged, so that a salt of digits stays a text; only a text in TOML quotes is
+/// unquoted. For other keys, the variable is parsed as TOML or, if it is not TOML, used as a text.
 fn read(schema: Option<&Json>, text: &str) -> Value {
     let is_text = schema.is_some_and(|schema| schema.get("type") == Some(&Json::from("string")));
     let value = text.parse::<Value>().ok().filter(|value| !is_text || value.is_str());
@@ -158,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_key_stops_the_start_and_names_the_nearest() {
+    fn an_unknown_key_is_an_error_that_suggests_the_nearest() {
         let shown = |text| parse(text).unwrap_err().to_string();
         assert!(shown("[server]\nlisten_to = 1").contains("server.listen_to"));
         assert!(shown("[server]\nlisten_to = 1").contains("did you mean server.listen?"));
@@ -169,12 +176,12 @@ mod tests {
     }
 
     #[test]
-    fn contradictions_are_reported_together_and_secrets_are_not() {
+    fn contradictions_are_reported_together_without_secrets() {
         let text = "[server]\nlisten = '0.0.0.0:1'\nlocation = 'x'\n[security]\n\
                     refresh_token_expiration_mins = 1\n[security.genesis_password.validation]\n\
                     password_salt = 'pepper'";
         let settings = parse(text).unwrap();
-        let Err(SettingsError::Invalid(wrong)) = settings.validate() else { panic!("it is wrong") };
+        let Err(SettingsError::Invalid(wrong)) = settings.validate() else { panic!("no error") };
         assert_eq!(wrong.len(), 3, "{wrong:?}");
         assert!(!format!("{settings:?}").contains("pepper"));
     }
@@ -186,7 +193,7 @@ mod tests {
     const SALT: &str = "TOLLGATE_SECURITY__GENESIS_PASSWORD__VALIDATION__PASSWORD_SALT";
 
     #[test]
-    fn a_variable_of_a_text_is_taken_as_it_stands() {
+    fn the_variable_of_a_text_is_used_unchanged() {
         for salt in ["123456", "true", "7 # per", "2024-01-01", "[a]", "a\nb", ""] {
             let settings = with(SALT, salt).unwrap();
             let validation = settings.security.genesis_password.validation;
@@ -197,12 +204,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named_with_its_place() {
+    fn errors_name_the_variable_key_or_line() {
         let shown = |variable, value| with(variable, value).unwrap_err().to_string();
         let listn = shown("TOLLGATE_SERVER__LISTN", "x");
         assert!(listn.contains("TOLLGATE_SERVER__LISTN") && listn.contains("mean server.listen?"));
-        assert!(shown("TOLLGATE_SECURITY__SCRYPT__LOG_N", "x").contains("_LOG_N cannot be used"));
-        assert!(shown("TOLLGATE_SERVER__LISTEN__X", "1").contains("__LISTEN__X cannot be used"));
+        assert!(shown("TOLLGATE_SECURITY__SCRYPT__LOG_N", "x").contains("_LOG_N is invalid"));
+        assert!(shown("TOLLGATE_SERVER__LISTEN__X", "1").contains("__LISTEN__X is invalid"));
         assert!(shown("TOLLGATE_SERVER__LIMITS__FRAME_BYTES", "1\nx = 2").contains("FRAME_BYTES"));
         let shown = |text| parse(text).unwrap_err().to_string();
         assert!(shown("[server.limits]\njson_depth = -1").contains("server.limits.json_depth: "));
@@ -220,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_section_in_the_environment_leaves_its_other_keys_alone() {
+    fn a_variable_for_a_section_keeps_the_other_keys_of_the_section() {
         let pairs = [
             ("TOLLGATE_SERVER__LIMITS__FRAME_BYTES", "4"),
             ("TOLLGATE_SERVER__LIMITS", "{ frame_bytes = 3, outbox_bytes = 5 }"),
@@ -231,7 +238,7 @@ mod tests {
         assert_eq!((limits.json_depth, limits.frame_bytes, limits.outbox_bytes), (40, 4, 5));
     }
 
-    /// Every former key, and the same configuration by the keys of today.
+    /// A configuration with every former key, and the same one with the current keys.
     const FORMER: &str = "mode = 'seed'\n\
         [server]\nallow_plain = true\nsystem_date_format = 's2'\n\
         [server.limits]\nlogin_wait_secs = 7\nslow_reader_secs = 8\n\
@@ -252,13 +259,13 @@ mod tests {
         let settings = parse(CURRENT).unwrap();
         assert_eq!(parse(FORMER).unwrap(), settings);
         let changed = Settings::default().changes(&settings);
-        // All but the mode, whose former value is that of the default.
+        // All keys but the mode, whose former value means the default.
         assert_eq!(changed.len(), 11, "{changed:?}");
         let rest = parse("[server]\nsystem_date_format = 's0'").unwrap();
         assert_eq!(rest, Settings::default());
     }
 
-    /// What the lines of a configuration are as variables.
+    /// Converts the lines of a configuration to environment variables.
     fn as_variables(text: &str) -> Vec<(String, String)> {
         let (mut section, mut variables) = (String::new(), Vec::new());
         for line in text.lines() {
@@ -285,7 +292,8 @@ mod tests {
         let pairs = pairs.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let limits = Settings::parse(text, pairs.into_iter()).unwrap().server.limits;
         assert_eq!((limits.login_timeout_secs, limits.write_timeout_secs), (2, 3));
-        // So may the value of a whole section, and what is inside of a section.
+        // Former keys are also accepted in the value of a whole section and as the name of a
+        // section.
         let limits = with("TOLLGATE_SERVER__LIMITS", "{ login_wait_secs = 4 }").unwrap();
         assert_eq!(limits.server.limits.login_timeout_secs, 4);
         let retry = with("TOLLGATE_SECURITY__RETRY__MAX_ATTEMPTS", "5").unwrap();
@@ -295,7 +303,7 @@ mod tests {
     #[test]
     fn an_error_names_the_variable_that_was_set() {
         let error = with("TOLLGATE_STORE__RESERVE_MB", "x").unwrap_err().to_string();
-        assert!(error.contains("TOLLGATE_STORE__RESERVE_MB cannot be used"), "{error}");
+        assert!(error.contains("TOLLGATE_STORE__RESERVE_MB is invalid"), "{error}");
         assert!(error.contains("store.disk_reserve_mb"), "{error}");
         let twice = ["TOLLGATE_STORE__RESERVE_MB", "TOLLGATE_STORE__DISK_RESERVE_MB"];
         let twice = twice.map(|name| (name.to_owned(), "1".to_owned()));

@@ -1,7 +1,8 @@
 //! Merging of configuration tables.
 
 use toml::{Table, Value};
-/// Puts one table over another, key by key.
+
+/// Merges `overrides` into a table, key by key.
 pub fn merge(table: &mut Table, overrides: Table) {
     for (key, value) in overrides {
         match (table.get_mut(&key), value) {

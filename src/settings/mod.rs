@@ -1,6 +1,7 @@
 //! Configuration: sections, loading, checks and reference.
 
 mod aliases;
+mod default_file;
 mod diff;
 mod duration;
 mod error;
@@ -9,10 +10,12 @@ pub mod merge;
 mod mode;
 mod range;
 mod reference;
+mod reference_page;
 mod root;
 mod schema;
 mod secret;
 mod sections;
+mod tasks;
 mod unknown_keys;
 mod validate;
 

@@ -1,4 +1,4 @@
-//! `mode`: which defaults hold where a key is not written.
+//! The defaults of hardened mode.
 
 use std::sync::LazyLock;
 
@@ -6,7 +6,7 @@ use toml::{Table, Value};
 
 use super::sections::Mode;
 
-/// What is another default with `mode = "hardened"`, as a configuration.
+/// The defaults that `mode = "hardened"` changes, as a configuration.
 pub const HARDENED: &str = r#"
 [server]
 allow_plaintext = false
@@ -23,10 +23,10 @@ scope = "user_and_address"
 
 /// [`HARDENED`], parsed.
 static HARDENED_TABLE: LazyLock<Table> = LazyLock::new(|| {
-    HARDENED.parse().unwrap_or_else(|error| panic!("the defaults of hardened mode: {error}"))
+    HARDENED.parse().unwrap_or_else(|error| panic!("the hardened defaults are not TOML: {error}"))
 });
 
-/// Puts the defaults of the mode under what is written.
+/// Adds the defaults of the mode for the keys that are not set.
 pub(super) fn apply_mode_defaults(written: Table) -> Table {
     if written.get("mode").and_then(Value::as_str) != Some("hardened") {
         return written;
@@ -37,7 +37,8 @@ pub(super) fn apply_mode_defaults(written: Table) -> Table {
 }
 
 impl crate::settings::root::Settings {
-    /// What of hardened mode is written otherwise, and wins: key, hardened value, value.
+    /// Returns the settings that differ from a default of hardened mode: key, hardened default,
+    /// value.
     pub fn hardened_overrides(&self) -> Vec<crate::settings::diff::SettingChange> {
         let mut found = Vec::new();
         if let (Mode::Hardened, Ok(own)) = (self.mode, Table::try_from(self)) {
@@ -75,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn hardened_sets_defaults_and_what_is_written_wins() {
+    fn hardened_mode_changes_defaults_and_keys_override_them() {
         let hard = parse("mode = 'hardened'");
         hard.validate().unwrap();
         let mut wanted = Settings { mode: Mode::Hardened, ..Settings::default() };

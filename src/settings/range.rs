@@ -1,11 +1,11 @@
-//! The check that a setting lies in its range.
+//! Range checks of settings.
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
-/// Range checks for the list of what is wrong with the settings.
+/// Range checks that append to a list of errors.
 pub(super) trait RangeCheck {
-    /// Adds "KEY is LEAST to MOST" if the value is outside of its range.
+    /// Adds "KEY must be MIN to MAX" if the value is outside of the range.
     fn range<T: PartialOrd + Display>(
         &mut self,
         key: impl Display,
@@ -13,7 +13,7 @@ pub(super) trait RangeCheck {
         range: RangeInclusive<T>,
     );
 
-    /// Adds "KEY is above 0" if the value is 0.
+    /// Adds "KEY must be above 0" if the value is 0.
     fn above_zero(&mut self, key: impl Display, value: usize);
 }
 
@@ -25,13 +25,13 @@ impl RangeCheck for Vec<String> {
         range: RangeInclusive<T>,
     ) {
         if !range.contains(&value) {
-            self.push(format!("{key} is {} to {}", range.start(), range.end()));
+            self.push(format!("{key} must be {} to {}", range.start(), range.end()));
         }
     }
 
     fn above_zero(&mut self, key: impl Display, value: usize) {
         if value == 0 {
-            self.push(format!("{key} is above 0"));
+            self.push(format!("{key} must be above 0"));
         }
     }
 }
@@ -49,7 +49,12 @@ mod tests {
         wrong.range("a.c", f64::NAN, 0.0..=5_256_000.0);
         wrong.above_zero("a.d", 1);
         wrong.above_zero("a.e", 0);
-        let listed = ["a.b is 2 to 64", "a.b is 2 to 64", "a.c is 0 to 5256000", "a.e is above 0"];
+        let listed = [
+            "a.b must be 2 to 64",
+            "a.b must be 2 to 64",
+            "a.c must be 0 to 5256000",
+            "a.e must be above 0",
+        ];
         assert_eq!(wrong, listed);
     }
 }

@@ -1,215 +1,165 @@
-//! The configuration as a document, made from the structs: keys, defaults, and what each means.
+//! All keys of the configuration with defaults and meanings, from the settings structs.
 
 use serde_json::Value as Json;
-use toml::Table;
+use toml::{Table, Value};
 
 use super::root::Settings;
-use super::schema::{follow, properties, schema, schema_for};
-use super::sections::{HostSettings, ServiceSettings};
-/// One key, in the order of the structs.
+use super::schema::{follow, join, properties, schema};
+
+/// One key or section of the configuration reference.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReferenceRow {
-    /// The section with its dots; empty: the root. Elements of a list are in `section[]`.
+    /// The dotted path of the section; empty for the root. Elements of a list have the path
+    /// `section[]`.
     pub section: String,
-    /// The key.
+    /// The key; empty if this is the row of the section itself.
     pub key: String,
-    /// Its default as TOML; `None` if it is not set.
+    /// The default as TOML; `None` if the key is not set by default.
     pub default: Option<String>,
-    /// What it means, in one line.
+    /// The meaning, in one line.
     pub meaning: String,
-    /// Its name in the Genesis authentication documentation.
+    /// The name in the Genesis authentication documentation; `None` if that documentation does not
+    /// have the key.
     pub genesis_key: Option<String>,
-    /// Whether its section is off as long as it is not written.
+    /// Whether the section is off unless the configuration contains it.
     pub optional: bool,
 }
 
 impl Settings {
-    /// Every key there is. A section comes before its keys, with an empty key.
+    /// Returns all keys in the order of the structs. The row of a section precedes the rows of its
+    /// keys.
     pub fn reference_rows() -> Vec<ReferenceRow> {
-        let schema = schema();
-        let mut all = Vec::new();
-        let mut section = String::new();
-        // Written from the structs, so that the keys stand in the order of the structs.
-        for line in toml::to_string(&Settings::default()).unwrap_or_default().lines() {
-            if let Some(path) = line.strip_prefix('[') {
-                add_unset(&mut all, &section, &schema);
-                section = path.trim_end_matches(']').to_owned();
-                all.push(reference_row(&section, "", None, &schema));
-            } else if let Some((key, default)) = line.split_once(" = ") {
-                all.push(reference_row(&section, key, Some(default.to_owned()), &schema));
-            }
-        }
-        add_unset(&mut all, &section, &schema);
-        all
+        let root = schema();
+        let mut walk = Walk { root: &root, order: default_order(), rows: Vec::new() };
+        walk.add_section(&Section {
+            path: String::new(),
+            schema: &root,
+            defaults: Table::try_from(Settings::default()).ok(),
+            optional: false,
+        });
+        walk.rows
     }
 
-    /// The default configuration with a comment above each key; it reads back as the default.
-    pub fn default_toml() -> String {
-        let mut out = String::from(
-            "# tollgate: the defaults. A flag wins over TOLLGATE_SECTION__KEY in the environment,\n\
-             # that over this file. Unknown keys stop the start.\n",
-        );
-        for ReferenceRow { section, key, default, meaning, optional, .. } in Self::reference_rows()
-        {
-            if section.contains('[') {
-                continue;
-            }
-            let line = match (key.as_str(), default) {
-                ("", _) if optional => format!("\n# {meaning}\n# [{section}]\n"),
-                (key, Some(default)) if optional => {
-                    format!("# {meaning}\n# {key} = {default}\n")
-                }
-                ("", _) => format!("\n# {meaning}\n[{section}]\n"),
-                ("services", _) => format!("\n# {meaning}\n{}", services_example()),
-                (key, Some(default)) => format!("# {meaning}\n{key} = {default}\n"),
-                (key, None) => format!("# {meaning}\n# {key} is not set\n"),
-            };
-            out.push_str(&line);
-        }
-        out
-    }
-
-    /// The same as a document for people: a table a section.
-    pub fn reference() -> String {
-        let mut out = String::from(
-            "# Configuration\n\n\
-             Made by `tollgate config-reference`. One TOML file; a flag wins over\n\
-             `TOLLGATE_SECTION__KEY` in the environment, that over the file, the file over the\n\
-             defaults. Unknown keys stop the start and name the nearest key. For programs:\n\
-             [configuration.schema.json](../../protocol/schemas/configuration.schema.json).\n\n\
-             `mode = \"hardened\"` has other defaults; a key that is written wins over them:\n\n\
-             ```toml",
-        );
-        out.push_str(crate::settings::mode::HARDENED);
-        out.push_str("```\n\n## Root\n\n");
-        out.push_str(TABLE_HEADER);
-        let mut section = String::new();
-        for ReferenceRow { section: own, key, default, meaning, genesis_key, .. } in
-            Self::reference_rows()
-        {
-            if own != section {
-                let title = if key.is_empty() { meaning.as_str() } else { "Each of them:" };
-                out.push_str(&format!("\n## `{own}`\n\n{title}\n\n{TABLE_HEADER}"));
-                section = own;
-            }
-            if key.is_empty() {
-                continue;
-            }
-            let default = default.map(|it| format!("`{it}`")).unwrap_or_default();
-            let (name, meaning) = (genesis_key.unwrap_or_default(), meaning.replace('|', "\\|"));
-            out.push_str(&format!("| `{key}` | {name} | {default} | {meaning} |\n"));
-        }
-        out.push_str(
-            "\n## Aliases\n\nEach is accepted for its key, also in camel case, with a warning.\n",
-        );
-        out.push_str("\n| name | key |\n|---|---|\n");
-        for (alias, key) in crate::settings::aliases::ALIASES {
-            out.push_str(&format!("| `{alias}` | `{key}` |\n"));
-        }
-        out
-    }
-
-    /// The JSON Schema of the configuration, for editors.
+    /// Returns the JSON Schema of the configuration, for editors.
     pub fn schema() -> Json {
         schema()
     }
 }
 
-/// The head of a table.
-const TABLE_HEADER: &str = "| key | Genesis key | default | meaning |\n|---|---|---|---|\n";
+/// Returns the paths of keys and sections in the order of the structs. The order is that of the
+/// serialized defaults, because the schema has another order.
+fn default_order() -> Vec<String> {
+    let text = toml::to_string(&Settings::default())
+        .unwrap_or_else(|error| unreachable!("the default settings are TOML: {error}"));
+    let mut section = "";
+    let mut order = Vec::new();
+    for line in text.lines() {
+        if let Some(path) = line.strip_prefix('[') {
+            section = path.trim_end_matches(']');
+            order.push(section.to_owned());
+        } else if let Some((key, _)) = line.split_once(" = ") {
+            order.push(join(section, key));
+        }
+    }
+    order
+}
 
-/// Keys of a section that have no default, and those of the elements of its lists.
-fn add_unset(all: &mut Vec<ReferenceRow>, section: &str, root: &Json) {
-    let Some(schema) = (if section.is_empty() { Some(root) } else { schema_for(section, root) })
-    else {
-        return;
-    };
-    for (key, inner) in properties(schema, root) {
-        let is_known = all.iter().any(|it| it.section == section && it.key == key);
-        let inside = crate::settings::schema::join(section, &key);
-        let is_table = !properties(inner, root).is_empty();
-        if is_table && field(schema, &key).is_some_and(|it| it.get("anyOf").is_some()) {
-            describe(all, &inside, field(schema, &key), inner, root);
-        } else if !is_known && !is_table {
-            // A table is a section of its own.
-            all.push(reference_row(section, &key, None, root));
+/// A section to describe.
+struct Section<'a> {
+    path: String,
+    schema: &'a Json,
+    /// The defaults of its keys. `None` for an optional section, whose schema has the defaults, and
+    /// for elements of a list, which have no defaults.
+    defaults: Option<Table>,
+    optional: bool,
+}
+
+/// The walk through the schema that collects the rows.
+struct Walk<'a> {
+    root: &'a Json,
+    order: Vec<String>,
+    rows: Vec<ReferenceRow>,
+}
+
+impl<'a> Walk<'a> {
+    /// Adds the keys of a section, then its lists and subsections.
+    fn add_section(&mut self, section: &Section<'a>) {
+        let mut fields = properties(section.schema, self.root);
+        fields.sort_by_key(|(key, _)| self.rank(&join(&section.path, key)));
+        let mut inner = Vec::new();
+        for (key, schema) in fields {
+            let (path, field) = (join(&section.path, &key), field(section.schema, &key));
+            let own_default = section.defaults.as_ref().and_then(|it| it.get(&key));
+            if !properties(schema, self.root).is_empty() {
+                let optional = section.optional || is_optional(field);
+                let defaults = own_default.and_then(Value::as_table).cloned();
+                inner.push((field, Section { path, schema, defaults, optional }));
+                continue;
+            }
+            let default = match own_default {
+                Some(value) => Some(value.to_string()),
+                None => schema_default(section, field),
+            };
+            self.rows.push(row(&section.path, &key, default, section.optional, field));
+            if let Some(schema) = schema.get("items").map(|items| follow(items, self.root))
+                && !properties(schema, self.root).is_empty()
+            {
+                let path = format!("{path}[]");
+                inner.push((None, Section { path, schema, defaults: None, optional: true }));
+            }
         }
-        if let Some(items) = inner.get("items").map(|items| follow(items, root)) {
-            describe_fields(all, &format!("{inside}[]"), items, root);
+        for (field, section) in &inner {
+            if !section.path.ends_with(']') && self.has_keys(section) {
+                self.rows.push(row(&section.path, "", None, section.optional, *field));
+            }
+            self.add_section(section);
         }
+    }
+
+    /// Returns the position of a path among the defaults. Paths without a default are last.
+    fn rank(&self, path: &str) -> usize {
+        let below = format!("{path}.");
+        let mut order = self.order.iter();
+        order.position(|it| it == path || it.starts_with(&below)).unwrap_or(usize::MAX)
+    }
+
+    /// Whether a section has keys of its own, not only subsections.
+    fn has_keys(&self, section: &Section<'_>) -> bool {
+        let mut fields = properties(section.schema, self.root).into_iter();
+        fields.any(|(_, schema)| properties(schema, self.root).is_empty())
     }
 }
 
-/// A section that the defaults do not have.
-fn describe(
-    all: &mut Vec<ReferenceRow>,
-    path: &str,
-    own: Option<&Json>,
-    schema: &Json,
-    root: &Json,
-) {
-    all.push(ReferenceRow { optional: true, ..field_row(path, "", None, own) });
-    describe_fields(all, path, schema, root);
-}
-
-/// Its keys, with their defaults; those of its lists and tables after them.
-fn describe_fields(all: &mut Vec<ReferenceRow>, path: &str, schema: &Json, root: &Json) {
-    let in_list = path.contains('[');
-    let mut deeper = Vec::new();
-    for (key, inner) in properties(schema, root) {
-        let (own, inside) = (field(schema, &key), format!("{path}.{key}"));
-        if !properties(inner, root).is_empty() {
-            describe(&mut deeper, &inside, own, inner, root);
-            continue;
-        }
-        let default = own.and_then(|own| own.get("default")).filter(|_| !in_list);
-        let default = default.and_then(|it| toml::Value::try_from(it).ok());
-        let default = default.map(|it| it.to_string());
-        all.push(ReferenceRow { optional: true, ..field_row(path, &key, default, own) });
-        if let Some(items) = inner.get("items").map(|items| follow(items, root)) {
-            describe_fields(&mut deeper, &format!("{inside}[]"), items, root);
-        }
-    }
-    all.append(&mut deeper);
-}
-
-/// The field of a key as its struct describes it: what it refers to is described elsewhere.
+/// Returns the schema of a field without following references: the doc comment of the field is the
+/// meaning of the key, not the doc comment of its type.
 fn field<'a>(schema: &'a Json, key: &str) -> Option<&'a Json> {
     schema.get("properties")?.get(key)
 }
 
-fn reference_row(section: &str, key: &str, default: Option<String>, root: &Json) -> ReferenceRow {
-    let path = if key.is_empty() { section } else { &crate::settings::schema::join(section, key) };
-    let (holder, name) = path.rsplit_once('.').unwrap_or(("", path));
-    let holder = if holder.is_empty() { Some(root) } else { schema_for(holder, root) };
-    field_row(section, key, default, holder.and_then(|holder| field(holder, name)))
+/// Whether a section may be absent. The schema then has two alternatives: the section, or null.
+fn is_optional(field: Option<&Json>) -> bool {
+    field.is_some_and(|field| field.get("anyOf").is_some())
 }
 
-fn field_row(
+/// Returns the default of a key in an optional section. Keys in elements of lists have no default,
+/// because an absent list has no elements.
+fn schema_default(section: &Section<'_>, field: Option<&Json>) -> Option<String> {
+    let default = field?.get("default").filter(|_| !section.path.contains('['))?;
+    Some(Value::try_from(default).ok()?.to_string())
+}
+
+fn row(
     section: &str,
     key: &str,
     default: Option<String>,
+    optional: bool,
     field: Option<&Json>,
 ) -> ReferenceRow {
     let text = |name: &str| field.and_then(|field| field.get(name)?.as_str()).unwrap_or_default();
-    let one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let meaning = text("description").split_whitespace().collect::<Vec<_>>().join(" ");
     let genesis_key = Some(text("x-genesis-key")).filter(|it| !it.is_empty()).map(str::to_owned);
     let (section, key) = (section.to_owned(), key.to_owned());
-    let meaning = one_line(text("description"));
-    ReferenceRow { section, key, default, meaning, genesis_key, optional: false }
-}
-
-/// Services have no default: an example, commented out.
-fn services_example() -> String {
-    let host = |name: &str| HostSettings { name: name.to_owned(), port: 9001 };
-    let service = ServiceSettings {
-        name: "SBL_EVENT_HANDLER".to_owned(),
-        encrypted: false,
-        hosts: vec![host("genesisserv1"), host("genesisserv2")],
-    };
-    let table = Table::try_from(service).unwrap_or_default();
-    let lines = table.iter().map(|(key, value)| format!("# {key} = {value}\n"));
-    format!("# [[services]]\n{}", lines.collect::<String>())
+    ReferenceRow { section, key, default, meaning, genesis_key, optional }
 }
 
 #[cfg(test)]
@@ -217,17 +167,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_document_reads_back_as_the_defaults_and_explains_every_key() {
-        let text = Settings::default_toml();
-        assert_eq!(Settings::parse(&text, std::iter::empty()).unwrap(), Settings::default());
+    fn every_key_has_a_meaning() {
         for ReferenceRow { section, key, meaning, .. } in Settings::reference_rows() {
-            assert!(meaning.len() > 3, "{section}.{key} is not explained");
+            assert!(meaning.len() > 3, "{section}.{key} has no doc comment");
         }
-        assert!(text.contains("# minimum_length is not set"), "{text}");
-        assert!(text.contains("[security.genesis_password.retry]"), "{text}");
-        let example = text.lines().filter(|line| line.starts_with("# [[") || line.contains(" = "));
-        let example: String =
-            example.map(|line| line.trim_start_matches("# ").to_owned() + "\n").collect();
-        assert!(example.contains("[[services]]"), "{example}");
+    }
+
+    #[test]
+    fn optional_sections_and_lists_are_described() {
+        let rows = Settings::reference_rows();
+        let find = |section: &str, key: &str| {
+            rows.iter().find(|row| row.section == section && row.key == key)
+        };
+        let reset = "security.genesis_password.self_service_reset";
+        assert!(find(reset, "").is_some_and(|row| row.optional));
+        assert!(find(reset, "redirect_url").is_some());
+        assert!(find("services[].hosts[]", "port").is_some_and(|row| row.default.is_none()));
+        let listen = find("server", "listen").and_then(|row| row.default.clone());
+        assert_eq!(listen.as_deref(), Some("\"127.0.0.1:9064\""));
+        assert!(find("security.genesis_password", "").is_none(), "it has only subsections");
     }
 }

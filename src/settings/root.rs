@@ -1,6 +1,7 @@
-//! Settings: one TOML file, one struct a section, every default in one place.
+//! The settings: one struct for each section of the configuration.
 //!
-//! Flags win over the environment, the environment over the file, the file over the defaults.
+//! Command-line flags override environment variables, which override the file, which overrides the
+//! defaults.
 
 use std::path::Path;
 
@@ -13,36 +14,38 @@ use super::sections::{
 };
 use crate::auth::{KeyError, Keyring};
 
-/// The topic of the passwords that an administrator's reset mails.
+/// The topic of mails with a one-time password after a reset by an administrator.
 pub const RESET_TOPIC: &str = "PASSWORD_RESET";
 
 /// The whole configuration.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// Which defaults hold: "compatible", those of the Genesis documentation, or "hardened",
-    /// stricter ones. A key that is written wins over both.
+    /// The set of defaults: "compatible", those of the Genesis documentation, or "hardened",
+    /// stricter ones. A key that is set overrides its default.
     pub mode: Mode,
-    /// Addresses and forms of messages.
+    /// Addresses, message formats, TLS and limits of the gateway.
     pub server: ServerSettings,
-    /// Heartbeats, by which a session shows that its client is alive.
+    /// Heartbeats, with which a client shows that its session is alive.
     pub heartbeat: HeartbeatSettings,
-    /// Services that the reply to a heartbeat lists; empty by default.
+    /// Services that GUIs connect to after the login. The reply to a heartbeat lists them; empty:
+    /// no services.
     pub services: Vec<ServiceSettings>,
-    /// How services are listed, checked and pushed.
+    /// Order, health checks and pushes of the service list.
     pub service_list: ServiceListSettings,
-    /// Where commands and rows are kept.
+    /// The store of commands and rows. Its folder is set by the flag --data-dir.
     pub store: StoreSettings,
-    /// Sessions and passwords.
+    /// Sessions, passwords and second factors.
     pub security: Security,
     /// Variables that mail templates may use.
     pub templates: Templates,
-    /// Transport of mails.
+    /// Sending of mails.
     pub mail: MailSettings,
 }
 
 impl Settings {
-    /// The keys that encrypt the secrets of second factors; `None` if second factors are off.
+    /// Opens the key ring that encrypts the secrets of second factors; `None` if
+    /// `security.mfa.qr_code` is absent.
     pub fn keyring(&self, dir: &Path) -> Result<Option<Keyring>, KeyError> {
         let dir = (self.store.engine != Engine::Memory).then_some(dir);
         self.security.mfa.qr_code.as_ref().map(|it| it.keyring(dir)).transpose()

@@ -1,17 +1,17 @@
-//! A setting that is never shown.
+//! A secret in the configuration.
 
 use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A text that prints as nothing.
+/// A secret text. Its debug form and its serialized form do not contain the text.
 #[derive(Clone, Default, PartialEq, Eq, JsonSchema)]
 #[schemars(transparent)]
 pub struct Secret(String);
 
 impl Secret {
-    /// The text itself, for the one place that uses it.
+    /// Returns the secret text.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -19,8 +19,8 @@ impl Secret {
 
 impl<'de> Deserialize<'de> for Secret {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // The error of serde would repeat the value: `password_salt = 123456`.
-        let wrong = |_| serde::de::Error::custom("a text in quotes is expected");
+        // The error of serde would contain the value, as in `password_salt = 123456`.
+        let wrong = |_| serde::de::Error::custom("a secret must be a text in quotes");
         String::deserialize(deserializer).map(Self).map_err(wrong)
     }
 }

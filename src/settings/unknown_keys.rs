@@ -1,11 +1,12 @@
-//! Which keys exist, and which one was meant.
+//! The check for unknown keys, which suggests the nearest key.
 
 use serde_json::Value as Json;
 use toml::{Table, Value};
 
 use super::error::SettingsError;
 use super::schema::{join, properties};
-/// Every key must be one that the structs have.
+
+/// Checks that the schema has every key of the table.
 pub(super) fn check(table: &Table, schema: &Json) -> Result<(), SettingsError> {
     check_section(table, schema, schema, "")
 }
@@ -17,7 +18,7 @@ fn check_section(
     path: &str,
 ) -> Result<(), SettingsError> {
     let fields = properties(schema, root);
-    // A table where a value belongs has the wrong type, not unknown keys.
+    // A table in place of a value is reported as a wrong type, not as unknown keys.
     let keys = table.iter().filter(|_| !fields.is_empty());
     for (key, value) in keys {
         let full = join(path, key);
@@ -38,7 +39,8 @@ fn check_section(
     Ok(())
 }
 
-/// The known key that was probably meant: spelt alike, in the same section if there are several.
+/// Returns the key with the most similar spelling, preferably in the same section; `None` if no key
+/// is similar.
 fn nearest(path: &str, key: &str, root: &Json) -> Option<String> {
     let mut keys = Vec::new();
     collect(root, root, "", &mut keys);
@@ -51,12 +53,13 @@ fn nearest(path: &str, key: &str, root: &Json) -> Option<String> {
     (distance <= (meant.len() / 3).max(1)).then_some(nearest)
 }
 
-/// Genesis' `sessionTimeoutMins` and `session_timeout_mins` are one name.
+/// Returns a spelling for comparison: `sessionTimeoutMins`, as in Genesis authentication, equals
+/// `session_timeout_mins`.
 fn plain(key: &str) -> String {
     key.replace(['_', '-'], "").to_lowercase()
 }
 
-/// All keys with their sections.
+/// Collects all keys with their sections.
 fn collect(schema: &Json, root: &Json, path: &str, keys: &mut Vec<(String, String)>) {
     for (name, inner) in properties(schema, root) {
         let full = join(path, &name);
@@ -71,7 +74,7 @@ mod tests {
     use crate::settings::root::Settings;
 
     #[test]
-    fn the_key_that_was_meant_is_found_in_any_section() {
+    fn the_nearest_key_is_found_in_any_section() {
         let nearest = |text| match Settings::parse(text, std::iter::empty()) {
             Err(SettingsError::UnknownKey { nearest, .. }) => nearest.unwrap_or_default(),
             other => panic!("{other:?}"),

@@ -1,12 +1,13 @@
-//! Checks of settings across sections.
+//! The check of all settings, including checks across sections.
 
 use super::error::SettingsError;
 use super::root::{RESET_TOPIC, Settings};
 use super::sections::{MailTransportKind, Mode, ResetMode};
 use crate::mail::{Template, template};
 use crate::settings::sections::services;
+
 impl Settings {
-    /// Everything that is out of range or contradicts itself, together.
+    /// Checks all settings. The error lists all values that are out of range or contradict others.
     pub fn validate(&self) -> Result<(), SettingsError> {
         let mut wrong = Vec::new();
         self.server.check(&mut wrong);
@@ -21,35 +22,34 @@ impl Settings {
         if wrong.is_empty() { Ok(()) } else { Err(SettingsError::Invalid(wrong)) }
     }
 
-    /// Whoever is to get a mail must be able to.
+    /// Checks that all mails that the settings require have a transport.
     fn check_mails(&self, wrong: &mut Vec<String>) {
         let off = |topic: &str| self.mail.transport_kind(topic) == MailTransportKind::Off;
         if self.security.reset_mode == ResetMode::Email && off(RESET_TOPIC) {
-            wrong
-                .push("security.reset_mode is email: mail.transport says how it leaves".to_owned());
+            wrong.push("security.reset_mode = \"email\" requires mail.transport".to_owned());
         }
         if self.security.mfa.notify.as_ref().is_some_and(|it| off(&it.notify_topic)) {
-            wrong.push("security.mfa.notify: mail.transport says how its mails leave".to_owned());
+            wrong.push("security.mfa.notify requires mail.transport".to_owned());
         }
         let Some(reset) = &self.security.genesis_password.self_service_reset else { return };
         let key = "security.genesis_password.self_service_reset";
         if off(&reset.notify_topic) {
-            wrong.push(format!("{key}: mail.transport says how its mails leave"));
+            wrong.push(format!("{key} requires mail.transport"));
         }
         if reset.accept_client_url && self.mode == Mode::Hardened && !self.server.is_on_loopback() {
             wrong.push(format!(
-                "{key}.accept_client_url lets strangers choose where tokens go; with mode = \
-                 \"hardened\" it is false off loopback"
+                "{key}.accept_client_url must be false with mode = \"hardened\" unless the gateway \
+                 listens on loopback: any client could choose the page that receives the token"
             ));
         }
     }
 }
 
-/// Templates that cannot be read, or that use what they do not have.
+/// Checks that mail templates have a valid syntax and use only existing variables.
 pub(in crate::settings) fn check(settings: &Settings, wrong: &mut Vec<String>) {
     let mut check = |key: &str, text: &str, values: &[&str]| {
         if let Err(why) = Template::new(text).check(&settings.templates.variables, values) {
-            wrong.push(format!("{key} cannot be used: {why}"));
+            wrong.push(format!("{key} is not a valid template: {why}"));
         }
     };
     if let Some(reset) = &settings.security.genesis_password.self_service_reset {

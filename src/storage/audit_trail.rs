@@ -1,6 +1,8 @@
-//! The audit trail: rows in a tree of their own, numbered without a gap, each with its link of a
-//! chain. Never loaded into the realm, kept longer than the log. New rows wait in memory until they
-//! are saved with the rows of the realm, and are shown from there.
+//! The audit trail: audit rows, numbered without gaps and hash-chained.
+//!
+//! The rows have a tree of their own in the database. They are never loaded into the realm and are
+//! kept longer than the log. New rows wait in memory, and are read from there, until they are saved
+//! together with the rows of the realm.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,45 +14,47 @@ use super::error::StoreError;
 use super::hash_chain::ChainEnd;
 use super::ledger::{Block, Ledger};
 use crate::realm::{AuditEvent, Millis};
+
 /// The number of an audit row (SEQUENCE): 1, 2, 3, …
 pub type AuditNo = u64;
 
-/// Bytes of rows that are stored together; the last may go over. A longer step would keep the log
-/// from committing.
+/// The size limit of one block, in bytes. The last row of the block may exceed it. sled serialises
+/// writes, so a larger block would delay commits of the log.
 const BLOCK_BYTES: usize = 16 << 10;
-/// Rows that a gateway without a disk keeps.
+/// The most rows that a gateway without a disk keeps.
 const MEMORY_MAX: usize = 10_000;
 
-/// All rows that are kept.
+/// The audit trail of a gateway.
 #[derive(Debug)]
 pub struct AuditTrail {
-    /// None: a restart forgets them.
+    /// The stored rows; `None` if all rows are in memory and lost at a restart.
     ledger: Option<Ledger>,
-    /// Where the ledger ends.
+    /// The end of the trail that the row store has recorded. Later rows in the ledger do not count.
     saved_end: Mutex<ChainEnd>,
-    /// What comes after, in memory.
+    /// The rows after `saved_end`, in memory.
     unsaved: Mutex<BTreeMap<AuditNo, Arc<AuditEvent>>>,
 }
 
 impl AuditTrail {
-    /// A trail that a restart forgets.
+    /// Creates a trail in memory, which is lost at a restart.
     pub fn in_memory() -> Self {
         Self { ledger: None, saved_end: Mutex::default(), unsaved: Mutex::default() }
     }
 
-    /// The trail in a tree, which is to end here.
+    /// Opens the trail in a tree; `end` is the end that the row store has recorded.
     pub(super) fn on_disk(tree: sled::Tree, end: ChainEnd) -> Self {
         let ledger = Some(Ledger::new(tree, "audit row"));
         Self { ledger, saved_end: Mutex::new(end), unsaved: Mutex::default() }
     }
 
-    /// The number of the newest row; 0: there is none.
+    /// Returns the number of the newest row; 0 if the trail is empty.
     pub fn last(&self) -> AuditNo {
         let newest = self.unsaved.lock().last_key_value().map(|(no, _)| *no);
         newest.unwrap_or_else(|| self.saved_end.lock().no)
     }
 
-    /// Takes new rows, from the one thread that makes them, and gives the number of the first.
+    /// Appends rows and returns the number of the first. Only the thread that applies entries may
+    /// call this, because the last number is read before the rows are locked.
     pub fn append(&self, audited: &[Arc<AuditEvent>]) -> AuditNo {
         let first = self.last() + 1;
         let mut unsaved = self.unsaved.lock();
@@ -61,8 +65,10 @@ impl AuditTrail {
         first
     }
 
-    /// Stores rows up to `upto` and gives where the trail ends with them. They count once the store
-    /// knows that end: before that a restart drops them, and the log makes them again.
+    /// Stores the rows up to `upto` in the ledger and returns the new end of the trail.
+    ///
+    /// The rows count only once the row store has recorded this end. A restart before that removes
+    /// them, and applies the log again, which creates them again.
     pub(super) fn save(&self, upto: AuditNo) -> Result<ChainEnd, StoreError> {
         let mut end = *self.saved_end.lock();
         let Some(ledger) = &self.ledger else { return Ok(end) };
@@ -81,15 +87,17 @@ impl AuditTrail {
         Ok(end)
     }
 
-    /// The store knows that the trail ends here.
+    /// Sets the end that the row store has recorded, and drops the rows up to it from memory.
     pub(super) fn confirm_saved(&self, end: ChainEnd) {
-        // A reader of the last row finds it in the one place or in the other.
+        // `saved_end` is set before the rows are removed from memory. `last` reads memory first, so
+        // it always finds the number of the newest row in one of the two.
         *self.saved_end.lock() = end;
         let mut unsaved = self.unsaved.lock();
         *unsaved = unsaved.split_off(&(end.no + 1));
     }
 
-    /// Rows before a number, or the newest ones: at most `most`, newest first. Blocking.
+    /// Returns at most `most` rows before a number (`None`: the newest rows), newest first. Reads
+    /// the disk, so it blocks.
     pub fn read_before(
         &self,
         before: Option<AuditNo>,
@@ -101,7 +109,9 @@ impl AuditTrail {
         let mut found: Vec<_> = newest.map(|(no, row)| (*no, AuditEvent::clone(row))).collect();
         drop(unsaved);
         let Some(ledger) = &self.ledger else { return Ok(found) };
-        // What was in memory may be on the disk by now, too.
+        // Rows leave memory only when they are in the ledger, so none is missed. The rows just
+        // found may be in both by now: the ledger is read only before the oldest of them, so that
+        // none is returned twice.
         let mut before = found.last().map_or(before, |(no, _)| *no);
         while found.len() < most
             && let Some(block) = ledger.block_before(before)?
@@ -115,19 +125,20 @@ impl AuditTrail {
         Ok(found)
     }
 
-    /// Checks that the newest row is the one that the store knows as the last; what a save left
-    /// behind that did not end is dropped.
+    /// Removes the rows after the recorded end, which an interrupted save left behind, and checks
+    /// that the ledger ends at the recorded end.
     pub(super) fn verify_end(&self) -> Result<(), StoreError> {
         let (Some(ledger), end) = (&self.ledger, *self.saved_end.lock()) else { return Ok(()) };
         ledger.truncate_after(end.no)?;
-        let incomplete = || StoreError::Damaged("audit rows are missing at the end".to_owned());
+        let incomplete = || StoreError::Damaged("the newest audit rows are missing".to_owned());
         (ledger.last()? == end).then_some(()).ok_or_else(incomplete)
     }
 
-    /// Walks the whole chain, calls `step` with each row and gives the first and their number.
+    /// Checks the whole chain and calls `step` with the number of each row. Returns the number of
+    /// the first row and the count of all rows.
     pub fn verify(&self, mut step: impl FnMut(AuditNo)) -> Result<(AuditNo, u64), StoreError> {
         let (Some(ledger), end) = (&self.ledger, *self.saved_end.lock()) else { return Ok((1, 0)) };
-        // Rows that are saved meanwhile come after this end.
+        // Rows that are saved meanwhile are after this end, and are not checked.
         let (anchor, found) = ledger.verify(end.no, |block, _| {
             block.records().try_for_each(|(no, bytes)| {
                 step(no);
@@ -141,7 +152,8 @@ impl AuditTrail {
         }
     }
 
-    /// Forgets rows from before this time, a bounded number of them; gives how many. Blocking.
+    /// Removes the oldest rows from before this time, a bounded number for each call. Returns the
+    /// count of removed rows. Writes to the disk, so it blocks.
     pub fn trim(&self, before: Millis) -> Result<u64, StoreError> {
         let Some(ledger) = &self.ledger else { return Ok(0) };
         let (former, saved) = (ledger.anchor()?, self.saved_end.lock().no);

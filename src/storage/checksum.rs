@@ -1,13 +1,17 @@
-//! The checksum: what all rows add up to, so that a missing or altered one is noticed.
+//! The row checksum: a running sum of the hashes of all rows.
+//!
+//! It is stored with the rows and compared when they are loaded, which detects a missing or altered
+//! row.
 
 use sha2::{Digest, Sha256};
 
 use super::hash_chain::{ChainEnd, ChainHash, Seq};
 
-/// The key of [`RowsChecksum`]; rows begin with a letter.
+/// The key under which the [`RowsChecksum`] is stored; keys of rows begin with a letter.
 pub(super) const CHECKSUM_KEY: &[u8] = &[0];
 
-/// What the rows add up to, and where the audit trail ends.
+/// The number of rows and the sum of their hashes, the sequence number of the last entry that is
+/// applied to the rows, and the end of the audit trail.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct RowsChecksum {
     pub(super) applied: Seq,
@@ -27,7 +31,7 @@ impl RowsChecksum {
         self.checksum = self.checksum.wrapping_sub(hash_row(key, value));
     }
 
-    /// Takes in what other rows add up to.
+    /// Adds the checksum of other rows.
     pub(super) fn merge(&mut self, other: Self) {
         self.rows = self.rows.wrapping_add(other.rows);
         self.checksum = self.checksum.wrapping_add(other.checksum);
@@ -35,14 +39,14 @@ impl RowsChecksum {
 
     pub(super) fn write(self) -> Vec<u8> {
         let (applied, rows) = (self.applied.to_be_bytes(), self.rows.to_be_bytes());
-        let (digest_of_rows, no) = (self.checksum.to_be_bytes(), self.audit_end.no.to_be_bytes());
-        let body = [&applied[..], &rows, &digest_of_rows, &no, &self.audit_end.hash.0].concat();
+        let (checksum, no) = (self.checksum.to_be_bytes(), self.audit_end.no.to_be_bytes());
+        let body = [&applied[..], &rows, &checksum, &no, &self.audit_end.hash.0].concat();
         let check = hash_row(CHECKSUM_KEY, &body).to_be_bytes();
         [&body[..], &check].concat()
     }
 
-    /// What [`RowsChecksum::write`] made, if it is whole. Stores without an audit trail end before
-    /// that part.
+    /// Reads what [`RowsChecksum::write`] returned; `None` if it is damaged. In stores of format 1,
+    /// which have no audit trail, `audit_end` is absent.
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
         let (body, check) = bytes.split_at_checked(bytes.len().checked_sub(16)?)?;
         if check != hash_row(CHECKSUM_KEY, body).to_be_bytes() {
@@ -58,14 +62,14 @@ impl RowsChecksum {
     }
 }
 
-/// The weight of one row in the sum of all.
+/// Returns what one row adds to the checksum: the first 128 bits of its SHA-256.
 fn hash_row(key: &[u8], value: &[u8]) -> u128 {
     let mut hash = Sha256::new();
     hash.update((key.len() as u64).to_be_bytes());
     hash.update(key);
     hash.update(value);
     let hash: [u8; 32] = hash.finalize().into();
-    let mut weight = [0; 16];
-    weight.copy_from_slice(&hash[..16]);
-    u128::from_be_bytes(weight)
+    let mut first = [0; 16];
+    first.copy_from_slice(&hash[..16]);
+    u128::from_be_bytes(first)
 }

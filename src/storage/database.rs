@@ -9,24 +9,24 @@ use std::time::Duration;
 use super::error::{StoreError, is_locked};
 use crate::platform::stopwatch;
 
-/// How many times the rows and the audit trail were made again.
+/// Returns how many times the rows and the audit trail were rebuilt from the log.
 pub(super) fn generation(db: &sled::Db) -> u64 {
     let names = db.tree_names();
     let names = names.iter().filter_map(|name| std::str::from_utf8(name).ok());
     names.filter_map(|name| name.strip_prefix("rows-")?.parse().ok()).max().unwrap_or(0)
 }
 
-/// The name of a tree in a generation; the first has none.
+/// Returns the name of a tree in a generation. Generation 0 has no suffix.
 pub(super) fn tree_name(tree: &str, generation: u64) -> String {
     if generation == 0 { tree.to_owned() } else { format!("{tree}-{generation}") }
 }
 
-/// Opens sled on a thread of its own, so that neither a panic nor a hang of sled ends the process.
-/// `None` if sled hangs; its thread then keeps the lock of the file.
+/// Opens sled on a thread of its own, so that neither a panic nor a hang of sled stops the caller.
+/// `None` if sled hangs; then the thread of sled keeps the lock of the database.
 ///
 /// sled panics on some damaged files. While it opens, the panic hook of the whole process is
 /// replaced by one that prints nothing: a panic of another thread at that time ends that thread as
-/// usual but leaves no message. Stores are opened at the start, before the gateway serves.
+/// usual but leaves no message. Stores are opened at start, before the gateway serves.
 pub(super) fn open_sled(dir: &Path, cache_mb: u64) -> Option<Result<sled::Db, StoreError>> {
     let config = sled::Config::default()
         .path(dir.join("sled"))
@@ -35,7 +35,7 @@ pub(super) fn open_sled(dir: &Path, cache_mb: u64) -> Option<Result<sled::Db, St
     let (sender, receiver) = mpsc::channel();
     let open = move || {
         let opened = std::panic::catch_unwind(AssertUnwindSafe(|| open_when_unlocked(&config)));
-        // The receiver is gone only after the wait, when the result is of no use.
+        // A send error means that the wait has timed out; the result is not needed then.
         let _ = sender.send(opened);
     };
     let hook = std::panic::take_hook();
@@ -53,8 +53,9 @@ pub(super) fn open_sled(dir: &Path, cache_mb: u64) -> Option<Result<sled::Db, St
     }
 }
 
-/// Opens the database; waits a moment for its lock. A process that ends keeps it until the kernel
-/// has closed its files, and sled until the last of its threads is done.
+/// Opens the database, and waits up to [`LOCK_TIMEOUT_SECS`] for its lock. The kernel releases the
+/// lock of an ended process only when it has closed its files, and sled keeps it until the last of
+/// its threads has ended.
 fn open_when_unlocked(config: &sled::Config) -> sled::Result<sled::Db> {
     let watch = stopwatch();
     loop {
@@ -67,14 +68,14 @@ fn open_when_unlocked(config: &sled::Config) -> sled::Result<sled::Db> {
     }
 }
 
-/// sled writes its settings in two steps, before it makes its file, and takes half of them for
-/// damage: those that a first start left behind are forgotten.
+/// Removes the file with sled's settings if a first start was interrupted before sled created its
+/// data file. sled writes this file in two steps and reports a half-written file as damage.
 pub(super) fn forget_unfinished(dir: &Path) -> io::Result<()> {
     let (settings, file) = (dir.join("sled").join("conf"), dir.join("sled").join("db"));
     if settings.exists() && !file.exists() { std::fs::remove_file(settings) } else { Ok(()) }
 }
 
-/// Renames sled's snapshots. False if there is none.
+/// Moves the snapshots of sled out of its folder, and returns whether any were found.
 pub(super) fn quarantine_snapshots(dir: &Path) -> io::Result<bool> {
     let mut found = false;
     for file in std::fs::read_dir(dir.join("sled"))? {
@@ -88,18 +89,18 @@ pub(super) fn quarantine_snapshots(dir: &Path) -> io::Result<bool> {
     Ok(found)
 }
 
-/// How long a lock that is held is waited for.
+/// The longest wait for a lock that is held, in seconds.
 const LOCK_TIMEOUT_SECS: f64 = 1.0;
-/// The pause between two attempts to take it.
+/// The pause between two attempts to acquire the lock.
 const LOCK_RETRY: Duration = Duration::from_millis(10);
 
-/// The time after which a store that does not open is a damaged one, not a slow one; as much again
-/// for each [`OPEN_BYTES`].
+/// The time after which a database that has not opened counts as damaged rather than slow. The same
+/// time is added for each [`OPEN_BYTES`] of its file.
 pub(super) const OPEN_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// Bytes of the store for which opening may take one more [`OPEN_TIMEOUT`].
+/// The bytes of the database file for which opening may take one more [`OPEN_TIMEOUT`].
 pub(super) const OPEN_BYTES: u64 = 64 << 20;
 
-/// The size of a cached page in memory by its size on the disk, by which sled counts: its changes
-/// are kept beside it.
+/// How many times larger a cached page is in memory than on the disk. sled counts the size on the
+/// disk but also keeps the changes of the page in memory.
 pub(super) const CACHE_GROWTH: u64 = 10;

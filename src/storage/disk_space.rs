@@ -1,32 +1,36 @@
-//! Free space on the disk of the store. What is kept back is for what was accepted already: its
-//! rows, the audit trail, and whatever the database writes by itself.
+//! The free space on the disk of the store.
+//!
+//! A reserve is kept for what follows from changes that were already accepted: their rows, the
+//! audit trail, and what the database writes in the background.
 
 use std::path::{Path, PathBuf};
 
-/// The disk of a store.
+/// The disk of a store and its reserve.
 #[derive(Debug, Clone)]
 pub struct DiskSpace {
     dir: PathBuf,
+    /// The reserve in bytes; 0: no reserve, and no check.
     reserve: u64,
 }
 
 impl DiskSpace {
-    /// The disk of `dir`, of which so many megabytes are kept back.
+    /// Creates the value for the disk of `dir`, of which `reserve_mb` megabytes are reserved.
     pub fn new(dir: &Path, reserve_mb: u64) -> Self {
         Self { dir: dir.to_owned(), reserve: reserve_mb << 20 }
     }
 
-    /// Why nothing more is accepted, if so. One look costs about a microsecond.
+    /// Returns why changes must be refused; `None` if at least the reserve is free. Takes about a
+    /// microsecond.
     pub fn shortage(&self) -> Option<String> {
         if self.reserve == 0 {
             return None;
         }
-        // A disk that cannot be asked says more when it is written to.
+        // If the free space cannot be determined, changes are accepted: a write reports the actual
+        // error.
         let found = rustix::fs::statvfs(&self.dir).ok()?;
         let free = found.f_bavail.saturating_mul(found.f_frsize);
-        let (free_mb, kept_mb) = (free >> 20, self.reserve >> 20);
-        let words =
-            || format!("the disk is full: {free_mb} MB are free, {kept_mb} MB are kept back");
-        (free < self.reserve).then(words)
+        let (free_mb, reserve_mb) = (free >> 20, self.reserve >> 20);
+        let text = || format!("the disk is full: {free_mb} MB free, {reserve_mb} MB reserved");
+        (free < self.reserve).then(text)
     }
 }

@@ -1,22 +1,25 @@
-//! Errors of the store.
+//! The errors of a store.
 
 use std::io;
 
-/// Why a store cannot be used, by what its owner may do about it.
+/// Why a store cannot be used, classified by what an administrator can do about it.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// Another process has it.
-    #[error("the store is in use by another process; stop that one first")]
+    /// Another process has the store open.
+    #[error("the store is in use by another process; stop that process first")]
     Locked,
-    /// Something that was stored is missing or altered.
+    /// Stored data is missing or altered.
     #[error("the store is damaged: {0}; nothing was changed, restore a backup")]
     Damaged(String),
-    /// It was made by a version that this one does not know.
-    #[error("the store has format {found}, this version reads {supported}")]
+    /// The store has a format that this version cannot read.
+    #[error(
+        "the store has format {found:?}, but this version of tollgate reads at most \
+         {supported:?}; use a newer version"
+    )]
     Format {
-        /// What the format file says.
+        /// The content of the format file.
         found: String,
-        /// The format of this version.
+        /// The format that this version writes.
         supported: &'static str,
     },
     /// The disk failed or is full.
@@ -34,7 +37,7 @@ impl From<sled::Error> for StoreError {
     }
 }
 
-/// Whether sled says that the lock of the database is held.
+/// Whether sled reports that another process holds the lock of the database.
 pub(super) fn is_locked(error: &sled::Error) -> bool {
     let sled::Error::Io(error) = error else { return false };
     error.kind() == io::ErrorKind::WouldBlock || error.to_string().contains("lock")

@@ -1,8 +1,8 @@
 //! The export format: the realm as JSON lines with a count and a checksum.
 //!
-//! The first line is the head (`FORMAT`, `VERSION`, `AT`, `CREDENTIALS`), then one row a line
-//! (`KEY` in hexadecimal, `VALUE` as stored), the last line has `ROWS` and the `SHA256` of all
-//! bytes before it.
+//! The first line is the header (`FORMAT`, `VERSION`, `AT`, `CREDENTIALS`). Each row is one line
+//! (`KEY` in hexadecimal, `VALUE` as stored). The last line has the number of `ROWS` and the
+//! `SHA256` of all bytes before it.
 
 use std::io::{self, BufRead, Read, Write};
 
@@ -13,9 +13,9 @@ use sha2::{Digest, Sha256};
 use crate::realm::{Change, Millis, Realm, Row, StoredRow, User};
 
 const FORMAT: &str = "tollgate-export";
-/// Versions up to this one are read. 1: with the former names of fields.
+/// The version that is written. Earlier versions are read, too: version 1 has former field names.
 const VERSION: u32 = 2;
-/// No line is longer: a row has at most 3,900 bytes.
+/// The most bytes of a line; a row has at most 3,900 bytes.
 const LINE_MAX: u64 = 16 * 1024;
 
 #[derive(Serialize, Deserialize)]
@@ -34,10 +34,10 @@ struct ExportFooter {
     sha256: String,
 }
 
-/// Why a file is not an export: the line, from 1, and what is wrong with it.
+/// Why a file cannot be read as an export.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
-    /// A line is wrong.
+    /// The line with this number, counted from 1, is invalid for this reason.
     #[error("line {0}: {1}")]
     Line(u64, String),
     /// The file cannot be read.
@@ -45,31 +45,32 @@ pub enum ExportError {
     Io(#[from] io::Error),
 }
 
-/// SHA-256 over all rows of an export, by which a reader checks that it is complete.
+/// SHA-256 over the lines of an export or a backup, by which a reader checks that it is complete.
 #[derive(Debug, Default)]
 pub struct ExportChecksum(Sha256);
 
 impl ExportChecksum {
-    /// Takes in what comes next.
+    /// Adds the next bytes.
     pub fn add(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
     }
 
-    /// The sum so far, in hexadecimal.
+    /// Returns the checksum of the bytes so far, in hexadecimal.
     pub fn to_hex(&self) -> String {
         hex::encode(self.0.clone().finalize())
     }
 }
 
-/// What an export holds.
+/// The content of an export.
 pub struct ExportedRealm {
     /// The rows, in order.
     pub rows: Vec<StoredRow>,
-    /// The realm that they make.
+    /// The realm that consists of these rows.
     pub realm: Realm,
 }
 
-/// The realm that rows make, in the order of their keys: each must fit to those before it.
+/// Builds a realm from rows in the order of their keys. Fails if a row refers to a record that no
+/// earlier row defines.
 pub fn rebuild_realm(rows: impl IntoIterator<Item = Row>) -> Result<Realm, String> {
     let mut realm = Realm::default();
     for row in rows {
@@ -79,8 +80,9 @@ pub fn rebuild_realm(rows: impl IntoIterator<Item = Row>) -> Result<Realm, Strin
     Ok(realm)
 }
 
-/// Writes the realm and gives the number of rows. Without credentials, hashes of passwords, and
-/// sessions with their tokens, are left out.
+/// Writes the realm and returns the number of rows. Without `credentials` it leaves out current and
+/// former password hashes, the pepper check, sessions with their tokens, one-time tokens and failed
+/// login attempts.
 pub fn write(
     realm: &Realm,
     at: Millis,
@@ -107,7 +109,8 @@ pub fn write(
     Ok(rows)
 }
 
-/// The row as it is exported. Which entries were applied a moment ago means nothing elsewhere.
+/// Returns the row as it is exported; `None` if it is left out. The ids of applied entries are
+/// always left out, because they are meaningless in another store.
 fn exported(row: Row, credentials: bool) -> Option<Row> {
     match row {
         Row::Seen(..) => None,
@@ -119,7 +122,7 @@ fn exported(row: Row, credentials: bool) -> Option<Row> {
     }
 }
 
-/// Reads and checks a whole export before anything is done with it.
+/// Reads a whole export. Returns nothing unless every line and the checksum are valid.
 pub fn read(input: &mut impl BufRead) -> Result<ExportedRealm, ExportError> {
     let (mut checksum, mut number) = (ExportChecksum::default(), 0);
     let (mut rows, mut realm) = (Vec::new(), Realm::default());
@@ -129,29 +132,29 @@ pub fn read(input: &mut impl BufRead) -> Result<ExportedRealm, ExportError> {
         let mut text = Vec::new();
         input.by_ref().take(LINE_MAX).read_until(b'\n', &mut text)?;
         if text.is_empty() {
-            return Err(wrong("the export ends early: its last line with the sum is missing"));
+            return Err(wrong("the export is incomplete: its last line, with SHA256, is missing"));
         }
         if text.last() != Some(&b'\n') {
-            return Err(wrong("a line that is too long, or cut off"));
+            return Err(wrong("the line is too long or incomplete"));
         }
-        let json = |_| wrong("not a line of an export");
-        let value: Value = serde_json::from_slice(&text).map_err(json)?;
+        let invalid = |_| wrong("not a valid line of an export");
+        let value: Value = serde_json::from_slice(&text).map_err(invalid)?;
         if number == 1 {
-            let header: ExportHeader = serde_json::from_value(value).map_err(json)?;
+            let header: ExportHeader = serde_json::from_value(value).map_err(invalid)?;
             if header.format != FORMAT || header.version > VERSION {
-                return Err(wrong("not an export that this version reads"));
+                return Err(wrong("unknown FORMAT or VERSION"));
             }
         } else if value.get("SHA256").is_some() {
-            let footer: ExportFooter = serde_json::from_value(value).map_err(json)?;
+            let footer: ExportFooter = serde_json::from_value(value).map_err(invalid)?;
             if (footer.rows, footer.sha256) != (rows.len() as u64, checksum.to_hex()) {
-                return Err(wrong("the sum does not fit: the export was changed or damaged"));
+                return Err(wrong("ROWS or SHA256 is wrong: the export was changed or damaged"));
             }
             return match input.read(&mut [0])? {
                 0 => Ok(ExportedRealm { rows, realm }),
-                _ => Err(ExportError::Line(number + 1, "something follows the sum".to_owned())),
+                _ => Err(ExportError::Line(number + 1, "data after the last line".to_owned())),
             };
         } else {
-            let stored: StoredRow = serde_json::from_value(value).map_err(json)?;
+            let stored: StoredRow = serde_json::from_value(value).map_err(invalid)?;
             let row = stored.read().map_err(|why| ExportError::Line(number, why))?;
             check(&realm, &row).map_err(|why| ExportError::Line(number, why))?;
             realm.apply_changes(&[Change::Put(row)]);
@@ -161,17 +164,17 @@ pub fn read(input: &mut impl BufRead) -> Result<ExportedRealm, ExportError> {
     }
 }
 
-/// Whether what a row refers to came before it.
+/// Checks that `realm` has the records to which a row refers, and no other user of the same name.
 fn check(realm: &Realm, row: &Row) -> Result<(), String> {
-    let user = |no| realm.user(no).map(drop).ok_or("a row of an unknown user");
-    let profile = |no| realm.profile(no).map(drop).ok_or("a row of an unknown profile");
-    let right = |no| realm.right(no).map(drop).ok_or("a row of an unknown right");
+    let user = |no| realm.user(no).map(drop).ok_or("the row refers to an unknown user");
+    let profile = |no| realm.profile(no).map(drop).ok_or("the row refers to an unknown profile");
+    let right = |no| realm.right(no).map(drop).ok_or("the row refers to an unknown right");
     match row {
         Row::Member(profile_no, user_no) => profile(*profile_no).and_then(|()| user(*user_no)),
         Row::Grant(profile_no, right_no) => profile(*profile_no).and_then(|()| right(*right_no)),
         Row::Direct(user_no, right_no) => user(*user_no).and_then(|()| right(*right_no)),
         Row::Session(session) => user(session.user),
-        Row::User(it) if realm.user_by_name(&it.name).is_some() => Err("a user who was there"),
+        Row::User(it) if realm.user_by_name(&it.name).is_some() => Err("duplicate user name"),
         _ => Ok(()),
     }
     .map_err(str::to_owned)

@@ -1,16 +1,20 @@
-//! The format of a store: a file beside the database, written last when a store is made.
+//! The format file of a store, written last when a store is created.
 
 use std::io::{self, Write};
 use std::path::Path;
 
 use super::error::StoreError;
 use super::high_water_mark::HighWaterMark;
-/// What the format file says.
+
+/// The content of the format file.
 pub(super) const FORMAT: &str = "tollgate store 6";
-/// Formats that this version also reads. 1: without an audit trail. 2: without former passwords,
-/// one-time tokens, lifetimes of tokens and the check of the pepper. 3: without second factors,
-/// pending logins, active codes, resets that users requested, and mails. 4: with a value for each
-/// entry and each audit row. 5: with the former names of commands and fields.
+/// Formats that this version also reads:
+///
+/// * 1 has no audit trail.
+/// * 2 has no former passwords, one-time tokens, token lifetimes or pepper check.
+/// * 3 has no second factors, pending logins, active codes, resets requested by users, or mails.
+/// * 4 has one stored value for each entry and each audit row.
+/// * 5 has former names of commands and fields.
 const OLDER_FORMATS: [&str; 5] = [
     "tollgate store 1",
     "tollgate store 2",
@@ -19,18 +23,19 @@ const OLDER_FORMATS: [&str; 5] = [
     "tollgate store 5",
 ];
 
-/// What a folder holds.
+/// The state of the store in a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum StoreState {
-    /// No store.
+    /// The folder has no store.
     Missing,
-    /// A store that an older version made.
+    /// An older version created the store.
     Older,
-    /// A store of this version.
+    /// The store has the format of this version.
     Current,
 }
 
-/// What the folder holds. A store without its format file is not taken for new.
+/// Returns the state of the store in a folder. A store that has lost its format file is reported as
+/// damaged, so that it is not taken for a new one.
 pub(super) fn check(dir: &Path) -> Result<StoreState, StoreError> {
     match std::fs::read_to_string(dir.join("format")) {
         Ok(text) if text.trim() == FORMAT => Ok(StoreState::Current),
@@ -40,14 +45,15 @@ pub(super) fn check(dir: &Path) -> Result<StoreState, StoreError> {
         }
         Ok(_) => Err(StoreError::Damaged("the format file cannot be read".to_owned())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            // The format is written last: a mark of some entry belongs to a store that was made.
+            // The format file is written before the first entry is acknowledged. A high-water mark
+            // of an entry therefore belongs to a store that had its format file.
             let is_marked = || {
                 dir.join("high-water").exists()
                     && HighWaterMark::open(dir)
                         .is_ok_and(|it| it.read().is_some_and(|(seq, _)| seq > 0))
             };
             if is_marked() {
-                Err(StoreError::Damaged("the format file is gone".to_owned()))
+                Err(StoreError::Damaged("the format file is missing".to_owned()))
             } else {
                 Ok(StoreState::Missing)
             }
@@ -59,15 +65,16 @@ pub(super) fn check(dir: &Path) -> Result<StoreState, StoreError> {
     }
 }
 
-/// Whether a text is the format of some version of this program.
+/// Whether a text is the format of any version of this program.
 fn is_format(text: &str) -> bool {
     let version = text.strip_prefix("tollgate store ");
     version.is_some_and(|version| version.len() < 10 && version.parse::<u32>().is_ok())
 }
 
-/// Says that the folder holds a store of this version.
+/// Writes the format file, which states that the folder has a complete store of this version.
 pub(super) fn write(dir: &Path) -> io::Result<()> {
-    // Whole or not there: half a format would be no format for ever.
+    // Written under another name and renamed: a half-written format file would make the store
+    // unusable for good.
     let unfinished = dir.join("format.new");
     let mut file = std::fs::File::create(&unfinished)?;
     writeln!(file, "{FORMAT}")?;

@@ -1,35 +1,36 @@
-//! The chain: every entry's hash covers all entries before it, so that nothing can go missing
-//! unseen.
+//! The hash chain: the hash of each record covers all records before it.
+//!
+//! A missing or altered record is therefore detected.
 
 use sha2::{Digest, Sha256};
 
-/// SHA-256 over the link before, the number and the bytes of an entry.
+/// SHA-256 over the previous chain hash, the number and the bytes of a record.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ChainHash(pub [u8; 32]);
 
 impl ChainHash {
-    /// Before the first entry.
+    /// The chain hash before the first record.
     pub const GENESIS: ChainHash = ChainHash([0; 32]);
 
-    /// The link of the entry after this one.
-    pub fn extend(self, seq: Seq, entry: &[u8]) -> ChainHash {
+    /// Returns the chain hash of the next record, which has the number `seq`.
+    pub fn extend(self, seq: Seq, record: &[u8]) -> ChainHash {
         let mut hash = Sha256::new();
         hash.update(self.0);
         hash.update(seq.to_be_bytes());
-        hash.update(entry);
+        hash.update(record);
         ChainHash(hash.finalize().into())
     }
 
-    /// Reads a stored link.
+    /// Reads a stored chain hash; `None` if its length is wrong.
     pub fn from_bytes(bytes: &[u8]) -> Option<ChainHash> {
         bytes.try_into().ok().map(ChainHash)
     }
 }
 
-/// The place of an entry: 1, 2, 3, …
+/// The sequence number of an entry: 1, 2, 3, …
 pub type Seq = u64;
 
-/// The number of a record, and the link over all up to it.
+/// The end of a chain: the number of its last record, and the chain hash up to it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct ChainEnd {
     pub(crate) no: u64,
@@ -37,7 +38,7 @@ pub(crate) struct ChainEnd {
 }
 
 impl ChainEnd {
-    /// One record on.
+    /// Returns the end after one more record.
     pub(super) fn extend(self, record: &[u8]) -> Self {
         let no = self.no + 1;
         Self { no, hash: self.hash.extend(no, record) }

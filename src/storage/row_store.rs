@@ -1,5 +1,6 @@
-//! The store: rows and the number of the entry that they reflect, written together, loaded at
-//! start.
+//! The row store: the rows of the realm, and the entry that they reflect.
+//!
+//! Both are written together and loaded at start.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -17,9 +18,12 @@ use super::error::StoreError;
 use super::format::{self, StoreState};
 use super::hash_chain::{ChainEnd, Seq};
 use crate::realm::{Key, Row};
-/// Threads that read rows at the start; rows that one hands over at once; what may wait of that.
+
+/// The most threads that load rows at start.
 const READERS_MAX: usize = 4;
+/// The number of rows that a loading thread passes on at once.
 const BATCH: usize = 512;
+/// The most batches that wait to be visited.
 const BATCHES_MAX: usize = 16;
 
 /// An open store.
@@ -29,17 +33,17 @@ pub struct RowStore {
     dir: std::path::PathBuf,
     disk_space: DiskSpace,
     checksum: Mutex<RowsChecksum>,
-    /// Whether the sum of the rows could be read.
+    /// Whether the checksum of the rows could be read.
     has_checksum: bool,
     state_at_open: StoreState,
     audit_trail: Arc<AuditTrail>,
-    /// Rows of entries that were seen; the next save replaces them.
+    /// The keys of the stored entry ids. The next save that includes newer ids deletes them.
     seen: Mutex<Vec<Key>>,
 }
 
 impl RowStore {
-    /// Opens the store in `dir`, or makes one. `cache_mb`: what sled may keep in memory;
-    /// `reserve_mb`: what is kept back of the disk.
+    /// Opens the store in `dir`, or creates one. `cache_mb` limits the memory of the database
+    /// cache, and `reserve_mb` is the disk space that is kept free, both in megabytes.
     pub fn open(dir: &Path, cache_mb: u64, reserve_mb: u64) -> Result<Self, StoreError> {
         std::fs::DirBuilder::new()
             .recursive(true)
@@ -50,10 +54,10 @@ impl RowStore {
         if state_at_open == StoreState::Missing {
             forget_unfinished(dir).map_err(StoreError::Io)?;
         }
-        let timed_out = || StoreError::Damaged("the database does not open in time".to_owned());
+        let timed_out = || StoreError::Damaged("the database did not open in time".to_owned());
         let db = match open_sled(dir, cache_mb).ok_or_else(timed_out)? {
             Err(StoreError::Damaged(why)) => {
-                // A damaged snapshot blocks sled, which can do without it.
+                // sled does not open with a damaged snapshot, but it can open without one.
                 if !quarantine_snapshots(dir).map_err(StoreError::Io)? {
                     return Err(StoreError::Damaged(why));
                 }
@@ -65,9 +69,9 @@ impl RowStore {
         let rows = db.open_tree(tree_name("rows", generation))?;
         let log = db.open_tree("log")?;
         if state_at_open == StoreState::Missing && !(rows.is_empty() && log.is_empty()) {
-            return Err(StoreError::Damaged("the format file is gone".to_owned()));
+            return Err(StoreError::Damaged("the format file is missing".to_owned()));
         }
-        // Without a sum the rows are not to be trusted; the log can make them again.
+        // Rows without a checksum are not trusted: `load` fails, and the log can rebuild them.
         let checksum = rows.get(CHECKSUM_KEY)?;
         let stored = checksum
             .map_or(rows.is_empty().then(RowsChecksum::default), |it| RowsChecksum::read(&it));
@@ -89,38 +93,38 @@ impl RowStore {
         })
     }
 
-    /// Whether a folder holds what a store is made of, whole or not.
+    /// Whether a folder has any part of a store, complete or not.
     pub fn exists_in(dir: &Path) -> bool {
         ["format", "high-water", "sled"].iter().any(|part| dir.join(part).exists())
     }
 
-    /// Whether nothing was there before.
+    /// Whether the store did not exist before it was opened.
     pub fn is_new(&self) -> bool {
         self.state_at_open == StoreState::Missing
     }
 
-    /// The audit trail in the same database.
+    /// Returns the audit trail, which is in the same database.
     pub fn audit_trail(&self) -> &Arc<AuditTrail> {
         &self.audit_trail
     }
 
-    /// The database that rows, audit trail and command log share.
+    /// Returns the database that the rows, the audit trail and the command log share.
     pub fn database(&self) -> &sled::Db {
         &self.db
     }
 
-    /// The data folder.
+    /// Returns the data folder.
     pub fn directory(&self) -> &Path {
         &self.dir
     }
 
-    /// The space that is left on the disk of the data folder.
+    /// Returns the disk space of the data folder.
     pub fn space(&self) -> &DiskSpace {
         &self.disk_space
     }
 
-    /// Writes the format file, as the last step of making or upgrading a store: a store without it
-    /// was not made completely, and an upgraded one is read by this version only.
+    /// Writes the format file, as the last step of creating or upgrading a store. A store without
+    /// this file is incomplete. Earlier versions of tollgate cannot read an upgraded store.
     pub fn mark_complete(&self) -> Result<(), StoreError> {
         if self.state_at_open == StoreState::Current {
             return Ok(());
@@ -128,7 +132,7 @@ impl RowStore {
         format::write(&self.dir).map_err(StoreError::Io)
     }
 
-    /// The entry that the rows reflect.
+    /// Returns the last entry that the saved rows reflect.
     pub fn applied(&self) -> Seq {
         self.checksum.lock().applied
     }
@@ -136,11 +140,12 @@ impl RowStore {
     /// Visits all rows, in any order, and checks that none is missing or altered.
     pub fn load(&self, mut visit: impl FnMut(Row)) -> Result<(), StoreError> {
         if !self.has_checksum {
-            return Err(StoreError::Damaged("the rows have no sum".to_owned()));
+            return Err(StoreError::Damaged("the rows have no valid checksum".to_owned()));
         }
         let mut found = RowsChecksum { applied: self.applied(), ..RowsChecksum::default() };
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        // A kind of rows is one thread's; those with the most rows are among the first.
+        // One thread reads all rows of a kind. The kinds are started in descending order, because
+        // those with the most rows are among the highest.
         let kinds = Mutex::new((1..=u8::MAX).rev());
         let (sender, batches) = mpsc::sync_channel(BATCHES_MAX);
         std::thread::scope(|scope| {
@@ -170,7 +175,7 @@ impl RowStore {
         }
     }
 
-    /// Reads one kind of rows after the other and gives what they add up to.
+    /// Reads the rows of each kind that `next` returns, and returns the checksum of these rows.
     fn read_kinds(
         &self,
         next: impl Fn() -> Option<u8>,
@@ -184,7 +189,7 @@ impl RowStore {
                 batch.push(Row::read(&key, &value).map_err(StoreError::Damaged)?);
                 if batch.len() == BATCH {
                     let full = std::mem::replace(&mut batch, Vec::with_capacity(BATCH));
-                    // The visitor waits for all of them.
+                    // Sending cannot fail: the visitor receives until all senders are dropped.
                     let _ = sender.send(full);
                 }
             }
@@ -193,9 +198,15 @@ impl RowStore {
         Ok(part)
     }
 
-    /// Saves the rows that entries up to `seq` changed (none: deleted), the audit rows up to
-    /// `audited`, and that they are reflected now, in one step. Durable with a later commit of the
-    /// log; before that a restart applies the entries again.
+    /// Saves the rows that entries up to `seq` changed (`None`: deleted), the audit rows up to
+    /// `audited`, and `seq` as the last entry that the rows reflect.
+    ///
+    /// The audit rows are written first, in batches of their own. The rows, `seq` and the end of
+    /// the audit trail are one batch, so either all of them are saved or none. They become durable
+    /// with a later commit of the log; if power is cut before that, a restart applies the entries
+    /// again.
+    ///
+    /// Lock order: `checksum`, `seen`, then the locks of the audit trail.
     pub fn save(
         &self,
         seq: Seq,
@@ -216,7 +227,7 @@ impl RowStore {
             }
             match row.as_ref().map(Row::value) {
                 Some(value) if value.len() > Row::VALUE_MAX => {
-                    let why = format!("a row of {} bytes", value.len());
+                    let why = format!("a row of {} bytes is too long", value.len());
                     return Err(StoreError::Io(io::Error::new(io::ErrorKind::InvalidData, why)));
                 }
                 Some(value) => {
@@ -236,8 +247,9 @@ impl RowStore {
         Ok(())
     }
 
-    /// Forgets the rows, so that the log can make them again: in trees of their own. Damaged ones
-    /// may hold rows that are found by their keys only, and that the next start would not find.
+    /// Abandons the rows and the audit trail, so that the log can rebuild them in new trees. The
+    /// damaged trees are not reused: they may have keys that a lookup finds and a scan does not,
+    /// and the next start, which scans, would miss a row saved under such a key.
     pub fn reset_rows(&mut self) -> Result<(), StoreError> {
         let next = generation(&self.db) + 1;
         self.rows = self.db.open_tree(tree_name("rows", next))?;
@@ -248,10 +260,13 @@ impl RowStore {
         Ok(())
     }
 
-    /// Writes everything out: at the end.
+    /// Flushes the database at shutdown. A failure is only logged.
     pub fn flush(&self) {
         if let Err(error) = self.db.flush() {
-            tracing::warn!(%error, "the last flush failed; the log has everything");
+            tracing::warn!(
+                %error,
+                "flushing the rows at shutdown failed; the command log has all changes"
+            );
         }
     }
 }

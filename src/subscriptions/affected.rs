@@ -1,4 +1,4 @@
-//! The users whose rights a commit may change, worked out once for each commit.
+//! The users whose rights a commit may change, determined once for each commit.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,19 +12,20 @@ use crate::realm::{Change, Key, ProfileNo, ProfileStatus, Realm, RightNo, Row, U
 /// The users whose rights a commit may change.
 #[derive(Debug)]
 pub(super) struct AffectedRights {
-    /// Users all of whose rights may differ.
+    /// Users who may have gained or lost any right.
     users: BTreeSet<UserNo>,
-    /// Profiles by number: some rights of their members may differ.
+    /// Profiles whose members may have gained or lost certain rights.
     profiles: BTreeMap<ProfileNo, ProfileRights>,
+    /// Whether rows of records may have changed, too.
     has_records: bool,
 }
 
-/// The rights of a profile's members that may differ.
+/// The rights that members of a profile may have gained or lost.
 #[derive(Debug)]
 pub(super) struct ProfileRights {
-    /// These rights; `None`: all of the profile's rights.
+    /// The rights; `None`: any right, because the profile was enabled or disabled.
     pub(super) rights: Option<Vec<RightChange>>,
-    /// The sources of which these rights decide what is shown.
+    /// The sources for which these rights decide which rows and columns are visible.
     pub(super) sources: SourceSet,
 }
 
@@ -41,12 +42,12 @@ impl AffectedRights {
         self.users.is_empty() && self.profiles.is_empty() && !self.has_records
     }
 
-    /// The users all of whose rights may differ.
+    /// Returns the users who may have gained or lost any right.
     pub(super) fn users(&self) -> impl Iterator<Item = UserNo> {
         self.users.iter().copied()
     }
 
-    /// Whether rows of this right may differ.
+    /// Whether a user may have gained or lost this right.
     pub(super) fn includes(&self, right: RightNo) -> bool {
         let is_among = |profile: &ProfileRights| {
             let rights = profile.rights.as_ref();
@@ -55,8 +56,9 @@ impl AffectedRights {
         !self.users.is_empty() || self.profiles.values().any(is_among)
     }
 
-    /// Visits the subscriptions of the members of those profiles that are relevant; not of the
-    /// users all of whose rights may differ. `by_user`: the subscriptions in the order of users.
+    /// Calls `visit` with the subscriptions of the members of the relevant profiles, except for the
+    /// members in `users`, because all their rights are checked anyway. `by_user`: the
+    /// subscriptions by user, in ascending order, as `Realm::membership` requires.
     pub(super) fn for_each_member<'a, 't>(
         &'t self,
         realm: &Realm,
@@ -79,8 +81,8 @@ impl AffectedRights {
         }
     }
 
-    /// Visits all affected users in the order of their numbers, a profile at a time. False if
-    /// `visit` stopped it.
+    /// Calls `visit` with all affected users: first those in `users`, then the members of one
+    /// profile after the other, each in ascending order. Returns false if `visit` stopped the walk.
     pub(super) fn for_each_user(
         &self,
         realm: &Realm,
@@ -103,7 +105,7 @@ impl AffectedRights {
     }
 }
 
-/// The grants that a commit changed, by profile, with what they mean for its members.
+/// Returns, for each profile, the rights that a commit granted to it or revoked from it.
 fn changed_grants(realm: &Realm, changes: &[Change]) -> BTreeMap<ProfileNo, ProfileRights> {
     let mut grants: BTreeMap<ProfileNo, BTreeSet<RightNo>> = BTreeMap::new();
     for change in changes {
@@ -113,7 +115,8 @@ fn changed_grants(realm: &Realm, changes: &[Change]) -> BTreeMap<ProfileNo, Prof
             grants.entry(*profile).or_default().insert(*right);
         }
     }
-    // A profile that gives nothing, before and after, changes no user's rights.
+    // The grants of a disabled profile change no rights of its members. A profile that the commit
+    // itself enables or disables is in `toggled`.
     grants.retain(|profile, _| {
         realm.profile(*profile).is_some_and(|it| it.status == ProfileStatus::Enabled)
     });
@@ -132,7 +135,7 @@ fn changed_grants(realm: &Realm, changes: &[Change]) -> BTreeMap<ProfileNo, Prof
     changed.collect()
 }
 
-/// The rights that decide what the sources show.
+/// Returns, for each source, the rights to see all of its rows and its masked columns.
 fn deciding_rights(realm: &Realm) -> Vec<(DataSource, RightNo)> {
     let of_source = |(_, source): &(&str, DataSource)| {
         let source = *source;
@@ -142,13 +145,13 @@ fn deciding_rights(realm: &Realm) -> Vec<(DataSource, RightNo)> {
     DataSource::NAMES.iter().flat_map(of_source).collect()
 }
 
-/// How a walk over users goes on.
+/// How a walk over users continues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Visit {
-    /// The next user.
+    /// With the next user.
     Next,
-    /// The next list of users.
+    /// With the next list of users: the members of the next profile.
     Skip,
-    /// Nothing more.
+    /// Not at all.
     Stop,
 }

@@ -1,4 +1,4 @@
-//! The affected rows before a commit.
+//! The affected rows as they were before a commit.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use super::data_source::DataSource;
 use super::source_record::{SourceRecord, Viewer};
 use crate::realm::{Change, Key, ProfileNo, Realm, Row, SessionNo, UserNo, attempts_ref};
 
-/// The sources whose rows are records, one row each.
+/// The sources whose rows are records of the realm, one row for each record.
 pub(super) const RECORD_SOURCES: [DataSource; 6] = [
     DataSource::AllUsers,
     DataSource::AllProfiles,
@@ -17,21 +17,22 @@ pub(super) const RECORD_SOURCES: [DataSource; 6] = [
     DataSource::LoginAttempts,
 ];
 
-/// A record's row before the commit, and whose it is.
+/// The row of a record before the commit, and the user who owns that row.
 #[derive(Debug)]
 pub(crate) struct RowBefore {
     pub(super) row: Option<DataRow>,
     pub(super) user: Option<UserNo>,
 }
 
-/// What must be known of the realm before it applies a commit.
+/// The data of the realm before a commit that the publication of the commit needs.
 #[derive(Debug, Default)]
 pub(crate) struct RowsBefore {
-    /// Rows that may differ, as they were; only of sources that have subscriptions.
+    /// The rows that the commit may change, as they were before; only rows of sources with
+    /// subscriptions.
     pub(super) rows: BTreeMap<(DataSource, RowRef), RowBefore>,
-    /// Users whose rights may differ in any way.
+    /// The users who may gain or lose any right.
     pub(super) users: BTreeSet<UserNo>,
-    /// Profiles that began or ceased to give their rights.
+    /// The profiles that the commit enabled or disabled.
     pub(super) toggled: BTreeSet<ProfileNo>,
 }
 
@@ -47,7 +48,7 @@ impl RowsBefore {
                         _ => realm.session(SessionNo(row)).map(|session| session.user),
                     };
                     if let Some(user) = user {
-                        // ONLINE is a field of the user's row.
+                        // A change of a session may change ONLINE, a field of the user's row.
                         before.add_row(
                             realm,
                             sources,
@@ -85,8 +86,8 @@ impl RowsBefore {
         user: Option<UserNo>,
     ) {
         if sources.contains(&source) {
-            // The whole row, as its own user sees it: what a subscriber may not see is masked when
-            // the row is checked.
+            // The whole row is collected, as the user who owns it sees it. Columns that a
+            // subscriber may not see are masked when the row is compared with the subscription.
             let viewer = Viewer { user: user.unwrap_or(UserNo::MIN), sees_all: true };
             let row_before = || {
                 let record = SourceRecord::find(realm, source, row);
@@ -120,7 +121,8 @@ impl RowsBefore {
     }
 }
 
-/// The record that a change is about, as source and row.
+/// Returns the source and the row of the record that a change affects; `None` if no source shows
+/// the record.
 fn record_row(change: &Change) -> Option<(DataSource, RowRef)> {
     Some(match change {
         Change::Put(Row::User(user)) => (DataSource::AllUsers, user.no.0.into()),

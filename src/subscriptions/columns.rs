@@ -1,4 +1,4 @@
-//! Rows as they are shown: the columns of each source, and what stands in them.
+//! The columns of each data source, and how records become data rows.
 
 use protocol::UserName;
 use protocol::filter::{Column, Kind, Value};
@@ -9,75 +9,105 @@ use crate::realm::{
     User,
 };
 use crate::storage::AuditNo;
-const fn text(name: &'static str) -> Column {
-    Column { name, kind: Kind::Text }
+
+const fn text(name: &'static str, description: &'static str) -> Column {
+    Column { name, kind: Kind::Text, description }
 }
-const fn name(name: &'static str) -> Column {
-    Column { name, kind: Kind::Name }
+const fn name(name: &'static str, description: &'static str) -> Column {
+    Column { name, kind: Kind::Name, description }
 }
-const fn number(name: &'static str) -> Column {
-    Column { name, kind: Kind::Number }
+const fn number(name: &'static str, description: &'static str) -> Column {
+    Column { name, kind: Kind::Number, description }
 }
-const fn flag(name: &'static str) -> Column {
-    Column { name, kind: Kind::Boolean }
+const fn flag(name: &'static str, description: &'static str) -> Column {
+    Column { name, kind: Kind::Boolean, description }
 }
 
-const VERSION: Column = number("RECORD_VERSION");
+const VERSION: Column = number(
+    "RECORD_VERSION",
+    "Version of the record; always 1 if records of this kind cannot be amended.",
+);
 
-pub(super) static USER_RIGHTS: [Column; 5] =
-    [name("USER_NAME"), text("RIGHT_CODE"), text("CODE"), text("DESCRIPTION"), VERSION];
-pub(super) static ALL_PROFILES: [Column; 5] =
-    [text("ID"), text("NAME"), text("DESCRIPTION"), text("STATUS"), VERSION];
-pub(super) static ALL_RIGHTS: [Column; 4] =
-    [text("ID"), text("CODE"), text("DESCRIPTION"), VERSION];
-pub(super) static ACTIVE_SESSIONS: [Column; 6] = [
-    name("USER_NAME"),
-    text("HOST"),
-    number("LOGIN_TIME"),
-    number("LAST_ACCESS_TIME"),
-    text("SESSION_ID"),
+pub(super) static USER_RIGHTS: [Column; 5] = [
+    name("USER_NAME", "Name of the user."),
+    text("RIGHT_CODE", "Code of a right that the user has, directly or through a profile."),
+    text("CODE", "The same as RIGHT_CODE."),
+    text("DESCRIPTION", "Description of the right."),
     VERSION,
 ];
-/// The column of ACTIVE_SESSIONS that is a capability, and the right that shows it.
+pub(super) static ALL_PROFILES: [Column; 5] = [
+    text("ID", "Id of the profile."),
+    text("NAME", "Name of the profile."),
+    text("DESCRIPTION", "Description of the profile."),
+    text("STATUS", "ENABLED or DISABLED. A disabled profile gives its users no rights."),
+    VERSION,
+];
+pub(super) static ALL_RIGHTS: [Column; 4] = [
+    text("ID", "Id of the right."),
+    text("CODE", "Code of the right."),
+    text("DESCRIPTION", "Description of the right."),
+    VERSION,
+];
+pub(super) static ACTIVE_SESSIONS: [Column; 6] = [
+    name("USER_NAME", "Name of the user of the session."),
+    text("HOST", "IP address of the client that logged in or refreshed last."),
+    number("LOGIN_TIME", "Time of the login, epoch ms."),
+    number("LAST_ACCESS_TIME", "Time of the last use, epoch ms; updated about once a minute."),
+    text("SESSION_ID", "Id of the session, with which it can be ended."),
+    VERSION,
+];
+/// The number of the column SESSION_ID of ACTIVE_SESSIONS. The column is masked, because its value
+/// is a capability: a session can be ended with its SESSION_ID.
 pub(super) const SESSION_ID: usize = 4;
+/// The right to see SESSION_ID of other users.
 pub(super) const LOGOUT_OTHERS: &str = "LOGOUT_OTHERS";
-pub(super) static LOGIN_ATTEMPTS: [Column; 4] =
-    [name("USER_NAME"), number("ATTEMPTS"), number("LOCKED_UNTIL"), VERSION];
-pub(super) static ACTIVE_CODES: [Column; 5] =
-    [text("ID"), name("USER_NAME"), number("ISSUED_AT"), number("EXPIRES_AT"), VERSION];
+pub(super) static LOGIN_ATTEMPTS: [Column; 4] = [
+    name("USER_NAME", "User name that was tried; a user of this name may not exist."),
+    number("ATTEMPTS", "Wrong passwords since the last login or reset of the count."),
+    number("LOCKED_UNTIL", "When the lock ends, epoch ms; absent without a lock."),
+    VERSION,
+];
+pub(super) static ACTIVE_CODES: [Column; 5] = [
+    text("ID", "Id of the code, for EVENT_MFA_REVOKE_CODE; not the code itself."),
+    name("USER_NAME", "Name of the user of the code."),
+    number("ISSUED_AT", "When the code was issued, epoch ms."),
+    number("EXPIRES_AT", "When the code expires, epoch ms."),
+    VERSION,
+];
 pub(super) static AUDIT_EVENTS: [Column; 11] = [
-    number("SEQUENCE"),
-    number("AT"),
-    text("EVENT"),
-    name("USER_NAME"),
-    name("TARGET"),
-    text("HOST"),
-    text("CODE"),
-    text("REASON"),
-    text("BEFORE"),
-    text("AFTER"),
+    number("SEQUENCE", "Number of the row in the audit trail."),
+    number("AT", "Time of the event, epoch ms."),
+    text("EVENT", "MESSAGE_TYPE, or the name of an event of the gateway itself."),
+    name("USER_NAME", "Name of the user who caused the event."),
+    name("TARGET", "Name of the user, profile or right that the event concerns."),
+    text("HOST", "IP address of the client."),
+    text("CODE", "OK, or the error code of the refusal."),
+    text("REASON", "REASON of the message."),
+    text("BEFORE", "The changed fields before the event: a text that contains JSON."),
+    text("AFTER", "The changed fields after the event: a text that contains JSON."),
     VERSION,
 ];
 pub(super) static SERVICES: [Column; 7] = [
-    text("NAME"),
-    flag("ENCRYPTED"),
-    text("HOST"),
-    number("PORT"),
-    number("POSITION"),
-    flag("HEALTHY"),
+    text("NAME", "Name of the service."),
+    flag("ENCRYPTED", "Whether the service requires TLS."),
+    text("HOST", "Host name or address."),
+    number("PORT", "TCP port."),
+    number("POSITION", "Position of the host in the list of its service, from 0."),
+    flag("HEALTHY", "Whether the last health check reached the host."),
     VERSION,
 ];
 pub(super) static ALL_USERS: [Column; 6 + ATTRIBUTES.len()] = {
-    let mut columns = [text(""); 6 + ATTRIBUTES.len()];
-    columns[0] = text("ID");
-    columns[1] = name("USER_NAME");
-    columns[2] = text("STATUS");
-    columns[3] = number("LAST_LOGIN");
-    columns[4] = flag("ONLINE");
+    const UNSET: Column = text("", "Attribute of the user; see the type UserBody.");
+    let mut columns = [UNSET; 6 + ATTRIBUTES.len()];
+    columns[0] = text("ID", "Id of the user.");
+    columns[1] = name("USER_NAME", "Name of the user.");
+    columns[2] = text("STATUS", "ENABLED, DISABLED, PASSWORD_EXPIRED or PASSWORD_RESET.");
+    columns[3] = number("LAST_LOGIN", "Time of the last login, epoch ms.");
+    columns[4] = flag("ONLINE", "Whether the user has a live session.");
     columns[5] = VERSION;
     let mut at = 0;
     while at < ATTRIBUTES.len() {
-        columns[6 + at] = text(ATTRIBUTES[at]);
+        columns[6 + at] = Column { name: ATTRIBUTES[at], ..UNSET };
         at += 1;
     }
     columns
@@ -87,7 +117,7 @@ pub(super) fn user_right_row(user: &User, right: &Right) -> DataRow {
     named_user_right_row(user.name.as_str(), right)
 }
 
-/// The members of a row of USER_RIGHTS after the user's name.
+/// Encodes the JSON members that follow the user name in a USER_RIGHTS row.
 pub(super) fn write_right_members(right: &Right) -> Vec<u8> {
     let mut text = Vec::new();
     named_user_right_row("", right).write_members(&mut text, &USER_RIGHTS, !1, false);
@@ -175,13 +205,13 @@ pub(super) fn right_row(right: &Right) -> DataRow {
     ])
 }
 
-/// A row of the audit trail; BEFORE and AFTER are JSON texts.
+/// Returns a row of the audit trail; BEFORE and AFTER are JSON texts.
 pub(super) fn audit_event_row(no: AuditNo, row: &AuditEvent) -> DataRow {
     let text = |text: &Option<Box<str>>| match text {
         Some(text) => FieldValue::text(&**text),
         None => FieldValue::Null,
     };
-    let side = |side: &FieldSnapshot| side.json().map_or(FieldValue::Null, FieldValue::text);
+    let json = |fields: &FieldSnapshot| fields.json().map_or(FieldValue::Null, FieldValue::text);
     DataRow::new([
         FieldValue::Number(no as i64),
         FieldValue::Number(row.at as i64),
@@ -191,14 +221,14 @@ pub(super) fn audit_event_row(no: AuditNo, row: &AuditEvent) -> DataRow {
         text(&row.host),
         FieldValue::text(&*row.code),
         text(&row.reason),
-        side(&row.before),
-        side(&row.after),
+        json(&row.before),
+        json(&row.after),
         FieldValue::Number(1),
     ])
 }
 
 impl FieldValue {
-    /// The field as criteria compare it.
+    /// Returns the field as filters compare it.
     pub fn value(&self) -> Value<'_> {
         match self {
             FieldValue::Text(text) => Value::Text(text),

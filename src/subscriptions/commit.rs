@@ -4,15 +4,16 @@ use super::affected::AffectedRights;
 use super::before::RowsBefore;
 use crate::realm::Realm;
 use crate::storage::Seq;
-/// What the steps of publishing need to know of a commit.
+
+/// The data of a commit that the steps of its publication need.
 #[derive(Clone, Copy)]
 pub(super) struct Commit<'c> {
     /// The realm after the commit.
     pub(super) realm: &'c Realm,
-    /// The number of the commit.
+    /// The sequence number of the entry of the commit.
     pub(super) seq: Seq,
-    /// The rights that may differ.
+    /// The rights that the commit may have changed.
     pub(super) affected: &'c AffectedRights,
-    /// The affected rows before the commit.
+    /// The affected rows as they were before the commit.
     pub(super) before: &'c RowsBefore,
 }

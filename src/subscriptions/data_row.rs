@@ -1,26 +1,28 @@
-//! One row as it is shown: its fields, and their JSON.
+//! A data row: the fields that clients see, and their JSON.
 
 use protocol::filter::Column;
 use protocol::write_json;
 use smol_str::SmolStr;
-/// Columns of a source at most: a set of columns is a `u64`.
+
+/// The most columns of a source, because a set of columns is a `u64`.
 pub(super) const COLUMNS_MAX: usize = u64::BITS as usize;
 
 /// The value of one field.
 #[derive(Debug, Clone, PartialEq)]
 pub enum FieldValue {
-    /// A text. Short ones are stored inline: threads that send the same right share no counter.
+    /// A text. Short texts are stored inline, so that threads which send the same right do not
+    /// contend on a reference count.
     Text(SmolStr),
     /// A whole number.
     Number(i64),
-    /// Yes or no.
+    /// A boolean.
     Flag(bool),
     /// Not set.
     Null,
 }
 
 impl FieldValue {
-    /// A text.
+    /// Creates a text.
     pub fn text(text: impl Into<SmolStr>) -> Self {
         Self::Text(text.into())
     }
@@ -33,17 +35,17 @@ pub struct DataRow {
 }
 
 impl DataRow {
-    /// A row of these fields.
+    /// Creates a row of these fields.
     pub fn new(fields: impl IntoIterator<Item = FieldValue>) -> Self {
         Self { fields: fields.into_iter().collect() }
     }
 
-    /// A field by the number of its column.
+    /// Returns a field by the number of its column.
     pub fn field(&self, column: usize) -> &FieldValue {
         self.fields.get(column).unwrap_or(&FieldValue::Null)
     }
 
-    /// All set fields as a JSON object.
+    /// Returns the set fields as a JSON object.
     pub fn to_object(&self, columns: &[Column]) -> serde_json::Map<String, serde_json::Value> {
         let fields = columns.iter().zip(self.fields.iter());
         let set = fields.filter(|(_, field)| **field != FieldValue::Null);
@@ -59,14 +61,14 @@ impl DataRow {
         .collect()
     }
 
-    /// One bit for each field that differs from `before`.
+    /// Returns one bit for each field that differs from `before`.
     pub fn changed_columns(&self, before: &DataRow) -> u64 {
         let pairs = self.fields.iter().zip(before.fields.iter()).enumerate();
         pairs.filter(|(_, (now, then))| now != then).fold(0, |mask, (at, _)| mask | 1 << at)
     }
 
-    /// Appends the members `,"NAME":value` of the fields in `mask`; a field that is not set is left
-    /// out unless `nulls` asks for it (a MODIFY must say that a field was cleared).
+    /// Appends the members `,"NAME":value` of the fields in `mask`. A field that is not set is left
+    /// out unless `nulls` is true: a MODIFY must report that a field was cleared.
     pub fn write_members(&self, out: &mut Vec<u8>, columns: &[Column], mask: u64, nulls: bool) {
         for (at, (column, field)) in columns.iter().zip(self.fields.iter()).enumerate() {
             match field {
@@ -80,7 +82,7 @@ impl DataRow {
         }
     }
 
-    /// Roughly how many bytes it keeps while it waits in an outbox.
+    /// Returns the approximate bytes that the row takes while it waits in an outbox.
     pub fn weight(&self) -> usize {
         let text =
             |field: &FieldValue| if let FieldValue::Text(text) = field { text.len() } else { 8 };
@@ -88,20 +90,20 @@ impl DataRow {
     }
 }
 
-/// What happened to a row, as QUERY_UPDATE says it.
+/// A change of a row, as QUERY_UPDATE reports it.
 #[derive(Debug, Clone)]
 pub enum RowChange {
     /// The row is new to the client.
     Insert(DataRow),
-    /// These fields (one bit a column) have these values now.
+    /// These fields (one bit for each column) changed; the row has their new values.
     Modify(u64, DataRow),
-    /// The row is gone for the client.
+    /// The client loses the row.
     Delete,
 }
 
 impl RowChange {
     /// Appends the element of ROW: `{"DETAILS":{"OPERATION":…,"ROW_REF":…,fields}}`; `mask` has one
-    /// bit for each of the source's columns that the client asked for.
+    /// bit for each column that the client requested.
     pub fn write(&self, out: &mut Vec<u8>, columns: &[Column], row: RowRef, mask: u64) {
         let (name, fields) = match self {
             RowChange::Insert(data) => ("INSERT", Some((u64::MAX, data, false))),
@@ -115,8 +117,8 @@ impl RowChange {
         out.extend_from_slice(b"}}");
     }
 
-    /// Appends the same of an INSERT: all fields of the row, the first of which is this text and
-    /// the others of which are written already.
+    /// Appends the element of an INSERT with all fields of the row; `first` is the text of the
+    /// first field, and `others` are the encoded members of the other fields.
     pub fn write_insert(
         out: &mut Vec<u8>,
         columns: &[Column],
@@ -132,7 +134,7 @@ impl RowChange {
     }
 }
 
-/// Appends what all elements of ROW begin with.
+/// Appends the beginning that all elements of ROW have.
 fn write_row_header(out: &mut Vec<u8>, operation: &str, row: RowRef) {
     out.extend_from_slice(b"{\"DETAILS\":{\"OPERATION\":\"");
     out.extend_from_slice(operation.as_bytes());
@@ -149,5 +151,6 @@ pub(super) fn write_member(out: &mut Vec<u8>, name: &str, value: impl serde::Ser
     write_json(&mut *out, &value);
 }
 
-/// ROW_REF: computed from the numbers of what the row shows, stable for its life.
+/// ROW_REF: computed from the numbers of the records that the row shows, and stable while the row
+/// exists.
 pub type RowRef = u64;

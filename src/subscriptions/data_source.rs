@@ -1,11 +1,11 @@
-//! Data sources: their names, their columns, the keys and the rights of their rows.
+//! Data sources: their names and columns, and the keys and rights of their rows.
 
 use protocol::filter::Column;
 
 use super::columns::{self, LOGOUT_OTHERS, SESSION_ID};
 use super::data_row::{COLUMNS_MAX, DataRow, FieldValue};
 
-/// What DATA_LOGON can subscribe to.
+/// A data source to which DATA_LOGON can subscribe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum DataSource {
     /// Effective rights, one row for each user and code.
@@ -18,17 +18,17 @@ pub enum DataSource {
     AllRights,
     /// Live sessions.
     ActiveSessions,
-    /// Names with wrong passwords.
+    /// User names with failed login attempts.
     LoginAttempts,
-    /// Codes that stand for second factors.
+    /// Active codes, which replace a mailed link as second factor.
     ActiveCodes,
     /// The audit trail, newest first.
     AuditEvents,
-    /// Services to connect to, one row a host.
+    /// Services to connect to, one row for each host.
     Services,
 }
 
-// A set of columns is a `u64` with one bit for each.
+// A set of columns is a `u64` with one bit for each column.
 const _: () = {
     let mut at = 0;
     while at < DataSource::NAMES.len() {
@@ -38,7 +38,7 @@ const _: () = {
 };
 
 impl DataSource {
-    /// All sources and their names on the wire; the first name of each is the usual one.
+    /// All sources by their wire names; the first name of a source is the usual one.
     pub const NAMES: &[(&str, DataSource)] = &[
         ("USER_RIGHTS", DataSource::UserRights),
         ("ALL_USER_RIGHTS", DataSource::UserRights),
@@ -52,12 +52,51 @@ impl DataSource {
         ("SERVICES", DataSource::Services),
     ];
 
-    /// The source of this name.
+    /// Returns the source with this name; `None` if the name is unknown.
     pub fn from_name(name: &str) -> Option<DataSource> {
-        Self::NAMES.iter().find(|(known, _)| *known == name).map(|(_, source)| *source)
+        Self::NAMES.iter().find(|(wire_name, _)| *wire_name == name).map(|(_, source)| *source)
     }
 
-    /// The fields of its rows.
+    /// Returns a description of the rows of the source, for documentation.
+    pub fn summary(self) -> &'static str {
+        match self {
+            DataSource::UserRights => {
+                "The rights that users have, directly or through profiles: one row for each user \
+                 and right."
+            }
+            DataSource::AllUsers => "Users.",
+            DataSource::AllProfiles => "Profiles.",
+            DataSource::AllRights => "Rights.",
+            DataSource::ActiveSessions => "Live sessions.",
+            DataSource::LoginAttempts => "User names with failed logins.",
+            DataSource::ActiveCodes => {
+                "Active codes, which replace a mailed link as second factor. The codes themselves \
+                 are not shown."
+            }
+            DataSource::AuditEvents => {
+                "The audit trail: existing rows, newest first, then each new row."
+            }
+            DataSource::Services => "Services to connect to: one row for each host.",
+        }
+    }
+
+    /// Returns which rows a user sees without the right of `view_right`, for documentation.
+    pub fn own_rows(self) -> &'static str {
+        match self {
+            DataSource::UserRights => "their own rights",
+            DataSource::AllUsers => "their own record",
+            DataSource::AllProfiles => "the profiles that they are in",
+            DataSource::AllRights => "the rights that they have",
+            DataSource::ActiveSessions => "their own sessions",
+            DataSource::ActiveCodes => "their own codes",
+            DataSource::LoginAttempts | DataSource::AuditEvents => {
+                "may not subscribe (NOT_AUTHORISED)"
+            }
+            DataSource::Services => "all rows",
+        }
+    }
+
+    /// Returns the columns of the source.
     pub const fn columns(self) -> &'static [Column] {
         match self {
             DataSource::UserRights => &columns::USER_RIGHTS,
@@ -72,7 +111,8 @@ impl DataSource {
         }
     }
 
-    /// The right that shows all rows; users without it see their own.
+    /// Returns the right to see all rows, without which users see only their own rows; `None` if
+    /// all users see all rows.
     pub fn view_right(self) -> Option<&'static str> {
         match self {
             DataSource::Services => None,
@@ -86,22 +126,30 @@ impl DataSource {
         }
     }
 
-    /// Whether only users with its right may subscribe: it has no rows of the user's own.
+    /// Whether only users with the right of `view_right` may subscribe, because no row belongs to a
+    /// user.
     pub fn requires_right(self) -> bool {
         matches!(self, DataSource::LoginAttempts | DataSource::AuditEvents)
     }
 
-    /// The right that shows a column which is otherwise masked.
+    /// Returns the right to see columns that are masked without it; `None` if none are masked.
     pub fn unmask_right(self) -> Option<&'static str> {
         (self == DataSource::ActiveSessions).then_some(LOGOUT_OTHERS)
     }
 
-    /// The columns that are masked without that right, one bit each.
+    /// Returns the columns that are masked without the right of `unmask_right`, one bit each.
     pub(super) fn maskable_columns(self) -> u64 {
         if self == DataSource::ActiveSessions { 1 << SESSION_ID } else { 0 }
     }
 
-    /// The column that names the user whom a row belongs to, where rows belong to users.
+    /// Returns the names of the columns that are masked without the right of `unmask_right`.
+    pub fn maskable_names(self) -> impl Iterator<Item = &'static str> {
+        let mask = self.maskable_columns();
+        let numbered = self.columns().iter().enumerate();
+        numbered.filter(move |(at, _)| mask & (1 << at) != 0).map(|(_, column)| column.name)
+    }
+
+    /// Returns the column that names the user who owns a row; `None` if no user owns rows.
     pub fn user_column(self) -> Option<usize> {
         match self {
             DataSource::UserRights | DataSource::ActiveSessions => Some(0),
@@ -122,8 +170,9 @@ impl DataSource {
         DataSource::ActiveCodes,
     ];
 
-    /// The columns that hold the key by which rows are found: a right's code, a profile's name, the
-    /// name that was tried.
+    /// Returns the columns with the key of a row: the code of a right, the name of a profile, the
+    /// user name that was tried. If there are several columns, their values are equal. Empty if
+    /// rows have no key.
     pub(super) fn key_columns(self) -> &'static [usize] {
         match self {
             DataSource::UserRights => &[1, 2],
@@ -137,7 +186,7 @@ impl DataSource {
         }
     }
 
-    /// The key of a row, as [`SourceRecord::index_key`](super::SourceRecord) gives it for a record.
+    /// Returns the key of a row, equal to what `SourceRecord::index_key` returns for its record.
     pub(super) fn index_key_in(self, row: &DataRow) -> Option<Box<str>> {
         match row.field(*self.key_columns().first()?) {
             FieldValue::Text(text) => Some(self.normalize_key(text)),
@@ -145,7 +194,7 @@ impl DataSource {
         }
     }
 
-    /// The form in which keys are compared: the name that was tried is found in whatever case.
+    /// Returns the form in which keys are compared: for user names that were tried, lower case.
     pub(super) fn normalize_key(self, text: &str) -> Box<str> {
         match self {
             DataSource::LoginAttempts => text.to_ascii_lowercase().into(),
@@ -153,7 +202,8 @@ impl DataSource {
         }
     }
 
-    /// Columns of a row that its viewer may not see, one bit each: they are never "modified".
+    /// Returns the columns of a row that are masked for its viewer, one bit each. A masked column
+    /// is never reported as modified.
     pub(super) fn masked_columns(self, data: &DataRow) -> u64 {
         let hidden =
             self == DataSource::ActiveSessions && *data.field(SESSION_ID) == FieldValue::Null;

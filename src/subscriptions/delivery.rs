@@ -1,5 +1,7 @@
-//! Delivery: the updates of a commit are encoded and sent for a few outboxes at a time. Encoding
-//! and sending use much code each; each is fast only while it is repeated.
+//! Delivery: the updates of a commit are encoded and sent to their connections.
+//!
+//! Updates are encoded for several outboxes and then sent. Encoding and sending each run much code,
+//! and alternating between them for each outbox evicts that code from the instruction cache.
 
 use parking_lot::MutexGuard;
 use smallvec::SmallVec;
@@ -9,18 +11,21 @@ use super::outbox::{Outbox, OutboxState};
 use super::subscription_map::SubscriptionMap;
 use crate::realm::Realm;
 use crate::storage::Seq;
-/// Outboxes of which one thread delivers at least so many.
+
+/// The fewest outboxes for each thread if several threads deliver.
 const OUTBOXES_PER_THREAD_MIN: usize = 256;
-/// Threads that deliver one commit at most.
+/// The most threads that deliver one commit.
 const THREADS_MAX: usize = 4;
-/// Outboxes whose updates are encoded before the first is sent. A thread that needs one of them
-/// waits for so many sends.
+/// The most outboxes that are encoded, and stay locked, before the first one is sent. Another
+/// thread that needs one of them waits for up to this many sends.
 const BATCH_OUTBOXES: usize = 16;
-/// Bytes of one outbox past which the task of its connection goes on.
+/// The bytes that are encoded for one outbox before its connection must send the rest. A batch of
+/// more bytes is sent at once.
 const BYTES_MAX: usize = 64 * 1024;
 
-/// Checks and sends, or wakes the task that sends, without the lock of the index: new subscriptions
-/// need not wait. Many outboxes are shared among threads, so that the last one has its rows sooner.
+/// Runs the rights checks of the deliveries, and sends the updates or wakes the connections that
+/// send them. The index is not locked, so subscribe requests need not wait. Many outboxes are
+/// divided among threads, so that the last one gets its rows sooner.
 pub(super) fn deliver(deliveries: &[PendingDelivery<'_>], realm: &Realm, seq: Seq) {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let threads = (deliveries.len() / OUTBOXES_PER_THREAD_MIN).clamp(1, cores.min(THREADS_MAX));
@@ -38,17 +43,20 @@ pub(super) fn deliver(deliveries: &[PendingDelivery<'_>], realm: &Realm, seq: Se
     });
 }
 
-/// What was made and is not sent yet.
+/// Encoded updates that are not sent yet.
 #[derive(Default)]
 struct SendBatch<'d> {
     out: Vec<u8>,
-    /// Whose it is, each with its end.
+    /// The locked outboxes, each with the end of its bytes in `out`.
     locked: SmallVec<[(LockedOutbox<'d>, usize); BATCH_OUTBOXES]>,
 }
 
 impl<'d> SendBatch<'d> {
     fn add(&mut self, delivery: &'d PendingDelivery<'_>, realm: &Realm, seq: Seq) {
-        // This batch may hold its lock: it is waited for only when the batch is empty.
+        // If the outbox is locked, this batch may hold the lock, since an outbox can be listed
+        // twice. Or another thread holds the lock and waits for an outbox of this batch. Sending
+        // the batch releases all its locks, so a thread that waits for an outbox holds no other
+        // outbox, and no deadlock is possible.
         let mut locked = LockedOutbox::try_lock(&delivery.outbox).unwrap_or_else(|| {
             self.send();
             LockedOutbox::lock(&delivery.outbox)
@@ -70,7 +78,8 @@ impl<'d> SendBatch<'d> {
     }
 }
 
-/// A locked outbox: what is encoded for it leaves before anything later.
+/// An outbox that stays locked until its updates are sent, so that no other thread sends later rows
+/// before them.
 struct LockedOutbox<'d> {
     outbox: &'d Outbox,
     state: MutexGuard<'d, OutboxState>,
@@ -85,7 +94,8 @@ impl<'d> LockedOutbox<'d> {
         Self { outbox, state: outbox.state.lock() }
     }
 
-    /// Appends what `first` appends and then what waits, if direct writes are enabled.
+    /// If direct writes are enabled, appends the rows of `first` and then the updates that are due.
+    /// Otherwise `first` queues its rows, and the connection sends them.
     fn write_updates(
         &mut self,
         out: &mut Vec<u8>,
@@ -112,7 +122,8 @@ impl<'d> LockedOutbox<'d> {
         while out.len() - start < BYTES_MAX && direct_writer.write_frame(out, &mut next) {}
     }
 
-    /// Sends what was encoded, or wakes the task of the connection if anything is left for it.
+    /// Sends the encoded frames, and wakes the connection if it must send more. If the socket
+    /// accepts only a part, direct writes are disabled: the connection must write the rest first.
     fn send(mut self, frames: &[u8]) {
         let OutboxState { direct_writer, direct_write_enabled, unsent, .. } = &mut *self.state;
         if let Some(direct_writer) = direct_writer.as_ref().filter(|_| !frames.is_empty()) {

@@ -1,4 +1,4 @@
-//! The outboxes that a commit concerns, in order.
+//! The outboxes that a commit affects, in order.
 
 use std::sync::Arc;
 
@@ -10,13 +10,14 @@ use super::subscription_map::SubscriptionMap;
 use crate::realm::{Realm, UserNo};
 use crate::storage::Seq;
 
-/// An outbox in which rows wait now, or of which a subscription is yet to be checked for rows.
+/// An outbox that has rows to be sent, or a subscription that must still be checked.
 pub(super) struct PendingDelivery<'t> {
     pub(super) outbox: Arc<Outbox>,
     rights_check: Option<RightsCheck<'t>>,
 }
 
-/// These rights of a user (`None`: all of them) may differ for a subscription.
+/// A check that runs during the delivery: it compares a subscription with these rights of a user
+/// (`None`: all rights).
 struct RightsCheck<'t> {
     id: u64,
     user: UserNo,
@@ -24,8 +25,8 @@ struct RightsCheck<'t> {
 }
 
 impl PendingDelivery<'_> {
-    /// Checks the rights where that is yet to be done; `realm` is the realm after the commit. An
-    /// update that need not wait is appended to `out`, if there is one.
+    /// Runs the rights check, if any; `realm` is the realm after the commit. An update that can be
+    /// sent at once is appended to `out`, unless `out` is `None`.
     pub(super) fn check_rights(
         &self,
         subscriptions: &mut SubscriptionMap,
@@ -33,7 +34,7 @@ impl PendingDelivery<'_> {
         seq: Seq,
         out: Option<&mut Vec<u8>>,
     ) {
-        // The user is looked up in here: threads that deliver share this work.
+        // The user is looked up here, so that the delivering threads share this work.
         if let Some(RightsCheck { id, user, rights }) = &self.rights_check
             && let Some(subscription) = subscriptions.get_mut(*id)
         {
@@ -47,7 +48,7 @@ impl PendingDelivery<'_> {
 pub(super) struct DeliveryList<'t>(Vec<PendingDelivery<'t>>);
 
 impl<'t> DeliveryList<'t> {
-    /// Works on a subscription and adds its outbox if rows wait.
+    /// Calls `work` with a subscription, and adds its outbox if its rows are due.
     pub(super) fn add_if_due(
         &mut self,
         subscription: &SubscriptionRef,
@@ -59,7 +60,7 @@ impl<'t> DeliveryList<'t> {
         }
     }
 
-    /// Adds a subscription that is checked when it is delivered.
+    /// Adds a check of a subscription that runs during the delivery.
     pub(super) fn add_rights_check(
         &mut self,
         subscription: &SubscriptionRef,
@@ -68,7 +69,8 @@ impl<'t> DeliveryList<'t> {
     ) {
         let last = self.0.last_mut().and_then(|delivery| delivery.rights_check.as_mut());
         match last.filter(|last| (last.id, last.user) == (subscription.id, user)) {
-            // Two profiles of the user differ: one update reports both.
+            // Two profiles of the user changed: one check of all rights, and so one update,
+            // replaces both.
             Some(last) => last.rights = None,
             None => {
                 let rights_check = Some(RightsCheck { id: subscription.id, user, rights });
@@ -78,7 +80,7 @@ impl<'t> DeliveryList<'t> {
         }
     }
 
-    /// The deliveries, in order.
+    /// Returns the deliveries, in order.
     pub(super) fn into_deliveries(self) -> Vec<PendingDelivery<'t>> {
         self.0
     }

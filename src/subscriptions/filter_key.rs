@@ -2,12 +2,12 @@
 
 use crate::realm::UserNo;
 
-/// A value by which subscriptions are found.
+/// A value under which subscriptions are filed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum FilterKey {
-    /// Rows of this user.
+    /// Rows that belong to this user.
     User(UserNo),
-    /// Rows with this value in the source's own key field, or of a user of this name (in lower
-    /// case) who does not exist yet.
+    /// Rows with this value in a key column of the source, or rows of a user with this name (in
+    /// lower case) who does not exist yet.
     Value(Box<str>),
 }

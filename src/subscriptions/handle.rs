@@ -1,4 +1,4 @@
-//! The handle of one subscription: its further rows and its end.
+//! The handle of one subscription: reads its further rows and cancels it.
 
 use std::sync::Arc;
 
@@ -12,8 +12,8 @@ use super::subscription::Subscription;
 use crate::realm::{AuditEvent, Realm};
 use crate::storage::{AuditNo, Seq};
 
-/// An open subscription. Every method locks the outbox once; a subscription that was cancelled
-/// meanwhile has nothing to read.
+/// An open subscription. Each method that accesses the subscription locks the outbox once. A
+/// subscription that was cancelled meanwhile has nothing to read.
 #[derive(Debug, Clone, Copy)]
 pub struct SubscriptionHandle<'h> {
     pub(super) index: &'h Mutex<Index>,
@@ -24,25 +24,28 @@ pub struct SubscriptionHandle<'h> {
 }
 
 impl SubscriptionHandle<'_> {
-    /// Its number, unique on this node.
+    /// Returns the number of the subscription, unique on this gateway.
     pub fn id(&self) -> u64 {
         self.id
     }
 
-    /// What it subscribes to.
+    /// Returns the data source of the subscription.
     pub fn source(&self) -> DataSource {
         self.source
     }
 
-    /// MAX_ROWS of the client.
+    /// Returns MAX_ROWS of the client.
     pub fn rows_max(&self) -> usize {
         self.rows_max
     }
 
-    /// Reads one step of the realm's rows, up to `rows_left` of them. True when done.
+    /// Reads one step of rows from the realm, up to `rows_left` of them, and subtracts those read.
+    /// Returns whether reading is done. The caller holds the read lock of `realm`.
     pub fn read(&self, realm: &Realm, seq: Seq, rows_left: &mut usize) -> bool {
         let read = |subscription: &mut Subscription| {
-            // A right that was revoked is about to be published: nothing is read with it.
+            // If this fails, a commit that is applied but not yet published has revoked the right
+            // to see all rows. No row may be read with the revoked right; the publication will
+            // refresh the scope.
             if !subscription.may_read(realm) {
                 return true;
             }
@@ -59,8 +62,8 @@ impl SubscriptionHandle<'_> {
         });
     }
 
-    /// Separates the audit rows to be read, up to `last`, from those that are pushed. Gives the
-    /// number before which reading begins, `None` if there is nothing to read.
+    /// Separates the audit rows to be read, up to `last`, from later ones, which are pushed.
+    /// Returns the number before which reading begins; `None` if nothing is to be read.
     pub fn start_audit(&self, last: AuditNo) -> Option<AuditNo> {
         let start = |subscription: &mut Subscription| {
             subscription.start_audit_after(last);
@@ -69,15 +72,15 @@ impl SubscriptionHandle<'_> {
         self.outbox.with_subscription(self.id, start).flatten()
     }
 
-    /// The audit row before which the next step of reading begins, `None` if there is nothing to
-    /// read.
+    /// Returns the audit row before which the next step of reading begins; `None` if nothing is to
+    /// be read.
     pub fn audit_position(&self) -> Option<AuditNo> {
         let position = |subscription: &mut Subscription| subscription.audit_read_position();
         self.outbox.with_subscription(self.id, position).flatten()
     }
 
-    /// Takes one step of audit rows, up to `rows_left` of them. Gives the position of the next
-    /// step, `None` when done.
+    /// Adds one step of audit rows, up to `rows_left` of them. Returns the position of the next
+    /// step; `None` when done.
     pub fn read_audit(
         &self,
         realm: &Realm,
@@ -91,13 +94,15 @@ impl SubscriptionHandle<'_> {
         self.outbox.with_subscription(self.id, read).flatten()
     }
 
-    /// Owes the client a QUERY_UPDATE, with or without rows.
+    /// Makes a QUERY_UPDATE due, with or without rows.
     pub fn request_update(&self) {
         self.outbox.with_subscription(self.id, |subscription| subscription.update_due = true);
     }
 
-    /// Ends the subscription: nothing is sent under its SOURCE_REF any more.
+    /// Cancels the subscription: nothing is sent under its SOURCE_REF afterwards.
     pub fn cancel(&self) {
+        // The outbox is unlocked before the index is locked, because a thread that holds an outbox
+        // must not wait for the index.
         let cancelled = self.outbox.with_subscriptions(|all| all.remove(self.id));
         if let Some(subscription) = cancelled {
             self.index.lock().remove_subscription(&subscription);
@@ -155,12 +160,16 @@ mod tests {
         assert_eq!(rows, FirstRows::Complete);
         assert_eq!(subscribe("\"a\"").err(), Some(SubscribeError::Exists));
         let (second, _) = subscribe("\"b\"").unwrap();
-        assert_eq!(subscribe("\"a\"").err(), Some(SubscribeError::Exists), "also at the limit");
+        assert_eq!(
+            subscribe("\"a\"").err(),
+            Some(SubscribeError::Exists),
+            "not a duplicate at the limit"
+        );
         assert_eq!(subscribe("\"c\"").err(), Some(SubscribeError::TooMany));
 
         let mut rows_left = 250;
         assert!(first.read(&realm, 1, &mut rows_left));
-        assert_eq!((rows_left, frames(&outbox).len()), (250, 0), "rows wait for the release");
+        assert_eq!((rows_left, frames(&outbox).len()), (250, 0), "sent before the release");
         outbox.release(first.id());
         let sent = frames(&outbox);
         assert!(sent.len() == 1 && sent[0].contains("\"ROWS_COUNT\":1"), "{sent:?}");
@@ -171,7 +180,7 @@ mod tests {
         assert_eq!(hub.find(&outbox, "\"b\"").map(|found| found.id()), Some(second.id()));
         first.request_update();
         assert!(first.read(&realm, 1, &mut rows_left) && frames(&outbox).is_empty());
-        let (again, _) = subscribe("\"a\"").expect("its name and its place are free again");
+        let (again, _) = subscribe("\"a\"").expect("its SOURCE_REF and its permit are free again");
         assert!(again.id() > second.id() && outbox.subscriptions() == 2);
         assert!(hub.cancel(&outbox, "\"b\"") && !hub.cancel(&outbox, "\"b\""));
         again.cancel();

@@ -1,5 +1,4 @@
-//! The subscription hub: open subscriptions of this gateway, and how a commit becomes rows in
-//! their outboxes.
+//! The subscription hub: the open subscriptions of a gateway, and the publication of commits.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,8 +19,13 @@ use super::subscription::{FirstRows, Subscription};
 use super::{delivery, publish};
 use crate::realm::{AuditEvent, Change, Realm, SessionNo};
 use crate::storage::{AuditNo, Seq};
-/// Who subscribes to what on this gateway. The locks are taken in the order index, outbox, history;
-/// an outbox is never held while the index is asked for.
+
+/// The open subscriptions of this gateway.
+///
+/// Lock order: the realm, then index, outbox, history. The publication of a commit locks outboxes
+/// while it holds the index, so a thread that holds an outbox or the history never waits for the
+/// index. A thread that holds an outbox never waits for another one, because a delivery holds
+/// several.
 #[derive(Debug)]
 pub struct SubscriptionHub {
     next_id: AtomicU64,
@@ -29,17 +33,18 @@ pub struct SubscriptionHub {
     history: Mutex<RightsHistory>,
 }
 
-/// Why a subscription could not be opened.
+/// Why a subscription cannot be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SubscribeError {
-    /// The connection has one of this name.
+    /// The connection has a subscription with this SOURCE_REF.
     Exists,
-    /// The session has as many as allowed.
+    /// The session has as many subscriptions as allowed.
     TooMany,
 }
 
 impl SubscriptionHub {
-    /// A hub whose history begins at `floor`, the last commit of the realm that was loaded.
+    /// Creates a hub whose rights history begins at `floor`, the last entry that the loaded realm
+    /// reflects.
     pub fn new(floor: Seq) -> Self {
         Self {
             next_id: AtomicU64::new(1),
@@ -48,8 +53,13 @@ impl SubscriptionHub {
         }
     }
 
-    /// Registers a subscription, held back until [`Outbox::release`], with its first rows.
-    /// From now on every commit counts; what is left to read is read through the handle.
+    /// Opens a subscription, reads its first rows and adds it to the index. The subscription sends
+    /// nothing until [`Outbox::release`]; further rows are read through the handle.
+    ///
+    /// The caller holds the read lock of `realm` until this returns. No commit is applied between
+    /// the read of the first rows and the addition to the index, so each later commit is published
+    /// to the subscription. The last commit before that may be published to it, too, although the
+    /// first rows already reflect that commit. This sends at most some modified fields twice.
     pub fn subscribe<'h>(
         &'h self,
         realm: &Realm,
@@ -71,12 +81,13 @@ impl SubscriptionHub {
             subscriptions.insert(subscription);
             Ok((keys, first_rows))
         })?;
+        // The outbox is unlocked by now: the index must not be locked while an outbox is held.
         let subscription_ref = SubscriptionRef { outbox: outbox.clone(), id, single_key: false };
         self.index.lock().add(source, &keys, owner, &subscription_ref);
         Ok((self.handle(outbox, id, source, rows_max), first_rows))
     }
 
-    /// The subscription of this SOURCE_REF.
+    /// Returns the subscription with this SOURCE_REF; `None` if there is none.
     pub fn find<'h>(
         &'h self,
         outbox: &'h Arc<Outbox>,
@@ -98,13 +109,14 @@ impl SubscriptionHub {
         SubscriptionHandle { index: &self.index, outbox, id, source, rows_max }
     }
 
-    /// Ends the subscription of this SOURCE_REF: nothing is sent under it any more.
+    /// Cancels the subscription with this SOURCE_REF and returns whether it existed. Nothing is
+    /// sent for the subscription afterwards.
     pub fn cancel(&self, outbox: &Outbox, source_ref: &str) -> bool {
         !self.cancel_where(outbox, |subscription| subscription.is_named(source_ref)).is_empty()
     }
 
-    /// Ends all subscriptions of a connection that belong to a session (`None`: all of them) and
-    /// gives their SOURCE_REFs.
+    /// Cancels the subscriptions of a connection that belong to a session (`None`: all of them),
+    /// and returns their SOURCE_REFs.
     pub fn cancel_all(&self, outbox: &Outbox, session: Option<SessionNo>) -> Vec<Box<str>> {
         self.cancel_where(outbox, |subscription| {
             session.is_none_or(|session| subscription.request.session == session)
@@ -116,6 +128,8 @@ impl SubscriptionHub {
         outbox: &Outbox,
         is_cancelled: impl Fn(&Subscription) -> bool,
     ) -> Vec<Box<str>> {
+        // The outbox is unlocked before the index is locked. In between, the index has references
+        // to subscriptions that are no longer in their outbox; a publication skips these.
         let cancelled = outbox.with_subscriptions(|all| all.remove_where(is_cancelled));
         if cancelled.is_empty() {
             return Vec::new();
@@ -129,7 +143,8 @@ impl SubscriptionHub {
             .collect()
     }
 
-    /// What must be known of the realm before it applies `changes`. Called with the realm as it is.
+    /// Records the changed rights in the history, and returns the affected rows as they are before
+    /// the commit. Called under the write lock of `realm`, before `changes` are applied.
     pub(crate) fn rows_before(&self, realm: &Realm, seq: Seq, changes: &[Change]) -> RowsBefore {
         self.history.lock().record(seq, realm, changes);
         let index = self.index.lock();
@@ -139,19 +154,23 @@ impl SubscriptionHub {
         RowsBefore::collect(realm, changes, &sources)
     }
 
-    /// Gives every matching subscription exactly what a commit made different for it. Called with
-    /// the realm after the commit, in commit order, by the one thread that applies commits.
+    /// Publishes a commit: each affected subscription gets the difference between the rows that its
+    /// client has and those that it may see now. Called with the realm after the commit, in commit
+    /// order, by the one thread that applies entries.
     pub(crate) fn publish(&self, realm: &Realm, seq: Seq, changes: &[Change], before: &RowsBefore) {
         let affected = AffectedRights::collect(realm, changes, before);
         if affected.is_empty() {
             return;
         }
         let commit = Commit { realm, seq, affected: &affected, before };
+        // The index is locked for this statement only: subscribe requests need not wait for the
+        // delivery.
         let deliveries = publish::publish(&mut self.index.lock(), commit);
         delivery::deliver(&deliveries, realm, seq);
     }
 
-    /// Publishes new audit rows, the first with this number, after their commit.
+    /// Publishes new audit rows after their commit; `first` is the number of the first one. The
+    /// rows must be in the audit trail already.
     pub(crate) fn publish_audit(&self, first: AuditNo, rows: &[Arc<AuditEvent>]) {
         let index = self.index.lock();
         for subscription_ref in index.unkeyed(DataSource::AuditEvents) {
@@ -161,7 +180,7 @@ impl SubscriptionHub {
         }
     }
 
-    /// Gives all SERVICES subscriptions the difference of their rows.
+    /// Publishes the changes of the service rows to all SERVICES subscriptions.
     pub fn publish_services(&self, now: &ServiceRows, before: &ServiceRows) {
         let index = self.index.lock();
         for subscription_ref in index.unkeyed(DataSource::Services) {

@@ -1,5 +1,7 @@
-//! The index: which subscriptions a commit may matter to. A filter that asks for certain values of
-//! a key field is found by them, so that ten thousand filters cost what the matching one costs.
+//! The index: which subscriptions a commit may affect.
+//!
+//! A filter that requires certain values of a key column is filed under these values. Publishing a
+//! commit therefore visits only the matching filters, even among ten thousand.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,28 +13,32 @@ use super::filter_key::FilterKey;
 use super::outbox::Outbox;
 use super::subscription::Subscription;
 use crate::realm::UserNo;
-/// A subscription as the index finds it.
+
+/// A reference from the index to a subscription.
 #[derive(Debug, Clone)]
 pub(super) struct SubscriptionRef {
     pub(super) outbox: Arc<Outbox>,
     pub(super) id: u64,
-    /// Whether it is found by this key only.
+    /// Whether the subscription is filed under a single key, so that its rights can be checked
+    /// during the delivery.
     pub(super) single_key: bool,
 }
 
-/// A key finds one as a rule.
+/// The subscriptions under one key, usually one.
 type SubscriptionRefs = SmallVec<[SubscriptionRef; 1]>;
 
-/// Subscriptions by source and key; those without a key form one list a source.
+/// Subscriptions by source and key. For each source, the subscriptions without a key are one list.
 #[derive(Debug, Default)]
 pub(super) struct Index {
     keyed: BTreeMap<(DataSource, FilterKey), SubscriptionRefs>,
     unkeyed: BTreeMap<DataSource, SubscriptionRefs>,
+    /// All subscriptions, by the user who subscribed.
     owners: BTreeMap<UserNo, SubscriptionRefs>,
 }
 
 impl Index {
-    /// Adds a subscription under its keys; without keys it is checked for every row.
+    /// Adds a subscription under its keys. A subscription without keys is checked for every row of
+    /// its source.
     pub(super) fn add(
         &mut self,
         source: DataSource,
@@ -51,7 +57,7 @@ impl Index {
         self.owners.entry(owner).or_default().push(subscription_ref.clone());
     }
 
-    /// Removes it from these keys and from its owner.
+    /// Removes a subscription from these keys and from its owner.
     pub(super) fn remove(
         &mut self,
         source: DataSource,
@@ -81,17 +87,18 @@ impl Index {
         self.unkeyed.contains_key(&source) || keyed.is_some_and(|((it, _), _)| *it == source)
     }
 
-    /// Subscriptions that are checked for every row of a source.
+    /// Returns the subscriptions that are checked for every row of a source.
     pub(super) fn unkeyed(&self, source: DataSource) -> &[SubscriptionRef] {
         self.unkeyed.get(&source).map_or(&[], |it| it.as_slice())
     }
 
-    /// Subscriptions under a key.
+    /// Returns the subscriptions under a key.
     pub(super) fn keyed(&self, source: DataSource, key: FilterKey) -> &[SubscriptionRef] {
         self.keyed.get(&(source, key)).map_or(&[], |it| it.as_slice())
     }
 
-    /// Users by whom subscriptions to a source are found, in order, with these.
+    /// Returns the users under which subscriptions to a source are filed, in ascending order, with
+    /// these subscriptions.
     pub(super) fn users(
         &self,
         source: DataSource,
@@ -103,24 +110,25 @@ impl Index {
         })
     }
 
-    /// Values by which subscriptions to a source are found, with these.
+    /// Returns the values under which subscriptions to a source are filed, with these
+    /// subscriptions.
     pub(super) fn keys(
         &self,
         source: DataSource,
     ) -> impl Iterator<Item = (&str, &[SubscriptionRef])> {
         let keys = self.keyed.range((source, FilterKey::Value(Box::default()))..);
         keys.map_while(move |((it, key), subscriptions)| match key {
-            FilterKey::Value(word) if *it == source => Some((&**word, subscriptions.as_slice())),
+            FilterKey::Value(value) if *it == source => Some((&**value, subscriptions.as_slice())),
             _ => None,
         })
     }
 
-    /// Owners of subscriptions, in order, with these.
+    /// Returns the owners of subscriptions, in ascending order, with these subscriptions.
     pub(super) fn owners(&self) -> impl Iterator<Item = (UserNo, &[SubscriptionRef])> {
         self.owners.iter().map(|(owner, subscriptions)| (*owner, subscriptions.as_slice()))
     }
 
-    /// The subscriptions of an owner.
+    /// Returns the subscriptions of an owner.
     pub(super) fn of_owner(&self, owner: UserNo) -> &[SubscriptionRef] {
         self.owners.get(&owner).map_or(&[], |it| it.as_slice())
     }

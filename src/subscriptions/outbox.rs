@@ -1,5 +1,7 @@
-//! The outbox of one connection: subscriptions with what waits for them, and notices. Bounded:
-//! rows conflate, and a reader that stays behind is closed with a reason.
+//! The outbox of one connection: its subscriptions with their waiting rows, and notices.
+//!
+//! The outbox is bounded: waiting changes of one row are conflated, and a client that does not read
+//! its rows is disconnected with a close reason.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -12,42 +14,46 @@ use parking_lot::Mutex;
 use super::subscription::Subscription;
 use super::subscription_map::SubscriptionMap;
 use crate::realm::{EndReason, SessionNo};
-/// An event for one connection beside its rows.
+
+/// An out-of-band event for one connection.
 #[derive(Debug, Clone)]
 pub enum ConnectionNotice {
-    /// The services changed: the frame of a heartbeat's answer that no heartbeat asked for.
+    /// The services changed: an unsolicited heartbeat reply with the new list, as a frame.
     Services(SessionNo, Arc<[u8]>),
     /// The session of this connection ends soon.
     #[expect(missing_docs, reason = "which session, and the seconds that are left")]
     Expiring { session: SessionNo, in_secs: u64 },
-    /// A session ended; the connection closes if it is bound to it.
+    /// A session ended; the connection closes if it is bound to that session.
     Ended(SessionNo, EndReason),
-    /// The gateway drains.
+    /// The gateway shuts down.
     Shutdown,
 }
 
-/// What a connection has to write.
+/// What a connection takes from its outbox to write.
 #[derive(Debug, Default)]
 pub struct Drained {
-    /// Finished frames, in order.
+    /// Encoded frames, in order.
     pub frames: Vec<Vec<u8>>,
-    /// What the connection has to react to, after them.
+    /// Events that the connection handles after the frames.
     pub notices: Vec<ConnectionNotice>,
 }
 
-/// How rows are sent without the task of the connection, while it has nothing to do.
+/// Writes rows to the socket of an idle connection, without waking the task of the connection.
 pub trait DirectWriter: Debug + Send + Sync {
-    /// Appends the text that `make` appends as a frame; false and nothing if it has none.
+    /// Appends a frame whose text `make` appends. If `make` returns false, returns false and
+    /// appends nothing.
     fn write_frame(&self, out: &mut Vec<u8>, make: &mut dyn FnMut(&mut Vec<u8>) -> bool) -> bool;
 
-    /// Sends frames, as far as the socket takes them now, and gives how many bytes these are.
+    /// Sends as many bytes of the frames as the socket accepts without blocking, and returns their
+    /// number.
     fn try_send(&self, frames: &[u8]) -> usize;
 }
 
-/// Shared by the connection that empties it and the threads that fill it.
+/// The outbox of a connection, which drains it while other threads fill it.
 #[derive(Debug, Default)]
 pub struct Outbox {
     pub(super) state: Mutex<OutboxState>,
+    /// Whether there may be something to drain.
     due: AtomicBool,
     waker: AtomicWaker,
 }
@@ -58,25 +64,27 @@ pub(super) struct OutboxState {
     notices: Vec<ConnectionNotice>,
     bytes_max: usize,
     pub(super) direct_writer: Option<Arc<dyn DirectWriter>>,
-    /// Whether the direct writer may be used.
+    /// Whether the direct writer may be used: only while the connection is idle.
     pub(super) direct_write_enabled: bool,
-    /// Bytes that the direct writer did not take.
+    /// Bytes of frames that the socket did not accept. The connection must write them first.
     pub(super) unsent: Vec<u8>,
 }
 
-/// Frames taken in one go; the rest stays and goes on conflating while they are written.
+/// The most frames of one drain. The other rows stay in the outbox, where their changes are still
+/// conflated while these frames are written.
 const FRAMES_MAX: usize = 16;
-/// And their bytes, of which the last frame may be over.
+/// The size limit of one drain, in bytes. The last frame of the drain may exceed it.
 const BYTES_MAX: usize = 64 * 1024;
 
 impl Outbox {
-    /// An outbox whose waiting rows may weigh `bytes_max`.
+    /// Creates an outbox that overflows when its waiting rows exceed `bytes_max`.
     pub fn new(bytes_max: usize) -> Arc<Self> {
         let state = OutboxState { bytes_max, ..OutboxState::default() };
         Arc::new(Self { state: Mutex::new(state), ..Self::default() })
     }
 
-    /// Adds a notice and wakes the connection. A newer list of services replaces one that waits.
+    /// Adds a notice and wakes the connection. A newer list of services replaces one that waits for
+    /// the same session.
     pub fn notify(&self, notice: ConnectionNotice) {
         let mut state = self.state.lock();
         if let ConnectionNotice::Services(session, _) = &notice {
@@ -90,12 +98,14 @@ impl Outbox {
         self.wake();
     }
 
-    /// Works on all subscriptions, without a wake-up: no rows may become due by it.
+    /// Calls `work` with all subscriptions. The connection is not woken, so `work` must not queue
+    /// rows that are due.
     pub(super) fn with_subscriptions<T>(&self, work: impl FnOnce(&mut SubscriptionMap) -> T) -> T {
         work(&mut self.state.lock().subscriptions)
     }
 
-    /// Works on one subscription, if it is still there, and wakes the connection if rows wait.
+    /// Calls `work` with one subscription, and wakes the connection if its rows are due. `None` if
+    /// the subscription was cancelled.
     pub(super) fn with_subscription<T>(
         &self,
         id: u64,
@@ -111,8 +121,8 @@ impl Outbox {
         Some(done)
     }
 
-    /// Works on one subscription, if it is still there, and says whether rows wait. The caller
-    /// delivers them when it holds no other lock.
+    /// Calls `work` with one subscription, unless it was cancelled, and returns whether its rows
+    /// are due. The caller delivers them once it has released the index.
     pub(super) fn with_subscription_no_wake(
         &self,
         id: u64,
@@ -125,7 +135,8 @@ impl Outbox {
         })
     }
 
-    /// Lets the rows of a subscription go, after its LOGON_ACK, and owes it a QUERY_UPDATE.
+    /// Allows a subscription to send, after its LOGON_ACK is written, and makes a first
+    /// QUERY_UPDATE due, even if it has no rows.
     pub fn release(&self, id: u64) {
         self.with_subscription(id, |subscription| {
             subscription.awaiting_ack = false;
@@ -133,66 +144,77 @@ impl Outbox {
         });
     }
 
-    /// Sets the direct writer of rows, not enabled yet; `None`: the connection writes them.
+    /// Sets the direct writer without enabling it. With `None`, only the connection writes.
     pub fn set_direct_writer(&self, writer: Option<Arc<dyn DirectWriter>>) {
         let mut state = self.state.lock();
         (state.direct_writer, state.direct_write_enabled) = (writer, false);
     }
 
-    /// The connection has nothing to write. Says whether other threads may write now; `is_allowed`
-    /// is asked under the lock, so that no [`Outbox::disable_direct_write`] is missed.
+    /// Enables direct writes if there is a writer and `is_allowed` returns true, and returns
+    /// whether they are enabled. Called by the connection when it is idle.
+    ///
+    /// `is_allowed` runs under the lock and checks that the session has not ended. A session that
+    /// ends is marked first, and then [`Outbox::disable_direct_write`] takes the lock. A check
+    /// before the mark is followed by that call, which disables direct writes again; a check after
+    /// the mark returns false. In either case no row is written directly after the session has
+    /// ended.
     pub fn enable_direct_write(&self, is_allowed: impl FnOnce() -> bool) -> bool {
         let mut state = self.state.lock();
         state.direct_write_enabled = state.direct_writer.is_some() && is_allowed();
         state.direct_write_enabled
     }
 
-    /// Only the connection may write now: it has something to react to.
+    /// Disables direct writes: the connection must handle an event before further rows are written.
     pub fn disable_direct_write(&self) {
         self.state.lock().direct_write_enabled = false;
     }
 
-    /// The connection writes again, first of all the rest of what others wrote.
+    /// Disables direct writes and returns the bytes that the socket did not accept. The connection
+    /// writes these bytes first, because they may begin within a frame.
     pub fn take_unsent(&self) -> Vec<u8> {
         let mut state = self.state.lock();
         state.direct_write_enabled = false;
         std::mem::take(&mut state.unsent)
     }
 
-    /// Whether other threads than the connection's may write.
+    /// Whether direct writes are enabled.
     #[cfg(test)]
     pub fn is_direct_write_enabled(&self) -> bool {
         self.state.lock().direct_write_enabled
     }
 
-    /// How many subscriptions the connection has.
+    /// Returns how many subscriptions the connection has.
     pub fn subscriptions(&self) -> usize {
         self.state.lock().subscriptions.len()
     }
 
-    /// Wakes the connection.
+    /// Wakes the connection, unless it was woken since its last drain.
     pub fn wake(&self) {
         if !self.due.swap(true, Ordering::AcqRel) {
             self.waker.wake();
         }
     }
 
-    /// Whether there may be something to take.
+    /// Whether there may be something to drain.
     pub fn is_due(&self) -> bool {
         self.due.load(Ordering::Acquire)
     }
 
-    /// Ready when there may be something to take.
+    /// Ready when there may be something to drain.
     pub fn poll_due(&self, context: &mut Context<'_>) -> Poll<()> {
         if self.due.load(Ordering::Acquire) {
             return Poll::Ready(());
         }
         self.waker.register(context.waker());
+        // Checked again: a wake before the registration has woken nothing.
         if self.due.load(Ordering::Acquire) { Poll::Ready(()) } else { Poll::Pending }
     }
 
-    /// Takes what is to be written now. Called by the connection, when its last write is done.
+    /// Takes the frames and notices to be written now. Called by the connection when its last write
+    /// is complete.
     pub fn drain(&self) -> Drained {
+        // `due` is cleared before the state is read. If it were cleared afterwards, the wake for a
+        // row that was added in between would be lost.
         self.due.store(false, Ordering::Release);
         let mut state = self.state.lock();
         let (mut drained, mut bytes) = (Drained::default(), 0);
@@ -210,12 +232,14 @@ impl Outbox {
         drained
     }
 
-    /// The waiting rows of the first subscription as one frame, for a client that polls.
+    /// Returns the waiting rows of the first subscription as one frame, for a client that polls;
+    /// `None` if the outbox has no subscription.
     pub fn next_update(&self) -> Option<Vec<u8>> {
         self.state.lock().subscriptions.first_mut().map(encode_update)
     }
 
-    /// Whether more waits than may wait. Asked while a write is stuck.
+    /// Whether the waiting rows exceed the limit. Checked while a write is blocked, and for
+    /// outboxes that are polled.
     pub fn overflows(&self) -> bool {
         let state = self.state.lock();
         state.subscriptions.iter().map(Subscription::weight).sum::<usize>() > state.bytes_max
@@ -228,7 +252,7 @@ impl OutboxState {
     }
 }
 
-/// The next QUERY_UPDATE as a frame of its own.
+/// Encodes the next QUERY_UPDATE of a subscription as a frame.
 fn encode_update(subscription: &mut Subscription) -> Vec<u8> {
     let mut frame = Vec::new();
     subscription.write_update(&mut frame);

@@ -1,15 +1,19 @@
-//! What waits to be sent to one subscription: the newest state of each row wins.
+//! The row changes that wait to be sent to one subscription.
+//!
+//! Changes of one row conflate: the newest state of the row is sent.
 
 use super::data_row::{RowChange, RowRef};
-/// The rows of one QUERY_UPDATE weigh about this much at most: a frame of wide rows must not be
+
+/// The approximate size at which a QUERY_UPDATE is full, in bytes: a frame of wide rows must not be
 /// megabytes long.
 const UPDATE_WEIGHT: usize = 128 * 1024;
 
-/// Operations by row, each with its place in the order of commits.
+/// The waiting changes, one for each row, with their positions in the order of commits.
 #[derive(Debug, Default)]
 pub(super) struct PendingRows {
-    /// In the order of rows: few wait as a rule, and rows are read in this order.
+    /// Sorted by row. Usually few rows wait, and rows are read in this order.
     rows: Vec<PendingRow>,
+    /// The position for the next row that is added.
     next: u64,
     weight: usize,
 }
@@ -22,22 +26,23 @@ struct PendingRow {
 }
 
 impl PendingRows {
-    /// Whether nothing waits.
+    /// Whether no row waits.
     pub(super) fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 
-    /// How many rows wait.
+    /// Returns the number of waiting rows.
     pub(super) fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// Roughly the bytes that wait.
+    /// Returns the approximate size of the waiting rows, in bytes.
     pub(super) fn weight(&self) -> usize {
         self.weight
     }
 
-    /// Adds an operation. Changes of one row conflate.
+    /// Adds a change of a row, or merges it with the waiting change of that row. The merged change
+    /// keeps the position of the waiting one.
     pub(super) fn put(&mut self, row: RowRef, new: RowChange) {
         use RowChange::{Delete, Insert, Modify};
         let at = match self.rows.binary_search_by_key(&row, |it| it.row) {
@@ -51,6 +56,8 @@ impl PendingRows {
         };
         let old = std::mem::replace(&mut self.rows[at].change, Delete);
         self.weight -= weight(&old);
+        // The waiting change shows whether the client has the row: with INSERT it does not, with
+        // MODIFY or DELETE it does.
         let merged = match (old, new) {
             (Insert(_), Insert(data) | Modify(_, data)) => Insert(data),
             (Insert(_), Delete) => {
@@ -65,7 +72,8 @@ impl PendingRows {
         self.rows[at].change = merged;
     }
 
-    /// Takes the oldest operations: at most `most`, and no more than a frame should hold.
+    /// Removes and returns the oldest changes: at most `rows_max`, and about as many as fill one
+    /// frame.
     pub(super) fn pop_batch(&mut self, rows_max: usize) -> Vec<(RowRef, RowChange)> {
         let mut batch = std::mem::take(&mut self.rows);
         batch.sort_unstable_by_key(|it| it.order);
@@ -83,6 +91,7 @@ impl PendingRows {
     }
 }
 
+/// Returns the approximate size of a change, in bytes.
 fn weight(operation: &RowChange) -> usize {
     match operation {
         RowChange::Insert(row) | RowChange::Modify(_, row) => row.weight(),
@@ -99,19 +108,19 @@ mod tests {
         DataRow::new([FieldValue::text(text)])
     }
 
-    /// Puts operations on one row and says in words what is left of them.
-    fn left(operations: &[RowChange]) -> String {
+    /// Applies changes to one row, and returns what is left to be sent, as text.
+    fn merged(operations: &[RowChange]) -> String {
         let mut pending = PendingRows::default();
         operations.iter().for_each(|operation| pending.put(7, operation.clone()));
         let taken = pending.pop_batch(9);
         assert_eq!((pending.len(), pending.weight()), (0, 0));
         let text = |row: &DataRow| format!("{:?}", row.field(0));
-        let words = taken.iter().map(|(_, operation)| match operation {
+        let texts = taken.iter().map(|(_, operation)| match operation {
             RowChange::Insert(row) => format!("INSERT {}", text(row)),
             RowChange::Modify(mask, row) => format!("MODIFY {mask:x} {}", text(row)),
             RowChange::Delete => "DELETE".to_owned(),
         });
-        words.collect::<Vec<_>>().join(", ")
+        texts.collect::<Vec<_>>().join(", ")
     }
 
     #[test]
@@ -130,12 +139,12 @@ mod tests {
             (vec![insert("old"), delete(), insert("new")], format!("INSERT {new}")),
             (vec![delete(), insert("old"), modify(1, "new")], format!("MODIFY {all:x} {new}")),
         ] {
-            assert_eq!(left(&operations), expected, "{operations:?}");
+            assert_eq!(merged(&operations), expected, "{operations:?}");
         }
     }
 
     #[test]
-    fn rows_leave_in_the_order_of_their_commits_and_a_frame_at_a_time() {
+    fn rows_are_taken_in_the_order_of_commits_and_a_frame_at_a_time() {
         let mut pending = PendingRows::default();
         let wide = "x".repeat(50_000);
         for row in [5, 3, 9, 4] {

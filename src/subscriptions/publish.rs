@@ -1,4 +1,4 @@
-//! The publication of a commit: which subscriptions it concerns, and which rows differ for them.
+//! The publication of a commit: which subscriptions it affects, and which rows they get.
 
 use super::commit::Commit;
 use super::data_source::DataSource;
@@ -10,8 +10,12 @@ use super::scope_refresh::refresh_scopes;
 use super::source_record::SourceRecord;
 use super::subscription::Subscription;
 use crate::realm::UserNo;
-/// Gives every matching subscription what is different for it: first what its owner no longer
-/// sees, then records, then rights.
+
+/// Compares the affected subscriptions with the realm after the commit, and returns the outboxes to
+/// which updates must be delivered.
+///
+/// The scopes are refreshed first. That removes the rows that an owner may no longer see, and moves
+/// subscriptions to their new index keys, under which the following steps look them up.
 pub(super) fn publish<'t>(index: &mut Index, commit: Commit<'t>) -> Vec<PendingDelivery<'t>> {
     let mut deliveries = DeliveryList::default();
     for rekeyed in refresh_scopes(index, commit, &mut deliveries) {
@@ -22,13 +26,14 @@ pub(super) fn publish<'t>(index: &mut Index, commit: Commit<'t>) -> Vec<PendingD
     deliveries.into_deliveries()
 }
 
-/// Sources whose rows are records.
+/// Compares the affected records with the subscriptions that may show them.
 fn publish_records(index: &Index, commit: Commit<'_>, deliveries: &mut DeliveryList<'_>) {
     let Commit { realm, seq, before, .. } = commit;
     for ((source, row), old) in &before.rows {
         let user = old.user.map(FilterKey::User);
         let record = SourceRecord::find(realm, *source, *row);
-        // Subscriptions are found by the record's present key and by the one it had.
+        // Subscriptions are looked up under the key of the record now and under its key before the
+        // commit: subscriptions under the former key must lose the row.
         let key_now = record.and_then(|record| record.index_key(*source));
         let key_before = old
             .row
@@ -48,7 +53,8 @@ fn publish_records(index: &Index, commit: Commit<'_>, deliveries: &mut DeliveryL
     }
 }
 
-/// USER_RIGHTS: the subscriptions decide which rows are checked, not the affected users.
+/// Compares rights with the subscriptions to USER_RIGHTS. The loops run over subscriptions and not
+/// over affected users: a changed profile can have many members of which few are subscribed to.
 fn publish_rights<'t>(index: &Index, commit: Commit<'t>, deliveries: &mut DeliveryList<'t>) {
     let Commit { realm, seq, affected, .. } = commit;
     let source = DataSource::UserRights;
@@ -82,7 +88,8 @@ fn publish_rights<'t>(index: &Index, commit: Commit<'t>, deliveries: &mut Delive
     }
 }
 
-/// Checks these rights of a user (`None`: all of them), now or when the subscription is delivered.
+/// Checks these rights of a user (`None`: all of them). A subscription with a single key is checked
+/// when it is delivered, without the index lock.
 fn check_rights<'t>(
     commit: Commit<'t>,
     user: UserNo,
@@ -93,7 +100,7 @@ fn check_rights<'t>(
     if subscription_ref.single_key {
         deliveries.add_rights_check(subscription_ref, user, rights);
     } else {
-        // One update reports all users that the filter names.
+        // All users of the filter are checked before the delivery, so that one update reports them.
         deliveries.add_if_due(subscription_ref, |subscription| {
             subscription.check_rights(commit.realm, commit.seq, user, rights, None);
         });

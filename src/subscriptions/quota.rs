@@ -1,19 +1,21 @@
-//! How many subscriptions a session has, over all its connections.
+//! The number of subscriptions that a session has, over all its connections.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-/// The places that are taken.
+
+/// The subscription permits of a session that are in use.
 #[derive(Debug, Clone, Default)]
 pub struct SubscriptionQuota(Arc<AtomicUsize>);
 
-/// One place, given back when it is dropped.
+/// One permit, returned when it is dropped.
 #[derive(Debug)]
 pub(super) struct QuotaPermit(SubscriptionQuota);
 
 impl SubscriptionQuota {
-    /// Takes a place, unless `most` are taken.
+    /// Acquires a permit; `None` if `permits_max` are in use. Check and increment are one atomic
+    /// step, since several connections of a session may subscribe at once.
     pub(super) fn acquire(&self, permits_max: usize) -> Option<QuotaPermit> {
-        let more = |taken| (taken < permits_max).then_some(taken + 1);
+        let more = |used| (used < permits_max).then_some(used + 1);
         self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, more).ok()?;
         Some(QuotaPermit(self.clone()))
     }

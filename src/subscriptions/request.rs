@@ -1,4 +1,4 @@
-//! What a subscription asks for, and how far it has come.
+//! The subscription request, and the read position of a subscription.
 
 use std::collections::BTreeMap;
 
@@ -10,45 +10,47 @@ use super::data_source::DataSource;
 use crate::realm::{SessionNo, UserNo};
 use crate::storage::Seq;
 
-/// The rows of SERVICES, which are not the realm's.
+/// The rows of SERVICES, which are external rows.
 pub type ServiceRows = BTreeMap<RowRef, DataRow>;
 
-/// What DATA_LOGON asks for, checked.
+/// A validated DATA_LOGON.
 #[derive(Debug, Clone)]
 pub struct SubscriptionRequest {
-    /// Which rows.
+    /// The data source.
     pub source: DataSource,
-    /// SOURCE_REF as JSON text: the name of the stream.
+    /// SOURCE_REF as JSON text: the name of the subscription.
     pub source_ref: SmolStr,
-    /// The client's filter.
+    /// The filter of the client; `None`: all rows.
     pub criteria: Option<Filter>,
-    /// The fields asked for, one bit a column; all bits: all.
+    /// The requested columns, one bit each; all bits if all columns are requested.
     pub columns: u64,
-    /// Rows of one QUERY_UPDATE.
+    /// The most rows of one QUERY_UPDATE.
     pub rows_max: usize,
-    /// Rows that the client holds at most.
+    /// The most rows that the client may have.
     pub view_max: usize,
-    /// The version of the rights that the client has: where it can, the subscription begins with
-    /// what changed since then.
+    /// The version of the rights that the client has. If possible, the subscription begins with the
+    /// changes since then. `None`: it begins with all rows.
     pub resume_from: Option<Seq>,
-    /// Who subscribes.
+    /// The user who subscribes.
     pub owner: UserNo,
-    /// In which session.
+    /// The session of that user.
     pub session: SessionNo,
 }
 
 /// How far a subscription has read its source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ReadPosition {
-    /// Nothing yet.
+    /// No row is read.
     Start,
-    /// All up to this row.
+    /// All rows up to this one are read.
     At(RowRef),
-    /// Everything: every new row is pushed.
+    /// All rows are read: every new row is pushed.
     End,
 }
 
 impl ReadPosition {
+    /// Whether a row is in the part of the source that was read. New rows in that part are pushed;
+    /// a later read finds the other rows.
     pub(super) fn covers(self, row: RowRef) -> bool {
         match self {
             ReadPosition::Start => false,

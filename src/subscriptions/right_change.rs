@@ -2,39 +2,40 @@
 
 use super::columns;
 use crate::realm::{ProfileNo, Realm, RightNo, User};
-/// Rights of one profile and commit that are asked for once for all users: what most commits
-/// change at most.
+
+/// If a commit changes at most this many rights of a profile, `Realm::may_be_held` determines once
+/// for each right whether any user may still hold it. With more rights each user is checked. Most
+/// commits change fewer.
 const PER_USER_THRESHOLD: usize = 8;
 
-/// A right that users may hold now, or no longer.
+/// A right that users may have gained or lost with a commit.
 #[derive(Debug)]
 pub(super) struct RightChange {
     pub(super) right: RightNo,
     held_by: Held,
-    /// What a row says of it beside the user's name, made once for all of them.
+    /// The JSON members of a USER_RIGHTS row after the user name, encoded once for all users.
     pub(super) row_members: Vec<u8>,
 }
 
-/// Who of the users in question holds a right after a commit, as far as their status lets rights
-/// count.
+/// Which of the affected users hold a right after a commit, if their status allows them any rights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Held {
-    /// Their profile gives it to them.
+    /// All of them: their profile grants it.
     All,
     /// No user holds it any more.
     None,
-    /// Each of them is to be asked for.
+    /// Each user must be checked.
     PerUser,
 }
 
 impl RightChange {
-    /// A right for which each user is to be asked.
+    /// Creates the change of a right for which each user is checked.
     pub(super) fn per_user(realm: &Realm, right: RightNo) -> Self {
         let row_members = realm.right(right).map(columns::write_right_members).unwrap_or_default();
         Self { right, held_by: Held::PerUser, row_members }
     }
 
-    /// Whether this user, one of those in question, holds it now.
+    /// Whether this user, one of the affected users, holds the right now.
     pub(super) fn is_held_by(&self, realm: &Realm, user: &User) -> bool {
         match self.held_by {
             Held::All => Realm::rights_count(user.status),
@@ -43,7 +44,8 @@ impl RightChange {
         }
     }
 
-    /// A right that this profile gives now, or no longer; one of so many of this commit.
+    /// Creates the change of a right that `profile` now grants or no longer grants; `rights_count`
+    /// is how many rights of the profile the commit changed.
     pub(super) fn for_profile(
         realm: &Realm,
         profile: ProfileNo,

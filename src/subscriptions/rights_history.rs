@@ -1,5 +1,6 @@
-//! The last changes of rights, so that a client that comes back gets the difference, not
-//! everything.
+//! The history of recent changes of rights, from which subscriptions are resumed.
+//!
+//! A client that reconnects with the version of its rights gets the difference instead of all rows.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -8,25 +9,26 @@ use crate::realm::{
 };
 use crate::storage::Seq;
 
-/// Changes that are remembered.
+/// The most changes that are kept.
 const CHANGES_MAX: usize = 100_000;
 
-/// One change of what a user may do, as it can be undone.
+/// The inverse of a change of rights: the state before it. The flag states whether the relation
+/// existed before the change.
 #[derive(Debug, Clone, Copy)]
 enum Inverse {
     Member(ProfileNo, UserNo, bool),
     Grant(ProfileNo, RightNo, bool),
     Direct(UserNo, RightNo, bool),
-    /// The profile gave its rights before.
+    /// Whether the profile was enabled before the change.
     Profile(ProfileNo, bool),
-    /// The user's rights counted before.
+    /// Whether the status of the user allowed them any rights before the change.
     User(UserNo, bool),
 }
 
 /// The changes of rights since this process started, newest last.
 #[derive(Debug)]
 pub(super) struct RightsHistory {
-    /// The oldest version from which every change is still here.
+    /// The oldest version since which every change is kept.
     floor: Seq,
     changes: VecDeque<(Seq, Inverse)>,
 }
@@ -36,7 +38,7 @@ impl RightsHistory {
         Self { floor, changes: VecDeque::new() }
     }
 
-    /// Remembers what a commit changes; `before` is the realm without it.
+    /// Records the changes of rights of a commit; `before` is the realm before the commit.
     pub(super) fn record(&mut self, seq: Seq, before: &Realm, changes: &[Change]) {
         for change in changes {
             if let Some(inverse) = inverse_of(before, change) {
@@ -50,7 +52,8 @@ impl RightsHistory {
         }
     }
 
-    /// The rights that `user` had at `version`, if the changes since then are still known.
+    /// Returns the rights that `user` had at `version`; `None` if a change since then is no longer
+    /// kept.
     pub(super) fn effective_at(
         &self,
         realm: &Realm,
@@ -102,12 +105,13 @@ fn user_counts(status: UserStatus) -> bool {
     matches!(status, UserStatus::Enabled | UserStatus::PasswordExpired)
 }
 
-/// The paths by which one user has rights, going back in time.
+/// The state that decides the rights of one user, moved back in time change by change.
 struct PastState {
     counts: bool,
     direct: BTreeSet<RightNo>,
     member: BTreeSet<ProfileNo>,
-    /// Profiles whose grants or status were different, as they were.
+    /// Enabled state and grants, at that time, of the profiles of the user and of all profiles that
+    /// changed since.
     profiles: BTreeMap<ProfileNo, (bool, BTreeSet<RightNo>)>,
 }
 
@@ -146,8 +150,10 @@ impl PastState {
         if let Inverse::Member(profile, user, true) = inverse
             && user == me
         {
-            // Its grants as of this moment in the past: nothing later about it was skipped, since
-            // every change of a profile is undone whether the user was in it or not.
+            // The user was a member before this change, so the profile is needed as it was at that
+            // time. Its later changes are undone already: changes of all profiles are undone,
+            // whether the user is a member or not. If the profile is not in the map yet, it has not
+            // changed since, and its present state is still valid.
             self.profile(realm, profile);
         }
     }

@@ -1,5 +1,7 @@
-//! Scopes after a commit: owners whose rights changed may see more or fewer rows, and filters may
-//! name users who did not exist before.
+//! The refresh of subscription scopes after a commit.
+//!
+//! An owner whose rights changed may see more or fewer rows, and a filter may name a user who did
+//! not exist before.
 
 use super::commit::Commit;
 use super::data_source::DataSource;
@@ -9,7 +11,8 @@ use super::index::{Index, SubscriptionRef};
 use super::source_set::SourceSet;
 use super::subscription::KeyChange;
 use crate::realm::UserNo;
-/// A subscription whose keys in the index changed.
+
+/// A subscription whose index keys changed.
 pub(super) struct Rekeyed {
     subscription_ref: SubscriptionRef,
     source: DataSource,
@@ -18,15 +21,16 @@ pub(super) struct Rekeyed {
 }
 
 impl Rekeyed {
-    /// Moves the subscription to its new keys.
+    /// Moves the subscription to its new keys in the index.
     pub(super) fn apply(&self, index: &mut Index) {
         index.remove(self.source, &self.keys.from, self.owner, self.subscription_ref.id);
         index.add(self.source, &self.keys.to, self.owner, &self.subscription_ref);
     }
 }
 
-/// Resolves the scopes again that the commit may have changed; gives the subscriptions whose keys
-/// changed.
+/// Resolves the scopes that the commit may have changed, and returns the subscriptions whose keys
+/// changed. The caller moves these subscriptions in the index, because this function only reads the
+/// index.
 pub(super) fn refresh_scopes(
     index: &Index,
     commit: Commit<'_>,
@@ -39,8 +43,9 @@ pub(super) fn refresh_scopes(
             refresh.visit(subscription_ref, SourceSet::ALL);
         }
     }
-    // Lists of the owner's own profiles and rights depend on every right; other subscriptions only
-    // on those of their sources. Most commits change none of these.
+    // A subscription that shows only the own profiles or rights of its owner depends on every right
+    // of the owner. Any other subscription depends only on the rights to see all rows or the masked
+    // columns of its source, and most commits change none of these.
     let own_lists = [DataSource::AllProfiles, DataSource::AllRights];
     let has_own_lists = own_lists.into_iter().any(|source| index.is_subscribed(source));
     affected.for_each_member(
@@ -49,6 +54,7 @@ pub(super) fn refresh_scopes(
         index.owners(),
         |_, subscription_ref, profile| refresh.visit(subscription_ref, profile.sources),
     );
+    // A subscription whose filter names a user who did not exist is filed under that name.
     for user in affected.users().filter_map(|user| realm.user(user)) {
         let name: Box<str> = user.name.as_str().to_ascii_lowercase().into();
         for source in DataSource::WITH_USER_ROWS {
@@ -68,8 +74,8 @@ struct ScopeRefresh<'a, 't> {
 }
 
 impl ScopeRefresh<'_, '_> {
-    /// Resolves the scope of a subscription if the rights that changed decide what these sources
-    /// show.
+    /// Refreshes the scope of a subscription that depends on the changed rights; `sources` are the
+    /// sources for which these rights decide what is shown.
     fn visit(&mut self, subscription_ref: &SubscriptionRef, sources: SourceSet) {
         let Self { commit, deliveries, rekeyed } = self;
         deliveries.add_if_due(subscription_ref, |subscription| {

@@ -1,4 +1,4 @@
-//! The record of the realm that a row shows, and who sees it.
+//! The record of the realm that a row shows, and who may see it.
 
 use protocol::UserName;
 
@@ -10,11 +10,12 @@ use crate::realm::{
     UserNo,
 };
 
-/// Who reads rows of a source.
+/// The user who reads rows of a source.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Viewer {
     pub(super) user: UserNo,
-    /// Whether the user sees all rows, by the source's right; others see their own.
+    /// Whether the user holds the right to see all rows of the source; without it they see their
+    /// own.
     pub(super) sees_all: bool,
 }
 
@@ -26,15 +27,15 @@ pub(crate) enum SourceRecord<'r> {
     User(&'r User),
     Profile(&'r Profile),
     Right(&'r Right),
-    /// A session, also one that is dormant: it is kept, but no row shows it.
+    /// A session. A dormant session is a record, too, but no row shows it.
     Session(&'r Session),
-    /// The reference of the row, the name that was tried, and how often.
+    /// The ROW_REF, the user name that was tried, and the failed attempts.
     LoginAttempts(RowRef, &'r UserName, &'r Attempts),
     ActiveCode(&'r ActiveCode),
 }
 
 impl Viewer {
-    /// How a user sees a source now.
+    /// Creates the viewer for a user, with the rights that the user has now.
     pub(crate) fn new(realm: &Realm, source: DataSource, user: UserNo) -> Self {
         let right = source.view_right();
         Self { user, sees_all: right.is_none_or(|right| realm.holds_code(user, right)) }
@@ -42,7 +43,7 @@ impl Viewer {
 }
 
 impl<'r> SourceRecord<'r> {
-    /// The record of a row, if it exists.
+    /// Returns the record of a row; `None` if it does not exist.
     pub(super) fn find(realm: &'r Realm, source: DataSource, row: RowRef) -> Option<Self> {
         Some(match source {
             DataSource::UserRights => {
@@ -62,12 +63,12 @@ impl<'r> SourceRecord<'r> {
                 SourceRecord::LoginAttempts(row, name, attempts)
             }
             DataSource::ActiveCodes => SourceRecord::ActiveCode(realm.active_code_at(row)?),
-            // These rows are not the realm's.
+            // These are external rows.
             DataSource::AuditEvents | DataSource::Services => return None,
         })
     }
 
-    /// The reference of its row.
+    /// Returns the ROW_REF of its row.
     pub(crate) fn row_ref(self) -> RowRef {
         match self {
             SourceRecord::UserRight(user, right) => right_ref(user.no, right.no),
@@ -80,8 +81,9 @@ impl<'r> SourceRecord<'r> {
         }
     }
 
-    /// The key by which subscriptions to its row in `source` are found: a right's code, a profile's
-    /// name, the name that was tried. Records that belong to users are found by them.
+    /// Returns the key under which subscriptions to its row in `source` are filed: the code of a
+    /// right, the name of a profile, the user name that was tried. `None` for records that belong
+    /// to users: these are found by user.
     pub(super) fn index_key(self, source: DataSource) -> Option<Box<str>> {
         let key = match self {
             SourceRecord::Profile(profile) => profile.name.as_str(),
@@ -95,8 +97,8 @@ impl<'r> SourceRecord<'r> {
         Some(source.normalize_key(key))
     }
 
-    /// Whether `user` sees the row without the source's right: the user's own rows, profiles and
-    /// rights.
+    /// Whether `user` may see the row without the view right of its source: the user's own rows,
+    /// profiles and rights.
     pub(super) fn belongs_to(self, realm: &Realm, user: UserNo) -> bool {
         match self {
             SourceRecord::UserRight(holder, _) => holder.no == user,
@@ -109,7 +111,8 @@ impl<'r> SourceRecord<'r> {
         }
     }
 
-    /// The row as `viewer` may see it, if at all.
+    /// Returns the row as `viewer` may see it; `None` if they may not see it, or if no row shows
+    /// the record.
     pub(crate) fn row_for(self, realm: &Realm, viewer: Viewer) -> Option<DataRow> {
         if !viewer.sees_all && !self.belongs_to(realm, viewer.user) {
             return None;
@@ -133,12 +136,12 @@ impl<'r> SourceRecord<'r> {
     }
 }
 
-/// The reference of a USER_RIGHTS row.
+/// Returns the ROW_REF of a USER_RIGHTS row.
 pub(super) fn right_ref(user: UserNo, right: RightNo) -> RowRef {
     RowRef::from(user.0) << 32 | RowRef::from(right.0)
 }
 
-/// The user and the right of a USER_RIGHTS row.
+/// Returns the user and the right of a USER_RIGHTS row.
 pub(super) fn split_right_ref(row: RowRef) -> (UserNo, RightNo) {
     (UserNo((row >> 32) as u32), RightNo(low_bits(row)))
 }

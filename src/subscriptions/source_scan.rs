@@ -1,24 +1,26 @@
-//! Reading the records of a source in the order of their rows, a step at a time.
+//! A scan of the records of a source in row order, step by step.
 
 use super::data_row::RowRef;
 use super::data_source::DataSource;
 use super::source_record::{SourceRecord, low_bits, right_ref, split_right_ref};
 use crate::realm::{ProfileNo, Realm, RightNo, Session, SessionNo, User, UserNo};
 
-/// Rows of one step of a scan; between steps the realm's guard is given back.
+/// The rows of one scan step. The read lock of the realm is released between steps, so that a long
+/// scan does not delay commits.
 pub const STEP_ROWS: usize = 512;
 
-/// One step of reading a source.
+/// The result of one scan step.
 pub(super) struct ScanPage<'r> {
-    /// The records that exist, in order; criteria and permissions are not checked yet.
+    /// Existing records, in order. The filter and the rights of the owner are not applied yet.
     pub(super) records: Vec<SourceRecord<'r>>,
-    /// After which row the next step goes on; none: the source ended.
+    /// The row after which the next step continues; `None` if the source has no more rows.
     pub(super) next: Option<RowRef>,
 }
 
 impl<'r> ScanPage<'r> {
-    /// Reads the next records after the row `after`, at most about [`STEP_ROWS`]. `users`, in
-    /// ascending order: only their rows, where rows belong to users.
+    /// Reads the next records after the row `after`, about [`STEP_ROWS`] at most. In sources whose
+    /// rows belong to users, reads only rows of `users`, which are in ascending order (`None`: of
+    /// all users).
     pub(super) fn read(
         realm: &'r Realm,
         source: DataSource,
@@ -59,7 +61,7 @@ impl<'r> ScanPage<'r> {
                 let find = |row| SourceRecord::find(realm, source, row);
                 Self::first_of(rows.into_iter().filter_map(find))
             }
-            // Their rows belong to no user.
+            // The rows of these sources belong to no user.
             DataSource::AllProfiles
             | DataSource::AllRights
             | DataSource::LoginAttempts
@@ -94,7 +96,7 @@ impl<'r> ScanPage<'r> {
             DataSource::LoginAttempts => {
                 Self::first_of(realm.attempts_after(after).filter_map(find))
             }
-            // These rows are not the realm's.
+            // These are external rows.
             DataSource::AuditEvents | DataSource::Services => {
                 Self { records: Vec::new(), next: None }
             }
@@ -107,7 +109,7 @@ impl<'r> ScanPage<'r> {
         Self { next: last.map(|record| record.row_ref()), records }
     }
 
-    /// Rights of some users: whole users, until the step is full.
+    /// Reads the rights of some users, one whole user after the other, until the step is full.
     fn read_rights_of(realm: &'r Realm, after: Option<RowRef>, users: &[UserNo]) -> Self {
         let mut records: Vec<SourceRecord<'r>> = Vec::new();
         let is_next = |user: &&UserNo| after.is_none_or(|at| right_ref(**user, RightNo::MAX) > at);
@@ -121,7 +123,9 @@ impl<'r> ScanPage<'r> {
         Self { records, next: None }
     }
 
-    /// Rights of all users: whole users, until the step is full of rows or of users without any.
+    /// Reads the rights of all users, one whole user after the other, until the step has
+    /// [`STEP_ROWS`] rows or has read as many users: users without rights must not make a step
+    /// long.
     fn read_all_rights(realm: &'r Realm, after: Option<RowRef>) -> Self {
         let mut records = Vec::new();
         let before_current =
@@ -137,7 +141,7 @@ impl<'r> ScanPage<'r> {
     }
 }
 
-/// The rights that a user holds, after the row `after`.
+/// Returns the rights that a user holds, after the row `after`.
 fn rights_of<'r>(
     realm: &'r Realm,
     user: &'r User,

@@ -6,7 +6,7 @@ use super::data_source::DataSource;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct SourceSet(u16);
 
-// Each source has its bit.
+// Each source must have a bit.
 const _: () = {
     let mut at = 0;
     while at < DataSource::NAMES.len() {
@@ -19,12 +19,12 @@ impl SourceSet {
     /// Every source.
     pub(super) const ALL: Self = Self(u16::MAX);
 
-    /// Whether it holds this source.
+    /// Whether it contains this source.
     pub(super) fn contains(self, source: DataSource) -> bool {
         self.0 & Self::from(source).0 != 0
     }
 
-    /// Whether it holds none.
+    /// Whether it is empty.
     pub(super) fn is_empty(self) -> bool {
         self.0 == 0
     }

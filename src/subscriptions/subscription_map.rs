@@ -1,33 +1,34 @@
-//! The subscriptions of one connection by their number.
+//! The subscriptions of one connection, by number.
 
 use smallvec::SmallVec;
 
 use super::subscription::Subscription;
 
-/// Subscriptions in the order of their numbers. A connection has one as a rule, which is stored
+/// Subscriptions in the order of their numbers. Usually a connection has one, which is stored
 /// inline.
 #[derive(Debug, Default)]
 pub(super) struct SubscriptionMap(SmallVec<[Subscription; 1]>);
 
 impl SubscriptionMap {
-    /// Adds a subscription. Numbers are assigned in ascending order: it goes to the end as a rule.
+    /// Adds a subscription. Numbers are assigned in ascending order, so the new subscription is
+    /// usually the last one.
     pub(super) fn insert(&mut self, subscription: Subscription) {
         let at = self.0.partition_point(|other| other.id < subscription.id);
         self.0.insert(at, subscription);
     }
 
-    /// The subscription of this number, unless it was cancelled.
+    /// Returns the subscription with this number; `None` if it was cancelled.
     pub(super) fn get_mut(&mut self, id: u64) -> Option<&mut Subscription> {
         let at = self.0.binary_search_by_key(&id, |subscription| subscription.id).ok()?;
         self.0.get_mut(at)
     }
 
-    /// The subscription of this SOURCE_REF.
+    /// Returns the subscription with this SOURCE_REF.
     pub(super) fn named(&self, source_ref: &str) -> Option<&Subscription> {
         self.0.iter().find(|subscription| subscription.is_named(source_ref))
     }
 
-    /// The oldest subscription.
+    /// Returns the oldest subscription.
     pub(super) fn first_mut(&mut self) -> Option<&mut Subscription> {
         self.0.first_mut()
     }
@@ -44,7 +45,7 @@ impl SubscriptionMap {
         self.0.len()
     }
 
-    /// Removes the subscriptions that `is_cancelled` selects, and gives them.
+    /// Removes the subscriptions that `is_cancelled` selects, and returns them.
     pub(super) fn remove_where(
         &mut self,
         is_cancelled: impl Fn(&Subscription) -> bool,
@@ -54,7 +55,7 @@ impl SubscriptionMap {
         Vec::from_iter::<SmallVec<[Subscription; 1]>>(removed)
     }
 
-    /// Removes the subscription of this number.
+    /// Removes and returns the subscription with this number.
     pub(super) fn remove(&mut self, id: u64) -> Option<Subscription> {
         let at = self.0.binary_search_by_key(&id, |subscription| subscription.id).ok()?;
         Some(self.0.remove(at))

@@ -1,4 +1,4 @@
-//! The general decoder: every envelope that the fast one leaves to it.
+//! The general envelope decoder, for frames that the fast decoder does not accept.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,12 +11,17 @@ use super::fast_decode;
 use super::source_ref::SourceRef;
 use super::value_check::{GATEWAY_ERROR, Text, ValueCheck, gateway_error};
 
-/// The most unknown fields of a root; they are ignored, but their keys are compared.
+/// The largest number of unknown fields at the root. They are ignored, but their keys are kept to
+/// find duplicates.
 const UNKNOWN_FIELDS_MAX: usize = 64;
+/// What the general decoder expects, as serde_json repeats it in its errors.
+const EXPECTED: &str = "an envelope";
+/// The end of an error text whose position is counted from the beginning of DETAILS.
+const OF_DETAILS: &str = " of DETAILS)";
 
 impl<'a> Envelope<'a> {
     /// Decodes one frame. Refuses duplicate keys at any level, nesting deeper than `depth_max`,
-    /// bad escapes and numbers that no double can hold.
+    /// invalid escapes, and numbers outside the range of an `f64`.
     pub fn decode(frame: &'a str, depth_max: usize) -> Result<Self, Malformed> {
         match fast_decode::read(frame) {
             Some(envelope) => Ok(envelope),
@@ -32,18 +37,20 @@ fn decode_general(frame: &str, depth_max: usize) -> Result<Envelope<'_>, Malform
         .map_err(|error| Malformed(describe_error(&error)))
 }
 
-/// What a client may read of a parser error: the position and the kind, never a value.
+/// The text of a parser error for the client: position and kind, never a value of the frame.
 fn describe_error(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let at = format!("line {} column {}", error.line(), error.column());
     if error.is_data() {
         let text = text.split(" at line").next().unwrap_or_default();
         match text.strip_prefix(GATEWAY_ERROR) {
+            Some(text) if text.ends_with(OF_DETAILS) => text.to_owned(),
             Some(text) => format!("{text} ({at})"),
+            None if text.ends_with(EXPECTED) => format!("the message is not a JSON object ({at})"),
             None => format!("a field of the envelope has the wrong type ({at})"),
         }
     } else {
-        format!("the frame is not a JSON object ({at})")
+        format!("the message is not a JSON object ({at})")
     }
 }
 
@@ -55,7 +62,7 @@ impl<'de> Visitor<'de> for Root {
     type Value = Envelope<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an envelope")
+        f.write_str(EXPECTED)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
@@ -76,7 +83,7 @@ impl<'de> Visitor<'de> for Root {
                 _ => 0,
             };
             if known & seen != 0 || (known == 0 && unknown.contains(&key)) {
-                return Err(gateway_error("a key of the envelope stands there twice"));
+                return Err(gateway_error("duplicate key in the envelope"));
             }
             seen |= known;
             match known {
@@ -91,7 +98,9 @@ impl<'de> Visitor<'de> for Root {
                 256 => envelope.details = details(&mut map, self.depth_max)?,
                 _ => {
                     if unknown.len() >= UNKNOWN_FIELDS_MAX {
-                        return Err(gateway_error("the envelope has too many unknown fields"));
+                        return Err(gateway_error(format_args!(
+                            "the envelope has more than {UNKNOWN_FIELDS_MAX} unknown fields"
+                        )));
                     }
                     unknown.push(key);
                     map.next_value_seed(ValueCheck { levels_left: self.depth_max - 1 })?;
@@ -125,13 +134,15 @@ fn details<'de, A: MapAccess<'de>>(
         _ => {}
     }
     if !raw.get().starts_with('{') {
-        return Err(gateway_error("DETAILS is an object"));
+        return Err(gateway_error("DETAILS must be an object"));
     }
     let mut json = serde_json::Deserializer::from_str(raw.get());
     let check = ValueCheck { levels_left: depth_max.saturating_sub(1) };
     check.deserialize(&mut json).map_err(|error| match describe_error(&error) {
-        text if error.is_data() => gateway_error(format_args!("in DETAILS: {text}")),
-        _ => gateway_error("DETAILS cannot be read"),
+        text if error.is_data() => {
+            gateway_error(format_args!("{}{OF_DETAILS}", text.trim_end_matches(')')))
+        }
+        _ => gateway_error("DETAILS has an invalid escape, an invalid number or too many levels"),
     })?;
     Ok(Some(raw))
 }
@@ -161,13 +172,18 @@ mod tests {
 
     #[test]
     fn ambiguous_envelopes_are_refused() {
-        assert!(error_of(r#"{"MESSAGE_TYPE":"A","MESSAGE_TYPE":"B"}"#).contains("twice"));
-        assert!(error_of(r#"{"X":1,"X":1}"#).contains("twice"));
-        assert!(error_of(r#"{"DETAILS":{"A":{"k":1,"\u006b":2}}}"#).contains("twice"));
-        assert!(error_of(r#"{"DETAILS":[]}"#).contains("DETAILS is an object"));
+        assert!(error_of(r#"{"MESSAGE_TYPE":"A","MESSAGE_TYPE":"B"}"#).contains("duplicate"));
+        assert!(error_of(r#"{"X":1,"X":1}"#).contains("duplicate"));
+        assert!(error_of(r#"{"DETAILS":{"A":{"k":1,"\u006b":2}}}"#).contains("duplicate"));
+        assert!(error_of(r#"{"DETAILS":[]}"#).contains("DETAILS must be an object"));
         assert!(error_of(r#"{"DETAILS":{"A":"\ud800"}}"#).contains("DETAILS"));
         assert!(error_of("\u{feff}{}").contains("not a JSON object"));
         assert!(error_of("{} {}").contains("not a JSON object"));
+        assert!(error_of("[]").contains("not a JSON object"));
+        assert_eq!(
+            error_of(r#"{"DETAILS":{"A":{"k":1,"k":2}}}"#),
+            "duplicate key (line 1 column 18 of DETAILS)"
+        );
         assert!(error_of(r#"{"SOURCE_REF":{}}"#).contains("SOURCE_REF"));
         assert!(error_of(r#"{"SESSION_AUTH_TOKEN":123456}"#).contains("wrong type"));
         assert!(!error_of(r#"{"SESSION_AUTH_TOKEN":123456}"#).contains("123456"));
@@ -185,7 +201,7 @@ mod tests {
         );
     }
 
-    /// Envelopes, almost envelopes, and nonsense, made of the same pieces.
+    /// Valid, nearly valid and invalid envelopes, generated from the same parts.
     fn frames() -> impl Strategy<Value = String> {
         let key = prop_oneof![
             Just("MESSAGE_TYPE"),

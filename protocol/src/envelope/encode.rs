@@ -1,4 +1,4 @@
-//! Replies and pushed messages, encoded in one pass.
+//! The encoder of replies and pushed messages, which works in one pass.
 
 use std::fmt;
 
@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use crate::error_codes::Nack;
 
-/// A body that cannot be written as a JSON object: an error of the gateway, never of a client.
+/// The error for a body that cannot be encoded as a JSON object: a defect of the gateway, never an
+/// error of the client.
 #[derive(Debug)]
 pub struct EncodeError(String);
 
@@ -19,8 +20,8 @@ impl fmt::Display for EncodeError {
 
 impl std::error::Error for EncodeError {}
 
-/// Encodes a reply: MESSAGE_TYPE, SOURCE_REF as it came, then the members of `body`, which must
-/// serialise as an object. UTF-8.
+/// Encodes a reply as UTF-8: MESSAGE_TYPE, SOURCE_REF as it was received, then the members of
+/// `body`, which must serialise as an object.
 pub fn encode(
     message_type: &str,
     source_ref: Option<&str>,
@@ -31,7 +32,7 @@ pub fn encode(
     Ok(out)
 }
 
-/// Encodes a reply as [`encode`] does, at the end of `out`, which is left as it was on an error.
+/// Same as [`encode`], but appends the reply to `out`. An error leaves `out` unchanged.
 pub fn encode_into(
     out: &mut Vec<u8>,
     message_type: &str,
@@ -55,13 +56,13 @@ pub fn encode_into(
     Ok(())
 }
 
-/// Encodes a message whose members are always a JSON object. Panics if they are not: no client
-/// gets a message without its members.
+/// Encodes a message whose members are always a JSON object. Panics if they are not, since a
+/// message must not be sent without its members.
 pub fn encode_value(message_type: &str, source_ref: Option<&str>, members: &Value) -> Vec<u8> {
     expect_encoded(message_type, encode(message_type, source_ref, members))
 }
 
-/// Encodes a refusal.
+/// Encodes a NACK.
 pub fn encode_nack(message_type: &str, source_ref: Option<&str>, nack: &Nack) -> Vec<u8> {
     expect_encoded(message_type, encode(message_type, source_ref, &nack.body()))
 }
@@ -70,7 +71,7 @@ fn expect_encoded(message_type: &str, encoded: Result<Vec<u8>, EncodeError>) -> 
     encoded.unwrap_or_else(|error| panic!("{message_type}: {error}"))
 }
 
-/// Writes the beginning of a reply, `{"MESSAGE_TYPE":"X","SOURCE_REF":…`, to which the caller adds
+/// Writes the start of a reply, `{"MESSAGE_TYPE":"X","SOURCE_REF":…`. The caller appends the other
 /// members and the closing brace.
 pub fn write_head(out: &mut Vec<u8>, message_type: &str, source_ref: Option<&str>) {
     out.extend_from_slice(b"{\"MESSAGE_TYPE\":\"");
@@ -114,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_object_is_an_error_and_writes_nothing() {
+    fn a_body_that_is_not_an_object_is_an_error_and_writes_nothing() {
         let mut out = b"before".to_vec();
         let no_key = std::collections::BTreeMap::from([(vec![1], 2)]);
         assert!(encode_into(&mut out, "X_ACK", None, &[1]).is_err());

@@ -1,4 +1,4 @@
-//! The fast decoder of envelopes without DETAILS to check, such as heartbeats: most frames.
+//! The fast decoder for envelopes without DETAILS. Most frames are such envelopes: heartbeats.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -9,14 +9,15 @@ use super::decoded::Envelope;
 use super::source_ref::SourceRef;
 use crate::json::to_raw_json;
 
-/// DETAILS without fields.
+/// The JSON text of empty DETAILS.
 static EMPTY: LazyLock<Box<RawValue>> = LazyLock::new(|| to_raw_json(&serde_json::Map::new()));
 
-/// Reads a flat envelope: known fields, each once, texts without escapes, whole numbers, DETAILS
-/// absent or empty. `None` if the frame is anything else: the general decoder reads it, or says
-/// what is wrong. Both read the same out of a frame.
+/// Decodes a flat envelope: only the fields MESSAGE_TYPE, SOURCE_REF, SESSION_AUTH_TOKEN, USER_NAME
+/// and DETAILS, each at most once, strings without escapes, whole numbers, DETAILS absent or empty.
+/// `None` if the frame is anything else; the general decoder then decodes it or reports the error.
+/// For the frames that this decoder accepts, both give the same result.
 pub(super) fn read(frame: &str) -> Option<Envelope<'_>> {
-    // Without control characters and backslashes, a text ends at the next quote.
+    // Without control characters and backslashes, a string ends at the next quote.
     let special = |byte: u8| (byte < b' ') | (byte == b'\\');
     if frame.bytes().fold(false, |found, byte| found | special(byte)) {
         return None;
@@ -62,7 +63,7 @@ struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
-    /// The next byte that is not a space.
+    /// Consumes spaces and the byte after them, and returns this byte.
     fn next(&mut self) -> Option<u8> {
         loop {
             let byte = *self.text.as_bytes().get(self.at)?;
@@ -73,7 +74,8 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Skips this key, which ends with its quote, and the colon after it, if it is next.
+    /// Consumes an opening quote, `key` (which ends with the closing quote) and a colon. Consumes
+    /// nothing and returns false if they are not next.
     fn key(&mut self, key: &str) -> bool {
         let start = self.at;
         let found = self.next() == Some(b'"')
@@ -90,7 +92,7 @@ impl<'a> Cursor<'a> {
         (self.next()? == byte).then_some(())
     }
 
-    /// A string without its quotes.
+    /// Consumes a string and returns it without its quotes.
     fn string(&mut self) -> Option<&'a str> {
         self.take(b'"')?;
         let length = memchr::memchr(b'"', self.text.as_bytes().get(self.at..)?)?;
@@ -99,7 +101,7 @@ impl<'a> Cursor<'a> {
         Some(text)
     }
 
-    /// The JSON text of a string or a whole number.
+    /// Consumes a string or a whole number and returns its JSON text.
     fn source_ref(&mut self) -> Option<SourceRef<'a>> {
         let first = self.next()?;
         let start = self.at - 1;
@@ -111,7 +113,7 @@ impl<'a> Cursor<'a> {
             b'1'..=b'9' => {
                 let rest = self.text.as_bytes().get(self.at..)?;
                 self.at += rest.iter().position(|byte| !byte.is_ascii_digit())?;
-                // A fraction or an exponent is for the general decoder.
+                // Fractions and exponents are left to the general decoder.
                 if matches!(self.text.as_bytes().get(self.at), Some(b'.' | b'e' | b'E')) {
                     return None;
                 }
@@ -121,7 +123,7 @@ impl<'a> Cursor<'a> {
         SourceRef::parse(self.text.get(start..self.at)?).ok()
     }
 
-    /// `{}`, without anything between the braces.
+    /// Consumes `{}` without anything between the braces.
     fn empty_object(&mut self) -> Option<&'a RawValue> {
         self.take(b'{')?;
         self.at -= 1;

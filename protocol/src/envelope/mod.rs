@@ -1,4 +1,4 @@
-//! The envelope: one JSON object a frame, decoded without copying and encoded in one pass.
+//! The envelope: one JSON object per frame, decoded without copying, encoded in one pass.
 
 mod decode;
 mod decoded;

@@ -1,4 +1,4 @@
-//! An envelope that outlives the frame it came in.
+//! An envelope that owns its data and so outlives its frame.
 
 use std::borrow::Cow;
 
@@ -7,8 +7,8 @@ use serde_json::value::RawValue;
 use super::decoded::Envelope;
 use super::source_ref::SourceRef;
 
-/// The fields of an [`Envelope`] with texts of their own, but for MESSAGE_TYPE: a message that
-/// waits for its turn, or one that came over REST.
+/// The fields of an [`Envelope`] as owned text, except MESSAGE_TYPE. Used for queued messages and
+/// for messages received over REST.
 #[derive(Debug, Default)]
 pub struct OwnedEnvelope {
     source_ref: Option<Box<str>>,
@@ -16,20 +16,20 @@ pub struct OwnedEnvelope {
     pub session_auth_token: Option<Box<str>>,
     /// USER_NAME at the root.
     pub user_name: Option<Box<str>>,
-    /// SESSION_ID at the root.
+    /// SESSION_ID at the root or in the HTTP header of this name.
     pub session_id: Option<Box<str>>,
-    /// VERBOSE at the root.
+    /// VERBOSE at the root: whether the reply to HEARTBEAT_PING has more fields.
     pub verbose: bool,
-    /// VALIDATE: check everything, change nothing.
+    /// VALIDATE: whether to check the message without changing anything.
     pub validate: bool,
-    /// REASON: a text for the audit.
+    /// REASON: a text for the audit trail.
     pub reason: Option<Box<str>>,
-    /// DETAILS as JSON text; an object when present.
+    /// DETAILS as the JSON text of an object.
     pub details: Option<Box<RawValue>>,
 }
 
 impl OwnedEnvelope {
-    /// SOURCE_REF as JSON text, to be repeated in the reply.
+    /// SOURCE_REF as JSON text, to be returned in the reply.
     pub fn source_ref(&self) -> Option<&str> {
         self.source_ref.as_deref()
     }
@@ -39,7 +39,7 @@ impl OwnedEnvelope {
         self.source_ref = Some(source_ref.json().into());
     }
 
-    /// The same fields as an envelope of this MESSAGE_TYPE.
+    /// An envelope with this MESSAGE_TYPE that borrows these fields.
     pub fn as_envelope<'a>(&'a self, message_type: &'a str) -> Envelope<'a> {
         fn borrowed(text: &Option<Box<str>>) -> Option<Cow<'_, str>> {
             text.as_deref().map(Cow::Borrowed)

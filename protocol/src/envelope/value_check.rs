@@ -1,4 +1,4 @@
-//! Checks of JSON values that are not kept: depth, duplicate keys, escapes, numbers.
+//! Checks of JSON values that are then discarded: depth, duplicate keys, escapes, numbers.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-/// Marks the errors whose text is the gateway's and holds nothing that was sent.
+/// The prefix of errors whose text is made here and contains no data of the client.
 pub(super) const GATEWAY_ERROR: &str = "envelope: ";
 
 /// An error whose text may be shown to the client.
@@ -14,7 +14,7 @@ pub(super) fn gateway_error<E: Error>(text: impl fmt::Display) -> E {
     E::custom(format_args!("{GATEWAY_ERROR}{text}"))
 }
 
-/// A string, borrowed where it can be.
+/// A string, borrowed from the frame if it has no escapes.
 pub(super) struct Text<'a>(pub(super) Cow<'a, str>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
@@ -36,10 +36,10 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     }
 }
 
-/// Reads a value without keeping it, and refuses duplicate keys and too much depth.
+/// A check that reads a value, discards it, and refuses duplicate keys and excessive nesting.
 #[derive(Clone, Copy)]
 pub(super) struct ValueCheck {
-    /// How many levels may still follow.
+    /// The number of levels that may still follow.
     pub(super) levels_left: usize,
 }
 
@@ -47,7 +47,7 @@ impl ValueCheck {
     fn deeper<E: Error>(self) -> Result<Self, E> {
         match self.levels_left.checked_sub(1) {
             Some(levels_left) => Ok(Self { levels_left }),
-            None => Err(gateway_error("the message is nested too deep")),
+            None => Err(gateway_error("the message is nested too deeply")),
         }
     }
 }
@@ -97,7 +97,7 @@ impl<'de> Visitor<'de> for ValueCheck {
         }
         keys.sort_unstable();
         if keys.windows(2).any(|pair| pair[0] == pair[1]) {
-            return Err(gateway_error("a key stands there twice"));
+            return Err(gateway_error("duplicate key"));
         }
         Ok(())
     }

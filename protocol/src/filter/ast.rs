@@ -1,16 +1,16 @@
-//! A filter as parsed, and how rows are matched with it.
+//! The parsed form of a filter, and how it is matched against rows.
 
 use std::fmt;
 use std::sync::Arc;
 
 use super::functions::FunctionCall;
 
-/// The kind of a column's values, which decides how they are compared.
+/// The kind of the values of a column, which determines how they are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// A text; case counts.
+    /// A string, compared case-sensitively.
     Text,
-    /// A user name; ASCII case is ignored.
+    /// A user name, compared with ASCII case ignored.
     Name,
     /// A whole number.
     Number,
@@ -18,34 +18,36 @@ pub enum Kind {
     Boolean,
 }
 
-/// A field of a data source.
+/// A column of a data source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Column {
-    /// The name on the wire.
+    /// The name of the field in a row.
     pub name: &'static str,
     /// The kind of its values.
     pub kind: Kind,
+    /// What its values mean, in one sentence. Filters do not use it.
+    pub description: &'static str,
 }
 
 /// The value of a column in one row.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Value<'a> {
-    /// A text.
+    /// A string or a user name.
     Text(&'a str),
     /// A whole number.
     Number(i64),
     /// `true` or `false`.
     Boolean(bool),
-    /// Not set.
+    /// No value.
     Null,
 }
 
-/// Why a text is not a filter: position and reason.
+/// The error for text that is not a valid filter: position and reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidFilter {
-    /// The position in characters, from 1.
+    /// The position in the text, in characters, from 1.
     pub column: usize,
-    /// The reason.
+    /// The reason, as text for the client.
     pub what: String,
 }
 
@@ -57,7 +59,7 @@ impl fmt::Display for InvalidFilter {
 
 impl std::error::Error for InvalidFilter {}
 
-/// A filter. Cloning it is cheap.
+/// A filter. Clones share the parsed form.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Filter {
     /// `None` if every row matches.
@@ -94,20 +96,21 @@ pub(super) enum Comparison {
 }
 
 impl Filter {
-    /// The longest filter, in bytes.
+    /// The maximum length of a filter, in bytes.
     pub const LENGTH_MAX: usize = 4096;
-    /// The deepest nesting of `!` and parentheses.
+    /// The maximum nesting of `!` and parentheses.
     pub const DEPTH_MAX: usize = 16;
-    /// The most terms: comparisons, calls and values in lists together.
+    /// The maximum number of terms: comparisons, calls and values in lists together.
     pub const TERMS_MAX: usize = 256;
 
-    /// Whether a row matches; `row` gives the value of a column by its number.
+    /// Whether a row matches. `row` returns the value of the column with a given index.
     pub fn matches<'r>(&self, row: impl Fn(usize) -> Value<'r>) -> bool {
         self.root.as_ref().is_none_or(|root| root.matches(&row))
     }
 
-    /// The values of which a column must have one for any row to match, sorted, user names in lower
-    /// case. `None` if rows with other values may match, too.
+    /// The values that the filter pins a column to: in every row that matches, the column has one
+    /// of them. Sorted, without duplicates, user names in lower case. `None` if rows with other
+    /// values may match, too.
     pub fn pinned(&self, column: usize) -> Option<Vec<String>> {
         let mut values = self.root.as_ref()?.pinned(column)?;
         values.sort();
@@ -115,7 +118,8 @@ impl Filter {
         Some(values)
     }
 
-    /// Whether all rows match in which the column has one of the values of [`Self::pinned`].
+    /// Whether the pin is the only condition: every row in which the column has one of the values
+    /// of [`Self::pinned`] matches.
     pub fn is_pin(&self, column: usize) -> bool {
         let is_single = |node: &Node| matches!(node, Node::Compare(..) | Node::In(..));
         self.root.as_deref().is_some_and(|root| is_single(root) && root.pinned(column).is_some())
@@ -146,7 +150,7 @@ impl Node {
 
     fn pinned(&self, column: usize) -> Option<Vec<String>> {
         match self {
-            // All of them hold, so that the shortest list is enough.
+            // A row must satisfy all nodes, so the shortest list is sufficient.
             Node::All(nodes) => {
                 nodes.iter().filter_map(|node| node.pinned(column)).min_by_key(Vec::len)
             }
@@ -177,7 +181,7 @@ fn folded(text: &str, kind: Kind) -> String {
     if kind == Kind::Name { text.to_ascii_lowercase() } else { text.to_owned() }
 }
 
-/// A value in the form in which it is compared: all numbers are doubles.
+/// A value in the form in which it is compared: all numbers are `f64`.
 #[derive(Clone, Copy)]
 enum MatchState<'a> {
     Text(&'a str),
@@ -213,7 +217,7 @@ impl Operand {
     }
 }
 
-/// Compares two values; values of different kinds are unequal and have no order.
+/// Compares two values. Values of different kinds are unequal and have no order.
 fn compare(left: MatchState<'_>, how: Comparison, right: MatchState<'_>, fold: bool) -> bool {
     use std::cmp::Ordering;
     let fold_byte = |byte: u8| if fold { byte.to_ascii_lowercase() } else { byte };
@@ -243,10 +247,10 @@ mod tests {
     use proptest::test_runner::FileFailurePersistence;
 
     const COLUMNS: [Column; 4] = [
-        Column { name: "USER_NAME", kind: Kind::Name },
-        Column { name: "CODE", kind: Kind::Text },
-        Column { name: "PORT", kind: Kind::Number },
-        Column { name: "ONLINE", kind: Kind::Boolean },
+        Column { name: "USER_NAME", kind: Kind::Name, description: "" },
+        Column { name: "CODE", kind: Kind::Text, description: "" },
+        Column { name: "PORT", kind: Kind::Number, description: "" },
+        Column { name: "ONLINE", kind: Kind::Boolean, description: "" },
     ];
 
     fn row(column: usize) -> Value<'static> {

@@ -1,6 +1,6 @@
-//! Functions on a field, such as `FIELD.contains('x')`, in time linear in the text.
+//! Filter functions on a field, such as `FIELD.contains('x')`, in linear time.
 
-/// A function of filters. `fold`: ASCII case is ignored.
+/// A function of filters. With `fold`, ASCII case is ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Function {
     StartsWith { fold: bool },
@@ -14,9 +14,9 @@ pub(super) struct FunctionCall {
     function: Function,
     /// In lower case if the function ignores case.
     argument: Box<str>,
-    /// For each length of a match, the longest shorter one that is still possible when the next
-    /// byte differs (Knuth, Morris and Pratt). Only a search that ignores case has one: the
-    /// standard library does the other.
+    /// The failure table of a Knuth–Morris–Pratt search: for each length of a match, the longest
+    /// shorter match that is still possible if the next byte differs. Empty unless the function is
+    /// a search that ignores case; the standard library performs the case-sensitive search.
     fallback: Box<[u16]>,
 }
 
@@ -62,7 +62,7 @@ impl FunctionCall {
     }
 }
 
-/// The length of the match after one more byte; `matched` is less than the word.
+/// The length of the match after one more byte. `matched` must be less than the length of `word`.
 fn advance(word: &[u8], fallback: &[u16], mut matched: usize, byte: u8) -> usize {
     while matched > 0 && word[matched] != byte {
         matched = usize::from(fallback[matched - 1]);
@@ -70,7 +70,7 @@ fn advance(word: &[u8], fallback: &[u16], mut matched: usize, byte: u8) -> usize
     matched + usize::from(word[matched] == byte)
 }
 
-/// The fallback table of a word. A filter has at most 4 KiB, so that all lengths fit.
+/// The failure table of a word. A filter has at most 4 KiB, so all lengths fit into `u16`.
 fn fallback_table(word: &[u8]) -> Box<[u16]> {
     let mut table = vec![0_u16; word.len()];
     let mut matched = 0;
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn case_counts_unless_folded() {
+    fn case_matters_unless_folded() {
         assert!(check(Function::Contains { fold: true }, "RdE", "xORDEN"));
         assert!(!check(Function::Contains { fold: false }, "RdE", "xORDEN"));
         assert!(check(Function::StartsWith { fold: true }, "jA", "JaneDee"));

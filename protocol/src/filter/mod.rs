@@ -1,4 +1,4 @@
-//! Filters of subscriptions (CRITERIA_MATCH), parsed once and never evaluated as code.
+//! Subscription filters (CRITERIA_MATCH): parsed once, never evaluated as code.
 
 mod ast;
 mod functions;

@@ -1,8 +1,8 @@
 //! The recursive-descent parser of filters, bounded in length, depth and terms.
 //!
-//! Written without a parser library: the grammar is small, the limits are counted while parsing,
-//! and each refusal names its place in the terms of the contract. An expression language such as
-//! CEL would evaluate more than the contract allows.
+//! Written by hand: the grammar is small, the limits are counted while parsing, and each error has
+//! a position and a text for the client. A library for an expression language such as CEL would
+//! evaluate more than the protocol permits.
 
 use std::sync::Arc;
 
@@ -13,7 +13,8 @@ use crate::printable;
 type Parsed<T> = Result<T, InvalidFilter>;
 
 impl Filter {
-    /// Parses a filter over these columns. An empty text matches every row.
+    /// Parses a filter over these columns. Empty or blank text gives a filter that matches every
+    /// row.
     pub fn parse(text: &str, columns: &[Column]) -> Result<Self, InvalidFilter> {
         if text.trim().is_empty() {
             return Ok(Self { root: None });
@@ -30,7 +31,7 @@ fn parse_nodes(text: &str, columns: &[Column]) -> Parsed<Node> {
     let root = parser.either()?;
     parser.space();
     if parser.at < text.len() {
-        return Err(parser.wrong("expected && or || or the end"));
+        return Err(parser.wrong("expected &&, || or the end of the filter"));
     }
     Ok(root)
 }
@@ -60,7 +61,7 @@ impl<'a> Parser<'a> {
         self.at += self.rest().len() - self.rest().trim_start().len();
     }
 
-    /// Skips a sign if it is next.
+    /// Consumes a token if it is next, and returns whether it was.
     fn take(&mut self, sign: &str) -> bool {
         self.space();
         let found = self.rest().starts_with(sign);
@@ -97,7 +98,8 @@ impl<'a> Parser<'a> {
             return self.term();
         }
         if self.depth == Filter::DEPTH_MAX {
-            return Err(self.wrong(format!("nested too deep; {} is the most", Filter::DEPTH_MAX)));
+            let most = Filter::DEPTH_MAX;
+            return Err(self.wrong(format!("nested too deeply; the limit is {most}")));
         }
         self.depth += 1;
         self.at += 1;
@@ -139,7 +141,7 @@ impl<'a> Parser<'a> {
         Ok(Node::Compare(left, how, self.operand()?))
     }
 
-    /// `Expr.containsIgnoreCase(FIELD,'x')`.
+    /// Parses the rest of `Expr.containsIgnoreCase(FIELD,'x')` after `Expr`.
     fn expression(&mut self) -> Parsed<Node> {
         self.expect(".")?;
         let start = self.at;
@@ -181,7 +183,9 @@ impl<'a> Parser<'a> {
                 self.expect(",")?;
             }
             items.push(match self.operand()? {
-                Operand::Field(..) => return Err(self.wrong("a list holds values, not fields")),
+                Operand::Field(..) => {
+                    return Err(self.wrong("a list must contain values, not fields"));
+                }
                 value => value,
             });
             self.terms += 1;
@@ -218,7 +222,8 @@ impl<'a> Parser<'a> {
             Some("true") => Ok(Operand::Boolean(true)),
             Some("false") => Ok(Operand::Boolean(false)),
             Some("null") => Ok(Operand::Null),
-            _ => {
+            None => Err(self.wrong("expected a field or a value")),
+            Some(_) => {
                 self.at = start;
                 self.field().map(|(field, kind)| Operand::Field(field, kind))
             }
@@ -228,7 +233,7 @@ impl<'a> Parser<'a> {
     fn field(&mut self) -> Parsed<(usize, Kind)> {
         self.space();
         let start = self.at;
-        let Some(name) = self.word() else { return Err(self.wrong("expected a field or a value")) };
+        let Some(name) = self.word() else { return Err(self.wrong("expected a field")) };
         let found = self.columns.iter().position(|column| column.name == name);
         let unknown = || self.wrong_at(start, format!("unknown field {}", printable(name)));
         found.map(|at| (at, self.columns[at].kind)).ok_or_else(unknown)
@@ -251,14 +256,14 @@ impl<'a> Parser<'a> {
         Ok(Operand::Number(number))
     }
 
-    /// A quoted text, in which a backslash escapes a quote or a backslash.
+    /// Parses a quoted string, in which a backslash escapes a quote or a backslash.
     fn text(&mut self) -> Parsed<String> {
         self.space();
         let start = self.at;
         let mut characters = self.rest().char_indices();
         let quote = match characters.next() {
             Some((_, quote @ ('\'' | '"'))) => quote,
-            _ => return Err(self.wrong("expected a text in quotes")),
+            _ => return Err(self.wrong("expected a quoted string")),
         };
         let mut text = String::new();
         while let Some((at, character)) = characters.next() {
@@ -266,7 +271,7 @@ impl<'a> Parser<'a> {
                 '\\' => match characters.next() {
                     Some((_, escaped @ ('\'' | '"' | '\\'))) => text.push(escaped),
                     Some(_) => {
-                        let message = "a backslash goes before a quote or a backslash";
+                        let message = "expected a quote or a backslash after a backslash";
                         return Err(self.wrong_at(start + at, message));
                     }
                     None => break,
@@ -278,7 +283,7 @@ impl<'a> Parser<'a> {
                 _ => text.push(character),
             }
         }
-        Err(self.wrong_at(start, "this text has no end"))
+        Err(self.wrong_at(start, "missing closing quote"))
     }
 }
 

@@ -1,4 +1,4 @@
-//! A parsed message script.
+//! The parsed form of a message script.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,78 +10,82 @@ use serde_json::Value;
 pub struct Script {
     /// What is sent and expected, in order.
     pub steps: Vec<Step>,
-    /// Fields that differ every time and are not compared: paths such as `DETAILS.LAST_LOGIN`, or
-    /// names, which apply to fields of this name anywhere.
+    /// Fields that differ in every run and are not compared: paths such as `DETAILS.LAST_LOGIN`, or
+    /// names, which match a field of this name at any level.
     pub volatile: Vec<String>,
-    /// The sources of the values that each client has.
+    /// The sources of the values of each client.
     pub data: Vec<Data>,
 }
 
 /// The parts of a script ([`Script::parts`]).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Parts<'a> {
-    /// Steps that run once, at the beginning.
+    /// Steps that run once, before the rounds.
     pub before: &'a [Step],
-    /// Steps that are repeated.
+    /// The steps of one round, which are repeated.
     pub round: &'a [Step],
-    /// Steps that run once, at the end.
+    /// Steps that run once, after the rounds.
     pub after: &'a [Step],
-    /// Whether a round is the whole script, with connections of its own.
+    /// Whether a round is the whole script and so opens its own connections.
     pub whole: bool,
 }
 
-/// Values that differ from client to client.
+/// A source of values that differ from client to client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Data {
-    /// The rows of a CSV file beside the script; its first line names the values.
+    /// The rows of a CSV file in the folder of the script. Its first line has the names of the
+    /// values.
     File(String),
-    /// A name and its text, in which `{n}` is the number of the client.
+    /// A name and its value, in which `{n}` is replaced by the number of the client.
     Made(String, String),
 }
 
 /// One line of a conversation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {
-    /// The line of the script, from 1.
+    /// The line number in the script, from 1.
     pub line: usize,
     /// The name of the connection; empty for the unnamed one.
     pub connection: String,
-    /// What happens.
+    /// What the step does.
     pub action: Action,
 }
 
-/// What a step does.
+/// The action of a step.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
-    /// `> connect`: opens the connection (the first use of it does, too).
+    /// `> connect`: opens the connection. Without it, the first step of a connection opens it.
     Connect,
-    /// `> close`: closes it.
+    /// `> close`: closes the connection.
     Close,
-    /// `> {…}`: sends an envelope; `$name` in it is what was captured.
+    /// `> {…}`: sends an envelope. `$name` in it is replaced by the captured value.
     Send(Value),
-    /// `>! {…}`: the same; pushes that follow on any connection count as its effect.
+    /// `>! {…}`: sends an envelope that causes pushed messages. The delay of later pushes on any
+    /// connection is measured from this step.
     Cause(Value),
-    /// `> text …`: sends this text as a frame.
+    /// `> text …`: sends this text as a text frame.
     Text(String),
     /// `> binary HEX`: sends a binary frame.
     Binary(Vec<u8>),
-    /// `< {…}`: the next frame has at least these fields.
+    /// `< {…}`: expects that the next frame has at least these fields.
     Expect(Value),
-    /// `<= {…}`: the next frame with the same SOURCE_REF does; recordings are written so.
+    /// `<= {…}`: expects this of the next frame with the same SOURCE_REF. Recordings use this form.
     Reply(Value),
-    /// `<? {…}`: a later frame does; those in between are skipped.
+    /// `<? {…}`: skips frames until one has at least these fields.
     Seek(Value),
-    /// `< closed CODE`: the gateway closes the connection.
+    /// `< closed CODE`: expects that the gateway closes the connection, with this code if one is
+    /// given.
     Closed(Option<u16>),
-    /// `< nothing 200ms`: no frame comes for this long.
+    /// `< nothing 200ms`: expects that no frame is received for this long.
     Quiet(Duration),
     /// `@ 90s`: waits; `@ 1s..3s`: waits a random time, evenly distributed between the two.
     Wait(Duration, Duration),
-    /// `= code: totp $secret`: gives a name the external value that the words describe.
+    /// `= code: totp $secret`: captures, under this name, the external value that the words
+    /// describe.
     Ask(String, Vec<String>),
-    /// `* repeat 10` … `* end`: repeats the steps between.
+    /// `* repeat 10` … `* end`: repeats the steps of the block.
     Repeat(Times, Vec<Step>),
-    /// `* choose 70` … `* or 30` … `* end`: runs one alternative, by their weights.
+    /// `* choose 70` … `* or 30` … `* end`: runs one alternative, chosen at random by weight.
     Choose(Vec<(u32, Vec<Step>)>),
 }
 
@@ -90,16 +94,16 @@ pub enum Action {
 pub enum Times {
     /// `* repeat 10`.
     Count(u32),
-    /// `* repeat 10s`: until this time has passed; the round that runs then is completed.
+    /// `* repeat 10s`: until this time has passed. The last round is completed.
     For(Duration),
-    /// `* repeat`: until the player stops; these rounds are what a load test measures.
+    /// `* repeat`: until the player stops. A load test measures these rounds.
     Endless,
 }
 
-/// Why a text is not a script: line and reason.
+/// The error for text that is not a valid script: line and reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScriptError {
-    /// The line, from 1.
+    /// The line number, from 1.
     pub line: usize,
     /// The reason.
     pub what: String,
@@ -114,8 +118,8 @@ impl fmt::Display for ScriptError {
 impl std::error::Error for ScriptError {}
 
 impl Script {
-    /// The parts of the script as a load test plays it: the steps before, inside and after the
-    /// endless repetition. Without an endless repetition the whole script is repeated.
+    /// Splits the script for a load test: the steps before, inside and after the endless
+    /// repetition. Without an endless repetition, a round is the whole script.
     pub fn parts(&self) -> Parts<'_> {
         let endless = self.steps.iter().enumerate().find_map(|(at, step)| match &step.action {
             Action::Repeat(Times::Endless, steps) => Some((at, steps.as_slice())),
@@ -129,7 +133,7 @@ impl Script {
     }
 }
 
-/// Whether `$name` is a variable: letters, digits and underscores, but not `$_`.
+/// Whether `$name` is a variable: ASCII letters, digits and underscores, but not `$_`.
 pub(super) fn is_variable(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') && name != "_"
 }

@@ -1,26 +1,29 @@
-//! The dotted notation of the Genesis documents: `DETAILS.RIGHT[0].CODE = ORDEN`, a field a line.
+//! The dotted notation of the Genesis documents: one field per line.
+//!
+//! Example: `DETAILS.RIGHT[0].CODE = ORDEN`.
 
 use serde_json::{Map, Value};
 
 use super::ast::ScriptError;
 
-/// The most parts of a path.
+/// The maximum number of parts of a path.
 const PARTS_MAX: usize = 32;
-/// The highest index.
+/// The highest index of a list.
 const INDEX_MAX: usize = 10_000;
 
-/// Parses lines of `PATH = VALUE` to the object they describe. Whole numbers, `true`, `false` and
-/// `null` are values of their own, everything else is a text; quotes make a text of anything.
+/// Parses lines of `PATH = VALUE` to a JSON object. Whole numbers, `true`, `false` and `null`
+/// become JSON values of these types, everything else becomes a string. A value in quotes is a
+/// string.
 pub fn dotted(text: &str) -> Result<Value, ScriptError> {
     let mut root = Value::Object(Map::new());
     for (at, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let wrong = |what: &str| ScriptError { line: at + 1, what: what.to_owned() };
         let (path, value) = line.split_once('=').ok_or_else(|| wrong("expected PATH = VALUE"))?;
-        let path =
-            steps(path.trim()).ok_or_else(|| wrong("not a path like DETAILS.RIGHT[0].CODE"))?;
-        let place =
-            place_of(&mut root, &path).ok_or_else(|| wrong("this path does not fit the others"))?;
-        *place = scalar(value.trim());
+        let path = parts(path.trim())
+            .ok_or_else(|| wrong("expected a path such as DETAILS.RIGHT[0].CODE"))?;
+        let slot = slot_at(&mut root, &path)
+            .ok_or_else(|| wrong("this path conflicts with an earlier one"))?;
+        *slot = scalar(value.trim());
     }
     Ok(root)
 }
@@ -30,7 +33,7 @@ enum Part<'a> {
     Index(usize),
 }
 
-fn steps(path: &str) -> Option<Vec<Part<'_>>> {
+fn parts(path: &str) -> Option<Vec<Part<'_>>> {
     let mut parts = Vec::new();
     for field in path.split('.') {
         let mut pieces = field.split('[');
@@ -43,23 +46,23 @@ fn steps(path: &str) -> Option<Vec<Part<'_>>> {
     (parts.len() <= PARTS_MAX).then_some(parts)
 }
 
-/// The place of a path, created where it is missing. `None` if it has a value already, or a value
-/// is where the path needs an object or a list.
-fn place_of<'a>(root: &'a mut Value, path: &[Part<'_>]) -> Option<&'a mut Value> {
-    let mut place = root;
+/// The slot at `path`. Missing objects and lists are created. `None` if the slot has a value
+/// already, or the path leads through a value that is not an object or a list.
+fn slot_at<'a>(root: &'a mut Value, path: &[Part<'_>]) -> Option<&'a mut Value> {
+    let mut slot = root;
     for part in path {
-        place = match part {
+        slot = match part {
             Part::Field(name) => {
-                if place.is_null() {
-                    *place = Value::Object(Map::new());
+                if slot.is_null() {
+                    *slot = Value::Object(Map::new());
                 }
-                place.as_object_mut()?.entry(*name).or_insert(Value::Null)
+                slot.as_object_mut()?.entry(*name).or_insert(Value::Null)
             }
             Part::Index(index) => {
-                if place.is_null() {
-                    *place = Value::Array(Vec::new());
+                if slot.is_null() {
+                    *slot = Value::Array(Vec::new());
                 }
-                let list = place.as_array_mut()?;
+                let list = slot.as_array_mut()?;
                 if list.len() <= *index {
                     list.resize(index + 1, Value::Null);
                 }
@@ -67,7 +70,7 @@ fn place_of<'a>(root: &'a mut Value, path: &[Part<'_>]) -> Option<&'a mut Value>
             }
         };
     }
-    place.is_null().then_some(place)
+    slot.is_null().then_some(slot)
 }
 
 fn scalar(text: &str) -> Value {
@@ -78,7 +81,7 @@ fn scalar(text: &str) -> Value {
         _ if text.len() > 1 && text.starts_with('"') && text.ends_with('"') => {
             text[1..text.len() - 1].into()
         }
-        // An id such as 00000000000001RISP0 is a text, and so is a number with leading zeros.
+        // A number with leading zeros stays a string, since it may be an id.
         _ => match text.parse::<i64>() {
             Ok(number) if number.to_string() == text => number.into(),
             _ => text.into(),

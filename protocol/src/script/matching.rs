@@ -1,4 +1,4 @@
-//! The captured values of a running script, and the comparison of frames with what it expects.
+//! The captured values of a running script, and the comparison of expected and received frames.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,23 +8,23 @@ use serde_json::Value;
 
 use super::ast::is_variable;
 
-/// The state of a running script: values by name, and what is not compared.
+/// The state of a running script: values by name, and the fields that are not compared.
 #[derive(Debug, Clone, Default)]
 pub struct ScriptState {
     values: Values,
     volatile: Arc<[String]>,
-    /// How many SOURCE_REFs were made.
+    /// The number of SOURCE_REFs that were generated.
     made_refs: u64,
 }
 
-/// Where a frame differs from what was expected.
+/// A difference between an expected and a received frame.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Mismatch {
-    /// The place, such as `DETAILS.ROW[0].CODE`.
+    /// The path of the field, such as `DETAILS.ROW[0].CODE`. Empty for the whole frame.
     pub path: String,
-    /// What was expected there.
+    /// The expected value.
     pub expected: String,
-    /// What was received.
+    /// The received value.
     pub received: String,
 }
 
@@ -39,28 +39,28 @@ impl fmt::Display for Mismatch {
 const ANYTHING: &str = "$_";
 /// Matches an absent field.
 const ABSENT: &str = "$!";
-/// Last in a list: more elements may follow.
+/// As the last element of a list: more elements may follow.
 const MORE: &str = "..";
 
 impl ScriptState {
-    /// A state without values; `volatile` are the fields that are not compared
-    /// (`Script::volatile`).
+    /// Creates a state without values. The fields in `volatile` (`Script::volatile`) are not
+    /// compared.
     pub fn new(volatile: Arc<[String]>) -> Self {
         Self { volatile, ..Self::default() }
     }
 
-    /// Sets the value of a name, for example a password or a user name.
+    /// Sets a value, for example a password or a user name.
     pub fn set(&mut self, name: &str, value: impl Into<Value>) {
         self.values.insert(name.to_owned(), value.into());
     }
 
-    /// The value of a name.
+    /// The value of a name; `None` if it has none.
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.values.get(name)
     }
 
-    /// The envelope to send: names replaced by their values, and a SOURCE_REF added if it has
-    /// none.
+    /// The envelope to send: replaces names by their values, adds a SOURCE_REF if the envelope has
+    /// none, and removes fields of the root that are `"$!"`. Fails if a name has no value.
     pub fn envelope(&mut self, body: &Value) -> Result<Value, Mismatch> {
         let mut filled = self.filled(body)?;
         if let Some(root) = filled.as_object_mut() {
@@ -92,7 +92,7 @@ impl ScriptState {
         })
     }
 
-    /// `${name}` inside a text.
+    /// Replaces each `${name}` in a string by its value.
     fn filled_text(&self, text: &str) -> Result<String, Mismatch> {
         let (mut out, mut rest) = (String::new(), text);
         while let Some((before, after)) = rest.split_once("${") {
@@ -114,13 +114,13 @@ impl ScriptState {
     fn captured_value(&self, name: &str) -> Result<&Value, Mismatch> {
         self.values.get(name).ok_or_else(|| Mismatch {
             path: format!("${name}"),
-            expected: "a captured value".to_owned(),
-            received: "none".to_owned(),
+            expected: "a value".to_owned(),
+            received: "no value".to_owned(),
         })
     }
 
-    /// Compares a frame: every expected field must be present and match; other fields are ignored.
-    /// Captures the values of new names, unless the frame differs.
+    /// Compares a frame with a pattern: every field of the pattern must be present and match, other
+    /// fields are ignored. If the frame matches, the values of new names are captured.
     pub fn check(&mut self, pattern: &Value, frame: &Value) -> Result<(), Mismatch> {
         let mut captured = Values::new();
         let volatile = &self.volatile;
@@ -130,7 +130,7 @@ impl ScriptState {
         Ok(())
     }
 
-    /// Captures the values of a pattern's names, also from a frame that differs elsewhere.
+    /// Captures the values of the names in a pattern even if the frame does not match.
     pub fn learn(&mut self, pattern: &Value, frame: &Value) {
         match (pattern, frame) {
             (Value::String(text), received) => {
@@ -152,7 +152,7 @@ impl ScriptState {
         }
     }
 
-    /// A pattern with its names replaced by their values, as far as they are known.
+    /// The pattern with names replaced by their values; unchanged if a name has no value.
     pub fn known_in(&self, pattern: &Value) -> Value {
         self.filled(pattern).unwrap_or_else(|_| pattern.clone())
     }
@@ -160,7 +160,7 @@ impl ScriptState {
 
 type Values = BTreeMap<String, Value>;
 
-/// One comparison.
+/// One comparison of a frame.
 struct Comparison<'a> {
     values: &'a Values,
     captured: &'a mut Values,
@@ -218,7 +218,7 @@ impl Comparison<'_> {
     }
 }
 
-/// Whether a field is declared volatile, by its path without indices or by its name.
+/// Whether a field is declared volatile, by its path without indices or by its name alone.
 fn is_volatile(volatile: &[String], path: &str) -> bool {
     if volatile.is_empty() {
         return false;
@@ -237,7 +237,7 @@ fn is_volatile(volatile: &[String], path: &str) -> bool {
     volatile.iter().any(|it| *it == plain || it == last)
 }
 
-/// A value as an error shows it; long ones are cut.
+/// A value for an error message, cut after 300 characters.
 fn shown(value: Option<&Value>) -> String {
     let text = value.map_or("nothing".to_owned(), Value::to_string);
     match text.char_indices().nth(300) {

@@ -1,7 +1,7 @@
 //! Message scripts: conversations as text, used as tests, load scripts and documentation.
 //!
 //! `protocol/docs/script-format.md` describes the format. This module parses scripts and compares
-//! frames; the player of a script brings the connections and the clock.
+//! frames. The player of a script provides the connections and the clock.
 
 mod ast;
 mod dotted;

@@ -6,13 +6,13 @@ use super::ast::{Action, Data, Script, ScriptError, Step, Times, is_variable};
 use super::dotted::dotted;
 use crate::duration;
 
-/// The longest script, in lines.
+/// The maximum length of a script, in lines.
 const LINES_MAX: usize = 100_000;
-/// The deepest nesting of blocks.
+/// The maximum nesting of blocks.
 const DEPTH_MAX: usize = 8;
 
 impl Script {
-    /// Parses a script.
+    /// Parses a message script.
     pub fn parse(text: &str) -> Result<Self, ScriptError> {
         parse_script(text)
     }
@@ -21,7 +21,7 @@ impl Script {
 fn parse_script(text: &str) -> Result<Script, ScriptError> {
     let lines: Vec<&str> = text.lines().collect();
     if lines.len() > LINES_MAX {
-        return Err(wrong(LINES_MAX, &format!("at most {LINES_MAX} lines")));
+        return Err(wrong(LINES_MAX, &format!("a script has at most {LINES_MAX} lines")));
     }
     let (mut script, mut blocks, mut at) = (Script::default(), Blocks::default(), 0);
     while let Some(line) = lines.get(at) {
@@ -33,7 +33,7 @@ fn parse_script(text: &str) -> Result<Script, ScriptError> {
         let head = Head::read(line).ok_or_else(|| {
             wrong(
                 number,
-                "a step begins with >, >!, <, <=, <?, @, =, ~ or *, after the name of a connection",
+                "expected >, >!, <, <=, <?, @, =, ~ or * after an optional connection name",
             )
         })?;
         match head.sign {
@@ -56,7 +56,7 @@ fn parse_script(text: &str) -> Result<Script, ScriptError> {
         at += 1;
     }
     if let Some(open) = blocks.open.last() {
-        return Err(wrong(open.line, "this block has no `* end`"));
+        return Err(wrong(open.line, "missing `* end` of this block"));
     }
     script.steps = blocks.steps;
     Ok(script)
@@ -66,24 +66,24 @@ fn wrong(line: usize, what: &str) -> ScriptError {
     ScriptError { line, what: what.to_owned() }
 }
 
-/// The blocks that enclose the line that is read.
+/// The blocks that enclose the current line.
 #[derive(Default)]
 struct Blocks {
     open: Vec<Block>,
-    /// The steps of the innermost block so far.
+    /// The steps of the innermost block up to the current line.
     steps: Vec<Step>,
 }
 
 struct Block {
     line: usize,
     kind: BlockKind,
-    /// The steps of the enclosing block before this one.
+    /// The steps of the enclosing block that precede this block.
     outer: Vec<Step>,
 }
 
 enum BlockKind {
     Repeat(Times),
-    /// The alternatives that are complete, and the weight of the one being read.
+    /// The complete alternatives, and the weight of the current one.
     Choose(Vec<(u32, Vec<Step>)>, u32),
 }
 
@@ -105,7 +105,9 @@ impl Blocks {
                         .iter()
                         .any(|it| matches!(it.action, Action::Repeat(Times::Endless, _)));
                 if times == Times::Endless && !first {
-                    return Err("a script has one endless repetition, in no other block".to_owned());
+                    return Err(
+                        "endless `* repeat` is allowed once, outside other blocks".to_owned()
+                    );
                 }
                 self.begin(line, BlockKind::Repeat(times))
             }
@@ -115,7 +117,7 @@ impl Blocks {
                 let Some(Block { kind: BlockKind::Choose(done, current), .. }) =
                     self.open.last_mut()
                 else {
-                    return Err("`* or` stands between `* choose` and `* end`".to_owned());
+                    return Err("`* or` is allowed only between `* choose` and `* end`".to_owned());
                 };
                 done.push((*current, std::mem::take(&mut self.steps)));
                 *current = next;
@@ -123,13 +125,13 @@ impl Blocks {
             }
             "end" => self.end(),
             "data" => data(rest, script),
-            _ => Err("* is followed by repeat, choose, or, end or data".to_owned()),
+            _ => Err("expected `* repeat`, `* choose`, `* or`, `* end` or `* data`".to_owned()),
         }
     }
 
     fn begin(&mut self, line: usize, kind: BlockKind) -> Result<(), String> {
         if self.open.len() == DEPTH_MAX {
-            return Err(format!("blocks lie at most {DEPTH_MAX} deep in each other"));
+            return Err(format!("blocks are nested too deeply; the limit is {DEPTH_MAX}"));
         }
         self.open.push(Block { line, kind, outer: std::mem::take(&mut self.steps) });
         Ok(())
@@ -137,18 +139,18 @@ impl Blocks {
 
     fn end(&mut self) -> Result<(), String> {
         let Some(Block { line, kind, outer }) = self.open.pop() else {
-            return Err("nothing is open that this could end".to_owned());
+            return Err("`* end` without an open block".to_owned());
         };
         let steps = std::mem::replace(&mut self.steps, outer);
         let action = match kind {
             BlockKind::Repeat(_) if steps.is_empty() => {
-                return Err("nothing is repeated".to_owned());
+                return Err("the repeated block has no steps".to_owned());
             }
             BlockKind::Repeat(times) => Action::Repeat(times, steps),
             BlockKind::Choose(mut done, weight) => {
                 done.push((weight, steps));
                 if done.iter().all(|(weight, _)| *weight == 0) {
-                    return Err("one of the weights is more than 0".to_owned());
+                    return Err("at least one weight must be above 0".to_owned());
                 }
                 Action::Choose(done)
             }
@@ -165,7 +167,7 @@ fn times(text: &str) -> Result<Times, String> {
     let count = text.parse().ok().filter(|count| *count > 0).map(Times::Count);
     count
         .or_else(|| duration::parse(text).map(Times::For))
-        .ok_or_else(|| "* repeat is followed by a number above 0, a time, or nothing".to_owned())
+        .ok_or_else(|| "expected a number above 0, a duration or nothing after * repeat".to_owned())
 }
 
 fn weight(text: &str) -> Result<u32, String> {
@@ -175,15 +177,15 @@ fn weight(text: &str) -> Result<u32, String> {
             .parse()
             .ok()
             .filter(|weight| *weight <= 1_000_000)
-            .ok_or_else(|| "a weight is a whole number up to 1000000".to_owned()),
+            .ok_or_else(|| "a weight must be a whole number of at most 1000000".to_owned()),
     }
 }
 
-/// `* data users.csv` or `* data user=user{n} password=secret`.
+/// Parses `* data users.csv` or `* data user=user{n} password=secret`.
 fn data(rest: &str, script: &mut Script) -> Result<(), String> {
     let words: Vec<_> = rest.split_whitespace().collect();
     match words[..] {
-        [] => Err("* data is followed by a CSV file or by name=text".to_owned()),
+        [] => Err("expected a CSV file or name=text after * data".to_owned()),
         [file] if !file.contains('=') => {
             script.data.push(Data::File(file.to_owned()));
             Ok(())
@@ -192,7 +194,7 @@ fn data(rest: &str, script: &mut Script) -> Result<(), String> {
             let (name, text) = word
                 .split_once('=')
                 .filter(|(name, _)| is_variable(name))
-                .ok_or_else(|| format!("{word:?} is not name=text"))?;
+                .ok_or_else(|| format!("expected name=text, found {word:?}"))?;
             script.data.push(Data::Made(name.to_owned(), text.to_owned()));
             Ok(())
         }),
@@ -206,7 +208,7 @@ struct Head<'a> {
     rest: &'a str,
 }
 
-/// The line of an error, counted from the first line of its step, and the reason.
+/// The line of an error, counted from 0 at the first line of its step, and the reason.
 type StepError = (usize, String);
 
 impl<'a> Head<'a> {
@@ -219,42 +221,40 @@ impl<'a> Head<'a> {
         Some(Self { connection, sign, rest: rest[sign.len()..].trim() })
     }
 
-    /// The action and the number of its lines.
+    /// Parses the action and returns it with the number of its lines.
     fn action(&self, lines: &[&str]) -> Result<(Action, usize), StepError> {
         let mut words = self.rest.splitn(2, ' ');
         let (first, rest) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
         let plain = |action| Ok((action, 1));
         match (self.sign, first) {
-            ("@", _) => {
-                let (least, most) = self.rest.split_once("..").unwrap_or((self.rest, self.rest));
-                let (least, most) =
-                    duration::parse(least).zip(duration::parse(most)).ok_or_else(no_time)?;
-                if least <= most {
-                    plain(Action::Wait(least, most))
-                } else {
-                    Err((0, "the shorter time comes first".to_owned()))
-                }
-            }
+            ("@", _) => plain(self.wait()?),
             ("=", name) => {
                 let words: Vec<_> = rest.split_whitespace().map(str::to_owned).collect();
                 match name.strip_suffix(':').filter(|name| !name.is_empty()) {
                     Some(name) if !words.is_empty() => plain(Action::Ask(name.to_owned(), words)),
-                    _ => Err((0, "= is followed by `name: what to ask for`".to_owned())),
+                    _ => Err((
+                        0,
+                        "expected `= NAME: totp SECRET` or `= NAME: mail PARAMETER`".to_owned(),
+                    )),
                 }
             }
             (">", "connect") => plain(Action::Connect),
             (">", "close") => plain(Action::Close),
             (">", "text") => plain(Action::Text(rest.to_owned())),
             (">", "binary") => {
-                let bytes = hex::decode(rest.trim()).map_err(|_| (0, "not hex".to_owned()))?;
+                let bytes = hex::decode(rest.trim())
+                    .map_err(|_| (0, "expected hexadecimal bytes".to_owned()))?;
                 plain(Action::Binary(bytes))
             }
             ("<", "closed") if rest.is_empty() => plain(Action::Closed(None)),
             ("<", "closed") => {
-                let code = rest.trim().parse().map_err(|_| (0, "not a close code".to_owned()))?;
+                let code =
+                    rest.trim().parse().map_err(|_| (0, "expected a close code".to_owned()))?;
                 plain(Action::Closed(Some(code)))
             }
-            ("<", "nothing") => plain(Action::Quiet(duration::parse(rest).ok_or_else(no_time)?)),
+            ("<", "nothing") => {
+                plain(Action::Quiet(duration::parse(rest).ok_or_else(no_duration)?))
+            }
             (sign, _) => {
                 let (body, used) = self.body(lines)?;
                 let action = match sign {
@@ -269,7 +269,19 @@ impl<'a> Head<'a> {
         }
     }
 
-    /// The body: JSON from the sign to its end, or dotted lines up to an empty one.
+    /// Parses the duration of a pause, or the range `LEAST..MOST` of a random one.
+    fn wait(&self) -> Result<Action, StepError> {
+        let (least, most) = self.rest.split_once("..").unwrap_or((self.rest, self.rest));
+        let range = duration::parse(least).zip(duration::parse(most));
+        let (least, most) = range.ok_or_else(no_range)?;
+        if least > most {
+            return Err((0, "the first duration must not exceed the second".to_owned()));
+        }
+        Ok(Action::Wait(least, most))
+    }
+
+    /// Parses the body: JSON over as many lines as it needs, or, if the rest of the line is empty,
+    /// lines of dotted notation up to one without `=`.
     fn body(&self, lines: &[&str]) -> Result<(Value, usize), StepError> {
         if self.rest.is_empty() {
             let block = lines[1..].iter().take_while(|line| line.contains('=')).count();
@@ -281,18 +293,22 @@ impl<'a> Head<'a> {
         for used in 1..=lines.len() {
             match serde_json::from_str::<Value>(&text) {
                 Ok(body) if body.is_object() => return Ok((body, used)),
-                Ok(_) => return Err((0, "an envelope is a JSON object".to_owned())),
+                Ok(_) => return Err((0, "an envelope must be a JSON object".to_owned())),
                 Err(error) if error.is_eof() && used < lines.len() => {
                     text.push('\n');
                     text.push_str(lines[used]);
                 }
-                Err(error) => return Err((used - 1, format!("not JSON: {error}"))),
+                Err(error) => return Err((used - 1, format!("invalid JSON: {error}"))),
             }
         }
-        Err((0, "this JSON has no end".to_owned()))
+        Err((0, "incomplete JSON".to_owned()))
     }
 }
 
-fn no_time() -> StepError {
-    (0, "a time is a number with ms, s, m, h or d, or two of them with .. between".to_owned())
+fn no_duration() -> StepError {
+    (0, "expected a duration such as 200ms, 90s or 15m".to_owned())
+}
+
+fn no_range() -> StepError {
+    (0, "expected a duration such as 200ms, 90s or 15m, or a range such as 1s..3s".to_owned())
 }

@@ -1,4 +1,4 @@
-//! The names of a script that need a value from the player.
+//! The names in a script for which the player must provide a value.
 
 use std::collections::BTreeSet;
 
@@ -6,13 +6,13 @@ use serde_json::Value;
 
 use super::ast::{Action, Data, Script, Step, is_variable};
 
-/// Names that the player always sets: the number of the client and of the round.
+/// Names that the player always sets: the numbers of the client and of the round.
 const BUILT_IN: [&str; 2] = ["n", "round"];
 
 impl Script {
-    /// Names that are sent before a step gives them a value, with the line of the first use: the
-    /// player must set them. Columns of a CSV file are included, since the script does not have
-    /// the file.
+    /// The names that are sent before a step captures a value for them, with the line of the first
+    /// use. The player must set them. Columns of a CSV file are included, since the file is not
+    /// part of the parsed script.
     pub fn unresolved(&self) -> Vec<(String, usize)> {
         let mut names = Names::default();
         names.defined.extend(BUILT_IN.map(str::to_owned));

@@ -1,16 +1,16 @@
-//! A circuit breaker for directories: after a failure no login waits for the server for a while.
+//! A circuit breaker for LDAP servers: after a failure, logins skip the server temporarily.
 //!
-//! Times are epoch milliseconds, given by the caller, so that tests need no clock. That and the
-//! doubling wait are all that is needed of a crate such as failsafe.
+//! The caller passes the time in epoch milliseconds, so that tests need no clock. A crate such as
+//! failsafe is not used, because only the skipping and the doubling wait are needed.
 
 use parking_lot::Mutex;
 
-/// After the first failure; it doubles with each that follows,
+/// Wait after the first failure; it doubles with each further failure.
 const WAIT_MIN_MS: u64 = 5_000;
-/// up to this.
+/// Maximum wait.
 const WAIT_MAX_MS: u64 = 60_000;
 
-/// Whether a server is worth asking.
+/// The circuit breaker of one server.
 #[derive(Debug, Default)]
 pub struct Breaker {
     state: Mutex<State>,
@@ -19,13 +19,14 @@ pub struct Breaker {
 #[derive(Debug, Default)]
 struct State {
     failures: u32,
-    /// When it may be asked again; none: at once.
+    /// When the server may be tried again; `None` means at once.
     retry_at: Option<u64>,
 }
 
 impl Breaker {
-    /// Whether it may be asked now. Once its time is over one caller tries, and the others wait for
-    /// what comes of it.
+    /// Whether the server may be tried now. After the wait, one caller gets true and tries the
+    /// server. The others get false until the result of this try is recorded, at most for another
+    /// `WAIT_MIN_MS`.
     pub fn allow(&self, now: u64) -> bool {
         let mut state = self.state.lock();
         match state.retry_at {
@@ -38,16 +39,16 @@ impl Breaker {
         }
     }
 
-    /// It answered.
+    /// Records that the server answered.
     pub fn success(&self) {
         *self.state.lock() = State::default();
     }
 
-    /// It did not.
+    /// Records that the server failed.
     pub fn failure(&self, now: u64) {
         let mut state = self.state.lock();
         let wait = (WAIT_MIN_MS << state.failures.min(8)).min(WAIT_MAX_MS);
-        // Those who asked at once failed for one reason.
+        // Concurrent requests fail for the same reason, so they count as one failure.
         if state.retry_at.is_none_or(|retry_at| retry_at <= now + WAIT_MIN_MS) {
             state.failures += 1;
             state.retry_at = Some(now + wait);
@@ -60,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_server_that_failed_is_left_alone_and_one_caller_tries_it_again() {
+    fn a_server_that_failed_is_skipped_and_one_caller_tries_it_again() {
         let breaker = Breaker::default();
         let failed_at = 1_000;
         assert!(breaker.allow(failed_at));
@@ -68,16 +69,16 @@ mod tests {
         assert!(!breaker.allow(failed_at + WAIT_MIN_MS - 1));
         let again_at = failed_at + WAIT_MIN_MS;
         assert!(breaker.allow(again_at));
-        assert!(!breaker.allow(again_at), "one tries");
+        assert!(!breaker.allow(again_at), "a second caller must not try");
         breaker.failure(again_at);
-        assert!(!breaker.allow(again_at + WAIT_MIN_MS), "it waits longer the second time");
+        assert!(!breaker.allow(again_at + WAIT_MIN_MS), "the second wait must be longer");
         assert!(breaker.allow(again_at + 2 * WAIT_MIN_MS));
         breaker.success();
         assert!(breaker.allow(again_at) && breaker.allow(again_at));
     }
 
     #[test]
-    fn those_who_failed_together_count_once() {
+    fn concurrent_failures_count_once() {
         let breaker = Breaker::default();
         for _ in 0..50 {
             breaker.failure(1_000);

@@ -1,5 +1,6 @@
-//! Directories (LDAP): whether a password is a user's there, and what is known of him. Nothing that
-//! a user sends reaches a server unescaped; referrals are not followed.
+//! The LDAP client: checks a password at several servers and reads the user's entry.
+//!
+//! Input of users is escaped before it reaches a server. Referrals are not followed.
 
 use metrics::histogram;
 use tokio::sync::Semaphore;
@@ -9,14 +10,15 @@ use super::result::{LdapError, LdapResult};
 use super::search_bind;
 use super::server::LdapServer;
 use crate::platform::{Clock, stopwatch};
-/// No server could be asked, or none of those that could knows the name.
+
+/// The error if a server could not be reached and no other server found the user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unreachable;
 
-/// Logins that one server is asked about at once.
+/// Maximum number of concurrent logins at one server.
 const REQUESTS_AT_ONCE_MAX: usize = 16;
 
-/// All servers, in the order in which they are asked.
+/// A client of all servers, which are tried in their order.
 #[derive(Default)]
 pub struct DirectoryClient {
     servers: Vec<ServerState>,
@@ -29,37 +31,39 @@ struct ServerState {
 }
 
 impl DirectoryClient {
-    /// A directory of these servers.
+    /// Creates a client of these servers.
     pub fn new(servers: Vec<LdapServer>) -> Self {
         let state = |server| {
-            let (breaker, capacity) = (Breaker::default(), Semaphore::new(REQUESTS_AT_ONCE_MAX));
-            ServerState { server, breaker, permits: capacity }
+            let (breaker, permits) = (Breaker::default(), Semaphore::new(REQUESTS_AT_ONCE_MAX));
+            ServerState { server, breaker, permits }
         };
         Self { servers: servers.into_iter().map(state).collect() }
     }
 
-    /// Whether it consists of these servers.
+    /// Whether the client has exactly these servers, in this order.
     pub fn has_servers(&self, servers: &[LdapServer]) -> bool {
         self.servers.iter().map(|it| &it.server).eq(servers)
     }
 
-    /// Asks the servers in their order until one confirms the password; says which one did. One
-    /// that failed lately is left out as long as there is another.
+    /// Tries the servers in their order until one confirms the password. Returns the result and the
+    /// index of the server that confirmed it (0 if none did). A server that failed recently is
+    /// skipped while another one is available.
     pub async fn authenticate(
         &self,
         clock: &Clock,
         name: &str,
         password: &str,
     ) -> Result<(LdapResult, usize), Unreachable> {
-        // An empty password would be no login at all, and yet succeed.
+        // A bind with an empty password succeeds without authentication (RFC 4513, 5.1.2). The same
+        // must not happen if a server reads a password only up to a NUL.
         if password.is_empty() || password.contains('\0') {
             return Ok((LdapResult::Wrong, 0));
         }
         let (mut best, mut is_unreachable) = (LdapResult::Unknown, false);
         let allowed: Vec<_> = self.servers.iter().map(|it| it.breaker.allow(clock.now())).collect();
-        let all_open = !allowed.contains(&true);
+        let none_allowed = !allowed.contains(&true);
         for (number, state) in self.servers.iter().enumerate() {
-            let answer = if allowed[number] || all_open {
+            let answer = if allowed[number] || none_allowed {
                 state.authenticate(clock, name, password).await
             } else {
                 None
@@ -79,10 +83,11 @@ impl DirectoryClient {
 }
 
 impl ServerState {
-    /// None: it could not be asked.
+    /// Checks a password at this server; `None` if the request failed.
     async fn authenticate(&self, clock: &Clock, name: &str, password: &str) -> Option<LdapResult> {
         let searched = async {
-            // Whoever waits here behind a server that hangs waits no longer than anybody else.
+            // The timeout includes the wait for a permit, so that logins which queue for a hanging
+            // server also fail after the timeout.
             let _permit = self.permits.acquire().await;
             search_bind::search_bind(&self.server, name, password).await
         };
@@ -103,7 +108,7 @@ impl ServerState {
             }
             Err(error) => {
                 let (host, port) = (self.server.host.as_str(), self.server.port);
-                tracing::warn!(host, port, %error, "a directory could not be asked");
+                tracing::warn!(host, port, %error, "LDAP request failed");
                 self.breaker.failure(clock.now());
                 None
             }

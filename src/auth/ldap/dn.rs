@@ -1,9 +1,10 @@
 //! Distinguished names (RFC 4514) in a normal form that can be compared.
 //!
-//! Case, spaces around the parts and the spellings of one character do not count, as in
-//! directories. ldap3 escapes names but does not compare them.
+//! As in directories, case, spaces around the parts and different escapes of a character are
+//! ignored. ldap3 escapes names, but cannot compare them.
 
-/// A DN in the one form in which two spellings of it are the same. `None` if it is no DN.
+/// Returns the normal form of a DN, which is the same for all its spellings. `None` if it is not a
+/// DN.
 pub fn normalize(dn: &str) -> Option<String> {
     let mut parts = vec![String::new()];
     let mut bytes = dn.bytes().peekable();
@@ -18,7 +19,7 @@ pub fn normalize(dn: &str) -> Option<String> {
                     }
                     _ => first,
                 };
-                // An escaped sign never separates, and never is a space to be left out.
+                // An escaped character is never a separator, and never a space to trim.
                 if escaped.is_ascii_alphanumeric() {
                     part.push(escaped.to_ascii_lowercase() as char)
                 } else {
@@ -40,21 +41,21 @@ pub fn normalize(dn: &str) -> Option<String> {
     Some(pairs.collect::<Option<Vec<_>>>()?.join(","))
 }
 
-/// Whether an entry lies below another one, or is it; both in their plain form.
+/// Whether an entry is the base or is below it. Both are in normal form.
 pub fn is_below(entry: &str, base: &str) -> bool {
     entry == base || entry.strip_suffix(base).is_some_and(|rest| rest.ends_with(','))
 }
 
-/// The value of the first part of a plain form.
-pub fn first_value(plain: &str) -> Option<&str> {
-    let first = plain.split(',').next()?;
+/// Returns the value of the first part of a DN in normal form.
+pub fn first_value(normal: &str) -> Option<&str> {
+    let first = normal.split(',').next()?;
     first.split_once('=').map(|(_, value)| value)
 }
 
-/// A name as the value of a plain form has it.
+/// Returns the normal form of a name: how it is written as a value in a DN in normal form.
 pub fn normalize_value(name: &str) -> String {
     normalize(&format!("x={}", ldap3::dn_escape(name)))
-        .and_then(|plain| plain.strip_prefix("x=").map(str::to_owned))
+        .and_then(|normal| normal.strip_prefix("x=").map(str::to_owned))
         .unwrap_or_default()
 }
 
@@ -66,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spellings_of_one_name_are_one() {
+    fn spellings_of_one_name_have_one_normal_form() {
         let one = normalize("CN=O\\,Brien \\28x\\29, ou=People,dc=Example,DC=org");
         assert_eq!(one, normalize("cn=o\\2cbrien (x),ou=people,dc=example,dc=org"));
         assert_ne!(one, normalize("cn=o,ou=brien,dc=example,dc=org"));
@@ -85,12 +86,12 @@ mod tests {
             FileFailurePersistence::WithSource("regressions"),
         ))]
         #[test]
-        fn no_name_breaks_out_of_its_place(name in ".{1,40}") {
+        fn no_name_changes_the_structure_of_a_dn_or_filter(name in ".{1,40}") {
             let dn = format!("cn={},ou=people,dc=org", ldap3::dn_escape(name.as_str()));
-            let plain = normalize(&dn).unwrap();
-            prop_assert_eq!(plain.matches(',').count(), 2);
+            let normal = normalize(&dn).unwrap();
+            prop_assert_eq!(normal.matches(',').count(), 2);
             let value = normalize_value(&name);
-            prop_assert_eq!(first_value(&plain), Some(value.as_str()));
+            prop_assert_eq!(first_value(&normal), Some(value.as_str()));
             let filter = format!("(cn={})", ldap3::ldap_escape(name.as_str()));
             let inner = &filter[4..filter.len() - 1];
             prop_assert!(!inner.contains(['(', ')', '*', '\0']));

@@ -1,38 +1,38 @@
-//! Results of LDAP requests.
+//! Results and errors of LDAP logins.
 
 use std::collections::BTreeMap;
 
-/// What a server said; the later says more than the earlier.
+/// The result of a login at one server. Later variants mean that more checks passed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LdapResult {
-    /// Nobody has the name, or more than one.
+    /// No entry has the name, or more than one.
     Unknown,
-    /// The password is not this user's.
+    /// The password is wrong.
     Wrong,
-    /// It is, but he is in no group that may log in.
+    /// The password is correct, but the user is in no group that may log in.
     NotInGroup,
-    /// The password is this user's.
+    /// The password is correct, and the user may log in.
     Confirmed(DirectoryUser),
 }
 
 /// A user of a directory.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DirectoryUser {
-    /// The first value of each attribute that was asked for, by its name as it was asked.
+    /// The first value of each configured attribute, by its name as configured.
     pub attributes: BTreeMap<String, String>,
-    /// Those of the groups that were asked for in which he is, as they were asked.
+    /// The configured groups that contain the user, spelled as configured.
     pub groups: Vec<String>,
 }
 
-/// Why a server could not be asked.
+/// Why a request to a server failed.
 #[derive(Debug, thiserror::Error)]
 pub enum LdapError {
-    #[error("the directory cannot be reached: {0}")]
+    #[error("LDAP connection or protocol error: {0}")]
     Ldap(#[from] ldap3::LdapError),
-    #[error("the directory takes too long")]
+    #[error("the LDAP server did not answer in time")]
     Timeout,
-    #[error("the directory does not serve the gateway: result code {0}")]
+    #[error("the LDAP server refused a request of the gateway: result code {0}")]
     Refused(u32),
-    #[error("the authorities in ca_file cannot be used: {0}")]
+    #[error("the certificates in ca_file cannot be used: {0}")]
     Authorities(String),
 }

@@ -1,4 +1,4 @@
-//! One login at one server: search the user, prove the password, read groups.
+//! A login at one LDAP server: search for the user, check the password, read groups.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -14,9 +14,11 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use super::dn;
 use super::result::{DirectoryUser, LdapError, LdapResult};
 use super::server::{LdapServer, TlsMode};
-/// Entries that a search for a user may give: a second one is one too many.
+
+/// Maximum number of entries to read for a user name. Two entries suffice to show that the name is
+/// ambiguous.
 const USERS_MAX: i32 = 2;
-/// Groups of one user that are looked at.
+/// Maximum number of groups to read in one search.
 const GROUPS_MAX: i32 = 1_000;
 
 // Result codes (RFC 4511, 4.1.9).
@@ -24,11 +26,12 @@ const SUCCESS: u32 = 0;
 const SIZE_LIMIT_EXCEEDED: u32 = 4;
 const REFERRAL: u32 = 10;
 const NO_SUCH_OBJECT: u32 = 32;
-/// Codes of a bind that say no to this user, not to the gateway: inappropriate authentication,
-/// invalid credentials, insufficient rights, unwilling to perform; no such object.
+/// Result codes of a bind that mean that the user is refused, not the gateway: inappropriate
+/// authentication, invalid credentials, insufficient access rights, unwilling to perform, no such
+/// object.
 const REFUSED_CODES: [u32; 5] = [48, 49, 50, 53, NO_SUCH_OBJECT];
 
-/// Asks one server.
+/// Checks a password at one server.
 pub(super) async fn search_bind(
     server: &LdapServer,
     name: &str,
@@ -46,7 +49,7 @@ pub(super) async fn search_bind(
     };
     let groups = find_groups(&mut ldap, server, &user, name).await?;
     let code = ldap.simple_bind(&user.dn, password).await?.rc;
-    // Whoever is told that this was the last word need not wait for the server's.
+    // Unbind has no response (RFC 4511, 4.3), and a failure to send it does not matter.
     let _ = ldap.unbind().await;
     if REFUSED_CODES.contains(&code) {
         return Ok(LdapResult::Wrong);
@@ -71,7 +74,7 @@ async fn connect(server: &LdapServer) -> Result<Ldap, LdapError> {
     let url = format!("{scheme}://{}:{}", server.host, server.port);
     let (connection, mut ldap) = LdapConnAsync::with_settings(settings, &url).await?;
     tokio::spawn(async move {
-        // It ends with the last handle; what goes wrong is told to whoever waits for an answer.
+        // The task ends with the last handle. Errors reach the requests that wait for a response.
         let _ = connection.drive().await;
     });
     ldap.with_timeout(server.timeout);
@@ -99,8 +102,8 @@ fn trust(server: &LdapServer) -> Result<ClientConfig, LdapError> {
     Ok(config.with_root_certificates(roots).with_no_client_auth())
 }
 
-/// Searches below one entry; a base that is not there has no entries, and neither has one that lies
-/// elsewhere.
+/// Searches one entry or the entries below it, according to `scope`. Empty if the base does not
+/// exist, or if the server refers to another server.
 async fn search(
     ldap: &mut Ldap,
     base: &str,
@@ -124,7 +127,7 @@ async fn search(
     Ok(entries.map(SearchEntry::construct).collect())
 }
 
-/// The one entry of a user.
+/// Returns the entry of a user; `None` if no entry or more than one entry is found.
 async fn find_user(
     ldap: &mut Ldap,
     server: &LdapServer,
@@ -139,10 +142,10 @@ async fn find_user(
     }
     found.dedup_by(|a, b| dn::normalize(&a.dn) == dn::normalize(&b.dn));
     if found.len() > 1 {
-        tracing::warn!(host = server.host, "more than one entry has the name of a login");
+        tracing::warn!(host = server.host, "LDAP search found several entries for a user name");
         return Ok(None);
     }
-    // Nobody's DN would be no login at all.
+    // A bind with an empty DN would be anonymous.
     Ok(found.pop().filter(|entry| !entry.dn.is_empty()))
 }
 
@@ -151,7 +154,8 @@ fn user_filter(server: &LdapServer, name: &str) -> String {
     format!("({}={})", server.id_attribute, ldap_escape(name))
 }
 
-/// Which of the groups that are asked for hold the user, whether he says so (memberOf) or they do.
+/// Returns the configured groups that contain the user, according to memberOf of the user's entry
+/// or to the members of the group's entry.
 async fn find_groups(
     ldap: &mut Ldap,
     server: &LdapServer,
@@ -164,7 +168,7 @@ async fn find_groups(
     }
     let bases: Vec<_> = server.bases.iter().chain(&server.group_bases).collect();
     let filter = member_filter(&user.dn, &format!("{}{name}", server.prefix));
-    // Plain DN and names of each group that holds him.
+    // The groups that contain the user: their DN in normal form, and their names.
     let mut member_of: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for base in &bases {
         for group in search(ldap, base, Scope::Subtree, &filter, &["cn"], GROUPS_MAX).await? {
@@ -178,22 +182,23 @@ async fn find_groups(
     }
     let bases: Vec<_> = bases.iter().filter_map(|base| dn::normalize(base)).collect();
     for group in values(&user.attrs, "memberOf").filter_map(|group| dn::normalize(group)) {
-        // By name alone only a group counts that a search would have found.
+        // A configured name matches a group of memberOf only if the group is below a search base.
+        // Any other group must be configured by its DN.
         let near = bases.iter().any(|base| dn::is_below(&group, base));
         let name = dn::first_value(&group).filter(|_| near).map(str::to_owned);
         member_of.entry(group).or_default().extend(name);
     }
-    let holds = |configured: &&&String| match dn::normalize(configured) {
-        Some(plain) => member_of.contains_key(&plain),
+    let contains_user = |configured: &&&String| match dn::normalize(configured) {
+        Some(normal) => member_of.contains_key(&normal),
         None => member_of.values().flatten().any(|name| *name == dn::normalize_value(configured)),
     };
-    Ok(groups.iter().filter(holds).map(|configured| (*configured).clone()).collect())
+    Ok(groups.iter().filter(contains_user).map(|configured| (*configured).clone()).collect())
 }
 
 fn add_group(member_of: &mut BTreeMap<String, Vec<String>>, group: &SearchEntry) {
-    let Some(plain) = dn::normalize(&group.dn) else { return };
+    let Some(normal) = dn::normalize(&group.dn) else { return };
     let names = values(&group.attrs, "cn").map(|name| dn::normalize_value(name));
-    member_of.entry(plain).or_default().extend(names);
+    member_of.entry(normal).or_default().extend(names);
 }
 
 fn member_filter(dn: &str, name: &str) -> String {
@@ -201,7 +206,7 @@ fn member_filter(dn: &str, name: &str) -> String {
     format!("(|(member={dn})(uniqueMember={dn})(&(objectClass=posixGroup)(memberUid={name})))")
 }
 
-/// The values of an attribute; its name counts in any case.
+/// Returns the values of an attribute, whose name is case-insensitive.
 fn values<'a>(
     attributes: &'a HashMap<String, Vec<String>>,
     name: &'a str,

@@ -2,44 +2,46 @@
 
 use std::path::PathBuf;
 use std::time::Duration;
-/// One server.
+
+/// The settings of one LDAP server.
 #[derive(Clone, PartialEq, Eq)]
 pub struct LdapServer {
     /// Host name; with TLS, the name in its certificate.
     pub host: String,
     /// TCP port.
     pub port: u16,
-    /// Entries below which users and groups are searched.
+    /// Search bases for users and groups.
     pub bases: Vec<String>,
-    /// Entries below which groups are searched, too.
+    /// Additional search bases for groups.
     pub group_bases: Vec<String>,
-    /// Groups, by name or DN, one of which a user must be in; empty: none.
+    /// Groups, by name or DN; a user must be in one of them. Empty if no group is required.
     pub groups: Vec<String>,
-    /// Groups, by name or DN, that are asked for beside them.
+    /// Further groups, by name or DN, whose membership is read but not required.
     pub other_groups: Vec<String>,
-    /// Stands in front of user names.
+    /// Prefix that is added to user names in searches.
     pub prefix: String,
-    /// As whom to search; none: as nobody.
+    /// DN and password of the bind before searches; `None` for anonymous searches.
     pub bind: Option<(String, String)>,
     /// The attribute that holds the user name.
     pub id_attribute: String,
-    /// How the connection is kept from being read.
+    /// How the connection is encrypted.
     pub tls: TlsMode,
-    /// A file with the authorities to trust (PEM) instead of the system's.
+    /// A PEM file with the CA certificates to trust; `None` means those of the system.
     pub ca_file: Option<PathBuf>,
-    /// How long a login may take here.
+    /// Longest duration of a login at this server.
     pub timeout: Duration,
-    /// Attributes to read.
+    /// Attributes to read from the user's entry.
     pub attributes: Vec<String>,
 }
 
-/// How a connection is kept from being read.
+/// How a connection is encrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TlsMode {
-    /// Not at all.
+    /// It is not encrypted.
     None,
-    /// After StartTLS; a server that does not know it is told nothing.
+    /// With StartTLS. If the server does not support it, the connection fails before a password is
+    /// sent.
     StartTls,
-    /// From its first byte.
+    /// With TLS from the first byte (`ldaps`).
     Always,
 }

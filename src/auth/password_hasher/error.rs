@@ -1,9 +1,11 @@
 //! The error of a full hash queue.
 
-/// Too many hashes are waiting.
+/// The error for a job that was not started: it would have to wait too long in the queue, or it has
+/// waited too long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("too many passwords wait to be checked; try again in {retry_after_ms} ms")]
+#[error("the password hash queue is full; try again in {retry_after_ms} ms")]
 pub struct QueueFull {
-    /// When another attempt makes sense, different for each who is refused.
+    /// Milliseconds after which to try again; random, so that refused clients do not return
+    /// together.
     pub retry_after_ms: u64,
 }

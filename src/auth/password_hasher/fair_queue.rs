@@ -1,25 +1,25 @@
-//! The queue of the hash threads: sources take turns, each with its oldest job.
+//! The queue of the hash threads: round robin over client networks.
 
 use std::collections::{HashMap, VecDeque};
 
 use crate::platform::ClientNetwork;
 
-/// A job and its place.
+/// A queued job.
 #[derive(Debug)]
 pub struct QueuedJob<J> {
     id: u64,
-    /// When it came, in seconds of the owner's stopwatch.
+    /// When it was queued, in seconds on the stopwatch of the thread pool.
     pub since_secs: f64,
-    /// What is to be done.
+    /// The work to do.
     pub job: J,
 }
 
-/// Jobs of many sources; no I/O, no clock.
+/// Jobs of many client networks. Each network is served with its oldest job when it is its turn.
 #[derive(Debug)]
 pub struct FairQueue<J> {
-    /// No list is empty.
+    /// The jobs of each network, oldest first; no list is empty.
     networks: HashMap<ClientNetwork, VecDeque<QueuedJob<J>>>,
-    /// Every source of the map once, the next one first.
+    /// Every network of the map once, the next one to serve first.
     turns: VecDeque<ClientNetwork>,
     waiting: usize,
     next_id: u64,
@@ -32,18 +32,18 @@ impl<J> Default for FairQueue<J> {
 }
 
 impl<J> FairQueue<J> {
-    /// The number of jobs.
+    /// Returns the number of jobs.
     pub fn len(&self) -> usize {
         self.waiting
     }
 
-    /// How many jobs would be done before the next job of `network`.
+    /// Returns how many jobs would run before a new job of `network`.
     pub fn jobs_ahead(&self, network: ClientNetwork) -> usize {
         let rounds = 1 + self.networks.get(&network).map_or(0, VecDeque::len);
         self.networks.values().map(|jobs| jobs.len().min(rounds)).sum()
     }
 
-    /// Adds a job; the answer names it for [`FairQueue::remove`].
+    /// Adds a job and returns its id for [`FairQueue::remove`].
     pub fn push(&mut self, network: ClientNetwork, now_secs: f64, job: J) -> u64 {
         let id = self.next_id;
         self.next_id += 1;
@@ -56,7 +56,7 @@ impl<J> FairQueue<J> {
         id
     }
 
-    /// The oldest job of the source whose turn it is.
+    /// Removes and returns the oldest job of the network whose turn it is.
     pub fn pop(&mut self) -> Option<QueuedJob<J>> {
         let network = self.turns.pop_front()?;
         let jobs = self.networks.get_mut(&network)?;
@@ -70,19 +70,19 @@ impl<J> FairQueue<J> {
         first
     }
 
-    /// Takes a job out wherever it is; none: it is not here any more.
+    /// Removes a job from any position; `None` if it is no longer queued.
     pub fn remove(&mut self, network: ClientNetwork, id: u64) -> Option<J> {
         let jobs = self.networks.get_mut(&network)?;
         let position = jobs.binary_search_by_key(&id, |waiting| waiting.id).ok()?;
         let removed = jobs.remove(position)?;
         if jobs.is_empty() {
-            self.remove_if_empty(network);
+            self.remove_network(network);
         }
         self.waiting -= 1;
         Some(removed.job)
     }
 
-    /// Takes out the jobs that came before `since_secs`.
+    /// Removes and returns the jobs that were queued before `since_secs`.
     pub fn expire(&mut self, since_secs: f64) -> Vec<J> {
         let mut late = Vec::new();
         for jobs in self.networks.values_mut() {
@@ -98,7 +98,7 @@ impl<J> FairQueue<J> {
         late
     }
 
-    fn remove_if_empty(&mut self, network: ClientNetwork) {
+    fn remove_network(&mut self, network: ClientNetwork) {
         self.networks.remove(&network);
         self.turns.retain(|other| *other != network);
     }
@@ -114,14 +114,15 @@ mod tests {
         IpAddr::from([127, 0, 0, last]).into()
     }
 
-    /// Jobs are named by their source and a number; `script` lists the sources as they come.
-    fn filled(script: &[u8]) -> (FairQueue<String>, Vec<u64>) {
+    /// Returns a queue with one job for each element of `networks`, in this order, and their ids. A
+    /// job is named by its network and a number.
+    fn filled(networks: &[u8]) -> (FairQueue<String>, Vec<u64>) {
         let mut queue = FairQueue::default();
         let push = |(now, last): (usize, &u8)| {
-            let before = script[..now].iter().filter(|other| *other == last).count();
+            let before = networks[..now].iter().filter(|other| *other == last).count();
             queue.push(network(*last), now as f64, format!("{last}.{before}"))
         };
-        let ids = script.iter().enumerate().map(push).collect();
+        let ids = networks.iter().enumerate().map(push).collect();
         (queue, ids)
     }
 
@@ -139,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_network_that_comes_back_does_not_overtake() {
+    fn a_network_that_returns_does_not_overtake() {
         let (mut queue, _) = filled(&[1, 2, 2]);
         assert_eq!(queue.pop().unwrap().job, "1.0");
         queue.push(network(1), 9.0, "1.1".to_owned());
@@ -147,13 +148,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_ahead_is_counted_by_rounds() {
+    fn jobs_ahead_are_counted_by_rounds() {
         let (queue, _) = filled(&[1, 1, 1, 1, 2, 2]);
         assert_eq!([1, 2, 3].map(|last| queue.jobs_ahead(network(last))), [6, 5, 2]);
     }
 
     #[test]
-    fn a_removed_job_leaves_no_trace() {
+    fn a_removed_job_is_not_served() {
         let (mut queue, ids) = filled(&[1, 1, 2, 3]);
         assert_eq!(queue.remove(network(1), ids[1]).as_deref(), Some("1.1"));
         assert_eq!(queue.remove(network(1), ids[1]), None);
@@ -164,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn late_jobs_are_taken_out() {
+    fn expired_jobs_are_removed() {
         let (mut queue, _) = filled(&[1, 2, 1, 2, 3]);
         let mut late = queue.expire(1.5);
         late.sort();

@@ -1,8 +1,8 @@
-//! Bounds to the work that a PHC string may ask for, and the scrypt hashes within them.
+//! Limits for the cost in a PHC string, and scrypt hashes within these limits.
 //!
-//! The strings are parsed and written by `scrypt::phc`, which takes any cost that they name. A
-//! string from an import or a damaged store must not take all memory or minutes of a core, so that
-//! its cost is checked here before anything is hashed.
+//! `scrypt::phc` parses and writes the strings, and accepts any cost. A string from an import or a
+//! damaged store must not take all memory or minutes of a core, so its cost is checked here before
+//! anything is hashed.
 
 use std::borrow::Cow;
 
@@ -15,26 +15,26 @@ use crate::platform::random;
 
 const LOG_N_MAX: u8 = 22;
 const MEMORY_MAX: u64 = 1 << 30;
-/// N · r · p: about a quarter of a minute.
+/// Maximum of N · r · p; takes about a quarter of a minute.
 const WORK_MAX: u64 = 1 << 26;
-/// log_n, and the fewest repetitions that are enough with r = 8.
+/// OWASP's minimum with r = 8: log_n, and the lowest p that is enough with it.
 const OWASP: [(u8, u32); 5] = [(13, 10), (14, 5), (15, 3), (16, 2), (17, 1)];
-/// Seconds for each of N · r · p, until a hash was measured.
+/// Estimated seconds for each unit of N · r · p, used until a hash was measured.
 const UNIT_SECS: f64 = 2e-7;
 
-/// What a hash costs: scrypt's N = 2^`log_n`, `r` and `p`; N · r · 128 bytes of memory.
+/// The cost of a hash: scrypt's N = 2^`log_n`, `r` and `p`. It takes N · r · 128 bytes of memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cost {
     /// The binary logarithm of N.
     pub log_n: u8,
-    /// The size of a block.
+    /// The block size.
     pub r: u32,
-    /// How often it is done.
+    /// The number of repetitions (scrypt's parallelization parameter).
     pub p: u32,
 }
 
 impl Cost {
-    /// Whether it is within the bounds: `log_n` 1–22, at most 1 GiB, N · r · p at most 2^26.
+    /// Whether the cost is within the limits: `log_n` 1–22, at most 1 GiB, N · r · p at most 2^26.
     pub fn is_possible(self) -> bool {
         let rows = (u64::from(self.r) << self.log_n.min(LOG_N_MAX)).max(1);
         (1..=LOG_N_MAX).contains(&self.log_n)
@@ -43,13 +43,13 @@ impl Cost {
             && (1..=WORK_MAX / rows).contains(&u64::from(self.p))
     }
 
-    /// Bytes of memory that one hash takes.
+    /// Returns the bytes of memory that one hash takes.
     pub fn memory_bytes(self) -> u64 {
         (u64::from(self.r) << self.log_n.min(LOG_N_MAX)) * 128
     }
 
-    /// Whether OWASP's password storage cheat sheet calls it enough: the more memory, the fewer
-    /// repetitions.
+    /// Whether the cost meets the minimum of OWASP's password storage cheat sheet: the more memory,
+    /// the fewer repetitions.
     pub fn is_recommended(self) -> bool {
         let least = OWASP.iter().rfind(|(log_n, _)| *log_n <= self.log_n);
         let work =
@@ -57,17 +57,18 @@ impl Cost {
         least.is_some_and(|(log_n, p)| work(self.log_n, self.r, self.p) >= work(*log_n, 8, *p))
     }
 
-    /// A first guess at the seconds that a hash takes.
+    /// Returns an estimate of the seconds that a hash takes.
     pub(super) fn estimate_secs(self) -> f64 {
         f64::from(self.r) * f64::from(self.p) * f64::from(self.log_n).exp2() * UNIT_SECS
     }
 
-    /// The cost that a PHC string names; none: it is not one of scrypt within the bounds.
+    /// Returns the cost in a PHC string; `None` if the string is not a scrypt hash within the
+    /// limits.
     pub(super) fn from_phc(phc: &str) -> Option<Self> {
         Self::from_parsed(&PasswordHash::new(phc).ok()?)
     }
 
-    // The crate multiplies what it reads without looking: the bounds come first.
+    // The scrypt crate multiplies the parsed parameters unchecked, so the limits are checked first.
     fn from_parsed(hash: &PasswordHash) -> Option<Self> {
         let named = |name: &str| hash.params.get_decimal(name);
         let log_n = u8::try_from(named("ln")?).ok()?;
@@ -75,35 +76,38 @@ impl Cost {
         (hash.algorithm == ALG_ID && hash.version.is_none() && cost.is_possible()).then_some(cost)
     }
 
-    /// An impossible cost counts as the recommended one: never less than asked for by mistake.
+    /// Returns the parameters for scrypt. A cost outside of the limits is replaced by the
+    /// recommended one, so that a mistake never makes hashes weaker.
     fn params(self) -> Params {
         let params = self.is_possible().then(|| Params::new(self.log_n, self.r, self.p));
         params.and_then(Result::ok).unwrap_or(Params::RECOMMENDED)
     }
 }
 
-/// Hashes `input` with a salt of its own.
+/// Hashes `input` with a new random salt.
 pub(super) fn hash(cost: Cost, input: &[u8]) -> String {
     let (salt, mut output) = (random::random_bytes::<16>(), [0; 32]);
     let Ok(()) = scrypt::scrypt(input, &salt, &cost.params(), &mut output) else {
-        unreachable!("scrypt makes 32 bytes");
+        unreachable!("scrypt can produce 32 bytes");
     };
     encode(cost, &salt, &output)
 }
 
-/// A PHC string that takes the work of any other and that no password matches.
+/// Returns a PHC string that no password matches. A check against it takes as long as against any
+/// hash with this cost.
 pub(super) fn dummy(cost: Cost) -> String {
     encode(cost, &random::random_bytes::<16>(), &random::random_bytes::<32>())
 }
 
-/// Compares in constant time; none: this is no PHC string of scrypt within the bounds.
+/// Checks an input against a hash, with a comparison in constant time. `None` if `phc` is not a
+/// scrypt hash within the limits.
 pub(super) fn check(phc: &str, input: &[u8]) -> Option<bool> {
     let text = native_form(phc);
     let hash = parse(&text)?;
     Some(Scrypt::default().verify_password(input, &hash).is_ok())
 }
 
-/// Whether it is a hash that can be checked.
+/// Whether a PHC string is a hash that [`check`] supports.
 pub(super) fn is_hash(phc: &str) -> bool {
     parse(&native_form(phc)).is_some()
 }
@@ -114,18 +118,18 @@ fn parse(phc: &str) -> Option<PasswordHash> {
     (hash.salt.is_some() && hash.hash.is_some()).then_some(hash)
 }
 
-/// What of a password a hash is over.
+/// The input from which a stored hash was computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum HashKind {
-    /// The password with the salt of the system.
+    /// The password with the pepper.
     Native,
-    /// The same of SHA-512(USER_NAME + password), which a former system had stored.
+    /// SHA-512(USER_NAME + password), as a former system stored it, with the pepper.
     Sha512,
-    /// The password alone: another system hashed it.
+    /// The password alone, hashed by another system.
     External,
 }
 
-/// How each kind begins in the store.
+/// The prefix of each kind in the store.
 const HASH_KINDS: [(HashKind, &str); 3] = [
     (HashKind::Native, "$scrypt$"),
     (HashKind::Sha512, "$sha512-scrypt$"),
@@ -133,7 +137,7 @@ const HASH_KINDS: [(HashKind, &str); 3] = [
 ];
 
 impl HashKind {
-    /// The kind of a stored hash.
+    /// Returns the kind of a stored hash.
     pub(super) fn from_phc(phc: &str) -> Self {
         HASH_KINDS
             .iter()
@@ -141,7 +145,7 @@ impl HashKind {
             .map_or(Self::Native, |(kind, _)| *kind)
     }
 
-    /// A PHC string of scrypt as one of this kind.
+    /// Replaces the standard scrypt prefix of a PHC string by the prefix of this kind.
     pub(super) fn add_prefix(self, phc: &str) -> String {
         let start =
             HASH_KINDS.iter().find(|(kind, _)| *kind == self).map_or("", |(_, start)| start);
@@ -149,7 +153,7 @@ impl HashKind {
     }
 }
 
-/// The hash as the standard writes it.
+/// Returns a stored hash with the standard scrypt prefix.
 fn native_form(phc: &str) -> Cow<'_, str> {
     match HASH_KINDS[1..].iter().find_map(|(_, start)| phc.strip_prefix(start)) {
         Some(rest) => format!("{}{rest}", HASH_KINDS[0].1).into(),
@@ -160,7 +164,7 @@ fn native_form(phc: &str) -> Cow<'_, str> {
 fn encode(cost: Cost, salt: &[u8; 16], output: &[u8; 32]) -> String {
     let params = ParamsString::try_from(cost.params());
     let (Ok(params), Ok(salt), Ok(output)) = (params, Salt::new(salt), Output::new(output)) else {
-        unreachable!("a PHC string takes the cost, 16 bytes of salt and 32 of output");
+        unreachable!("a PHC string can contain the cost, 16 bytes of salt and 32 of output");
     };
     let (salt, hash) = (Some(salt), Some(output));
     PasswordHash { algorithm: ALG_ID, version: None, params, salt, hash }.to_string()
@@ -173,7 +177,7 @@ mod tests {
     const CHEAP: Cost = Cost { log_n: 4, r: 8, p: 2 };
 
     #[test]
-    fn a_hash_has_its_cost_and_a_salt_of_its_own() {
+    fn a_hash_contains_its_cost_and_a_new_salt() {
         let (one, two) = (hash(CHEAP, b"secret"), hash(CHEAP, b"secret"));
         assert!(one.starts_with("$scrypt$ln=4,r=8,p=2$"), "{one}");
         assert_ne!(one, two);
@@ -185,7 +189,7 @@ mod tests {
 
     /// RFC 7914, section 12: P "password", S "NaCl", N 1024, r 8, p 16; 64 bytes.
     #[test]
-    fn the_vector_of_the_rfc_is_reached() {
+    fn the_vector_of_the_rfc_matches() {
         let mut output = [0; 64];
         let cost = Cost { log_n: 10, r: 8, p: 16 };
         scrypt::scrypt(b"password", b"NaCl", &cost.params(), &mut output).unwrap();
@@ -206,7 +210,7 @@ mod tests {
     ];
 
     #[test]
-    fn what_asks_for_too_much_or_is_something_else_is_not_checked() {
+    fn hashes_beyond_the_limits_or_of_other_algorithms_are_not_checked() {
         let tail = "$aM15713r3Xsvxbi31lqr1Q$nFNh2CVHVjNldFVKDHDlm4CbdRSCdEBsjjJxD+iCs5E";
         let wrong = [
             "ln=23,r=1,p=1",
@@ -250,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn an_impossible_cost_is_replaced_by_a_dear_one() {
+    fn a_cost_outside_of_the_limits_is_replaced_by_the_recommended_one() {
         assert!(Cost { log_n: 20, r: 8, p: 8 }.is_possible());
         assert!(!Cost { log_n: 64, r: 8, p: 1 }.is_possible());
         assert!(dummy(Cost { log_n: 64, r: 8, p: 1 }).starts_with("$scrypt$ln=17,r=8,p=1$"));

@@ -1,5 +1,6 @@
-//! Passwords: peppered, hashed by scrypt on threads of their own, so that a flood of logins costs
-//! neither memory nor heartbeats.
+//! Password hashing and checking: peppered, by scrypt, on dedicated threads.
+//!
+//! A flood of logins therefore neither delays heartbeats nor takes unlimited memory.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -12,51 +13,53 @@ use zeroize::Zeroizing;
 use super::error::QueueFull;
 use super::hash_bounds::{self, Cost, HashKind};
 use super::thread_pool::HashPool;
+
 /// The longest password that is hashed, in bytes.
 pub const PASSWORD_BYTES_MAX: usize = 1_024;
 
-/// What the check of a password said.
+/// The result of a password check.
 #[derive(Clone, PartialEq, Eq)]
 pub enum PasswordMatch {
-    /// It is the one that was hashed.
+    /// The password matches the hash.
     Matched {
-        /// Its hash by the cost of today, if it was hashed otherwise.
+        /// The password hashed with the current cost; `None` if the stored hash is current.
         rehash: Option<String>,
     },
-    /// It is not, or there is no such user.
+    /// The password does not match, or the user does not exist.
     Wrong,
 }
 
-/// A hash as it is stored, and whose it is: former systems mixed the name in.
+/// A stored hash and its user. A hash of a former system covers the user's name, too.
 #[derive(Clone)]
 pub struct StoredHash {
     /// The PHC string.
     pub phc: Arc<str>,
-    /// The user's name in its own spelling.
+    /// The user's name in the stored spelling.
     pub user_name: Arc<str>,
 }
 
-/// What became of a new password.
+/// The result of hashing a new password.
 #[derive(PartialEq, Eq)]
 pub enum NewHash {
-    /// Its hash.
+    /// The hash.
     Hash(String),
-    /// It is one of those that may not be used again.
+    /// The password is a former one and may not be used again.
     UsedBefore,
 }
 
-/// Hashes and checks passwords; dropping it ends its threads.
+/// Hashes and checks passwords. Dropping this value ends its threads.
 pub struct PasswordHasher {
     pool: HashPool,
     pepper: Pepper,
     cost: Cost,
-    /// What the passwords of unknown users are checked against.
+    /// The hash against which passwords of unknown users are checked.
     dummy: Arc<str>,
 }
 
 impl PasswordHasher {
-    /// Starts `threads` threads (0: one less than there are cores, at least one). A hash that would
-    /// wait more than `queue_wait_max_ms` is refused. `salt` is S2's passwordSalt.
+    /// Starts `threads` threads (0: one less than the number of cores, at least one). A hash that
+    /// would wait more than `queue_wait_max_ms` is refused. `pepper` is the setting `passwordSalt`
+    /// of Genesis authentication.
     pub fn start(cost: Cost, threads: usize, queue_wait_max_ms: u64, pepper: &str) -> Self {
         Self {
             pool: HashPool::start(threads, queue_wait_max_ms, cost.estimate_secs()),
@@ -66,8 +69,8 @@ impl PasswordHasher {
         }
     }
 
-    /// Checks a password. Without `stored`, for a user who does not exist, it takes the same time
-    /// and is wrong. Dropping the future takes it out of the queue.
+    /// Checks a password. Without `stored`, for an unknown user, the check takes the same time and
+    /// returns [`PasswordMatch::Wrong`]. Dropping the future removes the check from the queue.
     pub async fn verify(
         &self,
         client: IpAddr,
@@ -93,15 +96,16 @@ impl PasswordHasher {
         self.pool.submit(client.into(), 1, check).await
     }
 
-    /// Hashes a new password: a PHC string with a random salt. The caller has checked its length;
-    /// beyond [`PASSWORD_BYTES_MAX`] the hash matches nothing.
+    /// Hashes a new password to a PHC string with a random salt. The caller must check the length
+    /// of the password: the hash of a password longer than [`PASSWORD_BYTES_MAX`] never matches.
     pub async fn hash(&self, client: IpAddr, password: Password) -> Result<String, QueueFull> {
         let (cost, input) = (self.cost, self.pepper.digest(&password));
         drop(password);
         self.pool.submit(client.into(), 1, move || hash_bounds::hash(cost, &*input)).await
     }
 
-    /// The same unless it is one of the old ones, which are all compared in one job.
+    /// Hashes a new password unless it matches one of the `previous` hashes. All these hashes are
+    /// computed by one job.
     pub async fn hash_unless_used(
         &self,
         client: IpAddr,
@@ -123,63 +127,67 @@ impl PasswordHasher {
         self.pool.submit(client.into(), hashes, job).await
     }
 
-    /// Hashes on the calling thread: for the command line.
+    /// Hashes a password on the calling thread, for the command line.
     pub fn hash_now(cost: Cost, pepper: &str, password: &Password) -> String {
         hash_bounds::hash(cost, &*Pepper::new(pepper).digest(password))
     }
 
-    /// Stores a hash of a former system, SHA-512(USER_NAME + password) in hexadecimal: hashed once
-    /// more, so that the store has no fast hash. The next login renews it.
+    /// Returns the stored form of a hash of a former system, SHA-512(USER_NAME + password) in
+    /// hexadecimal. That hash is hashed once more by scrypt, so that the store contains no fast
+    /// hash. The next login replaces it by a rehash.
     pub fn wrap_sha512(cost: Cost, pepper: &str, sha512: &str) -> String {
         let digest = Password::new(sha512.to_ascii_lowercase());
         HashKind::Sha512.add_prefix(&hash_bounds::hash(cost, &*Pepper::new(pepper).digest(&digest)))
     }
 
-    /// The stored form of a hash that another system made of the password alone; none: it is no PHC
-    /// string of scrypt within the bounds.
+    /// Returns the stored form of a hash that another system made of the password alone; `None` if
+    /// that hash is not a scrypt hash within the limits.
     pub fn import_external(phc: &str) -> Option<String> {
         let is_native = HashKind::from_phc(phc) == HashKind::Native && hash_bounds::is_hash(phc);
         is_native.then(|| HashKind::External.add_prefix(phc))
     }
 
-    /// What this salt makes of a fixed text: see [`PasswordHasher::is_same_pepper`].
+    /// Returns the check value of a pepper, for [`PasswordHasher::is_same_pepper`].
     pub fn pepper_check_now(cost: Cost, pepper: &str) -> String {
         Self::hash_now(cost, pepper, &Password::new(PEPPER_CHECK))
     }
 
-    /// Whether the salt is the one that made the check value.
+    /// Whether the check value was made with this pepper.
     pub fn is_same_pepper(pepper: &str, check: &str) -> bool {
         let input = Pepper::new(pepper).digest(&Password::new(PEPPER_CHECK));
         hash_bounds::check(check, &*input) == Some(true)
     }
 
-    /// Hashes that wait for a thread.
+    /// Returns the number of jobs that wait for a thread.
     pub fn waiting(&self) -> usize {
         self.pool.waiting()
     }
 }
 
-/// What the check value of a salt is made of.
+/// The text that is hashed for the check value of a pepper. Stores contain its hash: never change
+/// it.
 const PEPPER_CHECK: &str = "tollgate: the salt of this system";
 
-/// The user can log in no more, which a client must not be able to tell.
+/// Refuses a password whose stored hash cannot be checked. The user cannot log in, but a client
+/// must not notice the difference to a wrong password.
 fn reject_unusable(dummy: &str, inputs: &HashInputs) -> PasswordMatch {
-    tracing::warn!("a stored password hash is not one of scrypt within its bounds");
-    // For its time alone.
+    tracing::warn!("rejected a stored password hash that is not scrypt or exceeds the limits");
+    // Takes the time of a real check.
     let _ = inputs.check(dummy);
     PasswordMatch::Wrong
 }
 
-/// Whether a hash has another cost than new ones get, or was made elsewhere.
+/// Whether a hash has another cost than new hashes, or is of another kind.
 fn is_outdated(phc: &str, cost: Cost) -> bool {
     HashKind::from_phc(phc) != HashKind::Native || Cost::from_phc(phc) != Some(cost)
 }
 
-/// What of a password each kind of hash is over.
+/// The input of each kind of hash, for one password.
 struct HashInputs {
     native: Zeroizing<[u8; 32]>,
     sha512: Zeroizing<[u8; 32]>,
-    /// The password itself waits in the queue only where another system's hash needs it.
+    /// The password itself; `None` unless a hash of another system needs it, so that the queue
+    /// contains no other passwords.
     external: Option<Zeroizing<Box<[u8]>>>,
 }
 
@@ -190,8 +198,8 @@ impl HashInputs {
         user_name: Option<&str>,
         hashes: &[Arc<str>],
     ) -> Self {
-        let needs_it = hashes.iter().any(|phc| HashKind::from_phc(phc) == HashKind::External);
-        let external = needs_it.then(|| Zeroizing::new(password.expose().as_bytes().into()));
+        let needs_password = hashes.iter().any(|phc| HashKind::from_phc(phc) == HashKind::External);
+        let external = needs_password.then(|| Zeroizing::new(password.expose().as_bytes().into()));
         let mut digest = Sha512::new();
         digest.update(user_name.unwrap_or_default());
         digest.update(password.expose());
@@ -199,7 +207,7 @@ impl HashInputs {
         Self { native: pepper.digest(password), sha512, external }
     }
 
-    /// None: this is no hash that can be checked.
+    /// Checks the password against a hash; `None` if the hash cannot be checked.
     fn check(&self, phc: &str) -> Option<bool> {
         match HashKind::from_phc(phc) {
             HashKind::Native => hash_bounds::check(phc, &*self.native),
@@ -209,18 +217,19 @@ impl HashInputs {
     }
 }
 
-/// The system-specific salt, as the key of an HMAC: stolen hashes are worth nothing without it.
+/// The pepper, as the key of an HMAC: without it, no password can be guessed from stolen hashes.
 struct Pepper(Hmac<Sha256>);
 
 impl Pepper {
     fn new(pepper: &str) -> Self {
         let Ok(keyed) = Hmac::new_from_slice(pepper.as_bytes()) else {
-            unreachable!("an HMAC takes a key of any length");
+            unreachable!("HMAC accepts a key of any length");
         };
         Self(keyed)
     }
 
-    /// 32 bytes whatever the password's length: what waits in the queue is small, and not it.
+    /// Returns the HMAC of a password. The queue contains this HMAC instead of the password. It
+    /// always has 32 bytes.
     fn digest(&self, password: &Password) -> Zeroizing<[u8; 32]> {
         let mut mac = self.0.clone();
         mac.update(password.expose().as_bytes());
@@ -274,20 +283,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_older_cost_is_checked_and_renewed() {
+    async fn a_hash_with_an_older_cost_is_checked_and_renewed() {
         let phc = PasswordHasher::hash_now(CHEAP, "salt", &Password::new("secret"));
-        let dearer = passwords(Cost { log_n: 5, ..CHEAP }, "salt");
+        let costlier = passwords(Cost { log_n: 5, ..CHEAP }, "salt");
         let PasswordMatch::Matched { rehash: Some(renewed) } =
-            verify(&dearer, "secret", &phc).await
+            verify(&costlier, "secret", &phc).await
         else {
-            panic!("a match, renewed")
+            panic!("a match with a rehash was expected")
         };
         assert!(renewed.starts_with("$scrypt$ln=5,"), "{renewed}");
-        assert!(verify(&dearer, "secret", &renewed).await == MATCHED);
-        assert!(verify(&dearer, "Secret", &phc).await == PasswordMatch::Wrong);
+        assert!(verify(&costlier, "secret", &renewed).await == MATCHED);
+        assert!(verify(&costlier, "Secret", &phc).await == PasswordMatch::Wrong);
     }
 
-    /// SHA-512 of "JohnWolfFullMoon1", by coreutils.
+    /// SHA-512 of "JohnWolfFullMoon1", computed by coreutils.
     const FORMER: &str = "47d1f1683f75013318aa9a10fc43bc2f1235ff1e343762364071c3907fcb22c5\
         74e34b879822acdc274c48aec198531e5629fdb016e1d493ec0042a9cd0c3ccb";
 
@@ -299,7 +308,7 @@ mod tests {
         let PasswordMatch::Matched { rehash: Some(renewed) } =
             verify(&passwords, "FullMoon1", &phc).await
         else {
-            panic!("a match, renewed")
+            panic!("a match with a rehash was expected")
         };
         assert!(verify(&passwords, "FullMoon1", &renewed).await == MATCHED);
         for wrong in ["FullMoon", FORMER, ""] {
@@ -317,7 +326,7 @@ mod tests {
         let passwords = passwords(CHEAP, "salt");
         assert!(
             verify(&passwords, "password", FOREIGN).await == PasswordMatch::Wrong,
-            "it has no salt"
+            "the hash was made without the pepper"
         );
         assert!(verify(&passwords, "passwort", &phc).await == PasswordMatch::Wrong);
         let matched = verify(&passwords, "password", &phc).await;
@@ -328,7 +337,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_password_that_was_used_is_found_among_the_old_ones() {
+    async fn a_former_password_is_found_among_the_previous_hashes() {
         let passwords = passwords(CHEAP, "salt");
         let hash =
             |text: &str| PasswordHasher::hash_now(CHEAP, "salt", &Password::new(text)).into();
@@ -350,10 +359,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn no_user_no_hash_and_no_measure_are_wrong() {
+    async fn unknown_users_invalid_hashes_and_long_passwords_are_wrong() {
         let passwords = passwords(CHEAP, "salt");
-        let nobody = passwords.verify(HERE, Password::new("secret"), None).await;
-        assert!(nobody == Ok(PasswordMatch::Wrong));
+        let unknown = passwords.verify(HERE, Password::new("secret"), None).await;
+        assert!(unknown == Ok(PasswordMatch::Wrong));
         assert!(verify(&passwords, "secret", "secret").await == PasswordMatch::Wrong);
         for (length, checked) in [(1_024, MATCHED), (1_025, PasswordMatch::Wrong)] {
             let long = "x".repeat(length);

@@ -1,4 +1,4 @@
-//! Password hashing on its own threads, with a fair and bounded queue.
+//! Password hashing on dedicated threads, with a fair and bounded queue.
 
 mod error;
 mod fair_queue;

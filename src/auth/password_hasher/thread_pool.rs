@@ -1,4 +1,4 @@
-//! The hash threads: few, of low priority, behind a queue that is bounded by waiting time.
+//! The hash threads: few, with low priority, fed by a queue with bounded waiting time.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -10,22 +10,25 @@ use tokio::sync::oneshot;
 use super::error::QueueFull;
 use super::fair_queue::{FairQueue, QueuedJob};
 use crate::platform::{ClientNetwork, Stopwatch, random, stopwatch};
-/// The refused come back after a moment at the earliest, and after a minute at the latest.
+
+/// Minimum time after which a refused client is advised to try again, before jitter.
 const RETRY_MIN_MS: u64 = 1_000;
+/// Maximum time after which a refused client is advised to try again, before jitter.
 const RETRY_MAX_MS: u64 = 60_000;
-/// How much of the mean time of a job is the last job.
+/// Weight of the newest hash in the moving average of the duration.
 const NEWEST_SHARE: f64 = 0.125;
 /// Added to the nice value of a hash thread.
 #[cfg(target_os = "linux")]
 const NICE: i32 = 10;
 
 struct HashJob {
-    /// How many hashes it takes.
+    /// Number of hashes that the job computes.
     hashes: u32,
     job: Box<dyn FnOnce() + Send>,
 }
 
-/// Threads that do jobs, fairly by source; dropping it ends them after the job they are at.
+/// Threads that run jobs, fairly by client network. Dropping the pool ends each thread after its
+/// current job.
 pub struct HashPool {
     shared: Arc<Shared>,
     threads: usize,
@@ -44,7 +47,7 @@ struct State {
     open: bool,
 }
 
-/// The seconds that a job takes.
+/// Seconds that one hash takes: estimated, or the moving average of measured ones.
 #[derive(Debug, Clone, Copy)]
 enum JobDuration {
     Estimated(f64),
@@ -66,7 +69,7 @@ impl JobDuration {
     }
 }
 
-/// The place of a caller who waits: whoever leaves takes the job along.
+/// The queue slot of a waiting caller. Dropping the slot removes the job from the queue.
 struct QueueSlot<'a> {
     shared: &'a Shared,
     network: ClientNetwork,
@@ -81,15 +84,15 @@ impl Drop for QueueSlot<'_> {
     }
 }
 
-/// How many threads are meant; 0: one less than there are cores, at least one.
+/// Returns the number of threads to start; 0 means one less than the number of cores, at least one.
 pub fn thread_count(threads: usize) -> usize {
     let cores = || thread::available_parallelism().map_or(1, |cores| cores.get());
     if threads == 0 { (cores() - 1).max(1) } else { threads }
 }
 
 impl HashPool {
-    /// Starts `threads` threads (0: one less than there are cores, at least one) for jobs that take
-    /// about `guess_secs`. A job that would wait more than `wait_max_ms` is refused.
+    /// Starts `threads` threads (0: one less than the number of cores, at least one) for hashes
+    /// that take about `estimate_secs`. A job that would wait more than `wait_max_ms` is refused.
     pub fn start(threads: usize, wait_max_ms: u64, estimate_secs: f64) -> Self {
         let shared = Arc::new(Shared {
             state: Mutex::new(State {
@@ -107,21 +110,21 @@ impl HashPool {
             let hash = thread::Builder::new().name(format!("hash-{number}"));
             let spawned = hash.spawn(move || shared.run_jobs());
             spawned
-                .inspect_err(|error| tracing::error!(%error, "a hash thread does not start"))
+                .inspect_err(|error| tracing::error!(%error, "starting a hash thread failed"))
                 .is_ok()
         };
         let threads = (0..thread_target).filter(started).count();
         Self { shared, threads }
     }
 
-    /// Jobs that wait.
+    /// Returns the number of waiting jobs.
     pub fn waiting(&self) -> usize {
         self.shared.state.lock().queue.len()
     }
 
-    /// Does `job`, which takes so many `hashes`, on one of the threads; not at all if the future is
-    /// dropped before its turn.
-    /// [`QueueFull`]: it would have to wait too long, or it did.
+    /// Runs `job`, which computes `hashes` hashes, on one of the threads. If the future is dropped
+    /// before the job starts, the job does not run. Fails with [`QueueFull`] if the job would have
+    /// to wait too long, or has waited too long.
     pub async fn submit<T: Send + 'static>(
         &self,
         network: ClientNetwork,
@@ -130,7 +133,8 @@ impl HashPool {
     ) -> Result<T, QueueFull> {
         let (sender, answer) = oneshot::channel();
         let job = Box::new(move || {
-            // Whoever asked left while it was done: nobody needs it.
+            // Sending fails if the caller dropped the future while the job ran: the result is not
+            // needed then.
             let _ = sender.send(job());
         });
         let work = HashJob { hashes, job };
@@ -168,7 +172,7 @@ impl Shared {
             let watch = stopwatch();
             let wait_secs = self.watch.elapsed_secs() - queued.since_secs;
             metrics::histogram!("tollgate_password_hash_wait_seconds").record(wait_secs);
-            // A fault in one job must not cost the thread; its caller sees that no answer comes.
+            // A panic in a job must not end the thread. The caller sees a closed channel.
             let HashJob { hashes, job } = queued.job;
             let _ = catch_unwind(AssertUnwindSafe(job));
             let hash_secs = watch.elapsed_secs() / f64::from(hashes.max(1));
@@ -178,12 +182,13 @@ impl Shared {
         }
     }
 
-    /// The next job; none: the pool was dropped.
+    /// Waits for the next job; `None` if the pool was dropped.
     fn next(&self) -> Option<QueuedJob<HashJob>> {
         let mut state = self.state.lock();
         while state.open {
-            // Estimates fail when others come in between. What runs already and one job's jitter
-            // are forgiven; the rest is answered before its turn, so that nobody waits in vain.
+            // A job may wait longer than estimated, because jobs of other networks were queued
+            // meanwhile. Two hash durations are tolerated, for the running job and for variance.
+            // Jobs that waited even longer are refused now instead of being run.
             let wait_limit_secs = self.wait_max_secs + 2.0 * state.job_duration.secs();
             let late = state.queue.expire(self.watch.elapsed_secs() - wait_limit_secs);
             let next = state.queue.pop();
@@ -203,14 +208,14 @@ fn record_queue_length(queue: &FairQueue<HashJob>) {
     metrics::gauge!("tollgate_password_hash_queue_length").set(queue.len() as f64);
 }
 
-/// Refused clients must not come back together.
+/// Returns the error with a random retry time, so that refused clients do not return together.
 fn queue_full(over_secs: f64) -> QueueFull {
     let least_ms = ((over_secs * 1_000.0) as u64).clamp(RETRY_MIN_MS, RETRY_MAX_MS);
     QueueFull { retry_after_ms: least_ms + random::jitter(least_ms) }
 }
 
-/// Heartbeats go first. Only on Linux does a thread have a priority of its own; where it may not be
-/// lowered, it stays.
+/// Lowers the priority of the calling thread, so that heartbeats are served first. Only Linux has a
+/// priority for each thread. If the priority cannot be lowered, the thread keeps it.
 fn lower_priority() {
     #[cfg(target_os = "linux")]
     let _ = rustix::process::nice(NICE);
@@ -226,7 +231,7 @@ mod tests {
 
     use super::*;
 
-    /// One thread, which is held by a first job until [`Scene::release`].
+    /// A pool with one thread, which a first job blocks until [`Scene::release`].
     struct Scene {
         pool: Arc<HashPool>,
         gate: mpsc::Sender<()>,
@@ -249,7 +254,7 @@ mod tests {
             Self { pool, gate, done: Arc::default(), jobs: vec![job] }
         }
 
-        /// Submits a job; the answer is whether it was admitted.
+        /// Submits a job and returns whether it was admitted.
         async fn submit(&mut self, last: u8, name: &str) -> bool {
             let (pool, done, name) = (self.pool.clone(), self.done.clone(), name.to_owned());
             let (before, job) = (self.pool.waiting(), move || done.lock().push(name));
@@ -262,7 +267,7 @@ mod tests {
             admitted
         }
 
-        /// Lets the thread go and waits for all answers.
+        /// Unblocks the thread and waits for all results.
         async fn release(&mut self) -> Vec<Result<(), QueueFull>> {
             self.gate.send(()).unwrap();
             let mut answers = Vec::new();
@@ -310,7 +315,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn abandoned_jobs_are_not_done() {
+    async fn abandoned_jobs_do_not_run() {
         let mut scene = Scene::new(60_000, 0.001).await;
         for number in 0..20 {
             scene.submit(number % 3, &format!("{number}")).await;
@@ -342,14 +347,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_fault_costs_its_own_caller_only() {
+    async fn a_panic_fails_only_its_own_job() {
         let pool = HashPool::start(1, 60_000, 0.001);
-        assert!(pool.submit(network(1), 1, || panic!("a fault, on purpose")).await.is_err());
+        assert!(pool.submit(network(1), 1, || panic!("a deliberate panic")).await.is_err());
         assert_eq!(pool.submit(network(1), 1, || 7).await, Ok(7));
     }
 
     #[tokio::test]
-    async fn threads_have_names_a_low_priority_and_an_end() {
+    async fn threads_have_names_and_low_priority_and_end_with_the_pool() {
         let priority = || rustix::process::getpriority_process(None).unwrap();
         let pool = HashPool::start(2, 60_000, 0.001);
         let before = priority();

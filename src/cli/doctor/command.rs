@@ -1,4 +1,4 @@
-//! `doctor`: reads configuration, machine and store, says what to change and why.
+//! `doctor`: checks configuration, host and store, and prints findings.
 
 use std::path::{Path, PathBuf};
 
@@ -16,18 +16,18 @@ use crate::realm::UserStatus;
 use crate::settings::{Engine, Settings};
 use crate::storage::{DiskSpace, RowStore, StoreError};
 
-/// What to look at.
+/// The configuration and the store to check.
 #[derive(Args)]
 pub(in crate::cli) struct DoctorArgs {
     #[command(flatten)]
     config: ConfigArgs,
-    /// The data folder; a stopped one is opened and checked
+    /// Directory of the store, which is opened and checked unless a gateway is using it
     #[arg(long, value_name = "DIR", default_value = "tollgate-data")]
     data_dir: PathBuf,
 }
 
 impl DoctorArgs {
-    /// Fails if anything is a problem or weak.
+    /// Fails if any finding is a problem or a weakness.
     pub(in crate::cli) fn run(&self) -> Result<()> {
         let settings = self.config.load()?;
         settings.validate()?;
@@ -50,7 +50,8 @@ impl DoctorArgs {
     }
 }
 
-/// Days until the certificate ends; none: no TLS.
+/// Returns the days until the certificate expires; `None` without TLS, or if no certificate can be
+/// parsed.
 fn certificate_days(settings: &Settings) -> Result<Option<i64>> {
     if !settings.server.tls.is_on() {
         return Ok(None);
@@ -62,14 +63,14 @@ fn certificate_days(settings: &Settings) -> Result<Option<i64>> {
 
 fn describe(facts: &StoreFacts) -> &'static str {
     match facts {
-        StoreFacts::Missing => "there is none yet",
-        StoreFacts::InUse => "a gateway has it open; ask it with `tollgate health`",
-        StoreFacts::Unusable(_) => "it cannot be used",
-        StoreFacts::Intact { .. } => "whole",
+        StoreFacts::Missing => "not created yet",
+        StoreFacts::InUse => "in use by a running gateway; check that with `tollgate health`",
+        StoreFacts::Unusable(_) => "unusable",
+        StoreFacts::Intact { .. } => "intact",
     }
 }
 
-/// Opens the store as a start would: everything in it is read and checked.
+/// Opens the store as a start does, which reads and checks all of it.
 fn check_store(settings: &Settings, dir: &Path) -> StoreFacts {
     if !RowStore::exists_in(dir) {
         return StoreFacts::Missing;
@@ -91,16 +92,16 @@ fn check_store(settings: &Settings, dir: &Path) -> StoreFacts {
     }
 }
 
-/// The heaviest first.
+/// Prints the findings, the most severe first.
 fn print_findings(mut found: Vec<Finding>) -> Result<()> {
     found.sort_by_key(|finding| finding.severity);
     for Finding { severity, subject, why, change } in &found {
         println!("{}: {subject}\n    {why}\n    -> {change}", severity.label());
     }
-    let heavy = found.iter().filter(|finding| finding.severity != Severity::Advice).count();
-    if heavy > 0 {
-        bail!("{heavy} things should be different");
+    let severe = found.iter().filter(|finding| finding.severity != Severity::Advice).count();
+    if severe > 0 {
+        bail!("problems and weaknesses found: {severe}");
     }
-    println!("nothing has to be different");
+    println!("no problems or weaknesses found");
     Ok(())
 }

@@ -1,18 +1,18 @@
-//! The doctor: what of a configuration, its machine and its store should be different, and why.
+//! A finding of the doctor: its severity, subject, reason and remedy.
 
-/// How much it matters.
+/// The severity of a finding, the most severe first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
-    /// It does not work, or is about to stop.
+    /// Something does not work, or will soon stop working.
     Problem,
-    /// It weakens what the gateway promises.
+    /// Something weakens the security or reliability of the gateway.
     Weak,
-    /// Worth a thought.
+    /// Worth considering.
     Advice,
 }
 
 impl Severity {
-    /// The word for people.
+    /// Returns the word that is printed.
     pub const fn label(self) -> &'static str {
         match self {
             Self::Problem => "problem",
@@ -22,21 +22,21 @@ impl Severity {
     }
 }
 
-/// Something that should be different.
+/// Something that should be changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// How much it matters.
+    /// How severe it is.
     pub severity: Severity,
-    /// What it is about: a key, or a part of the machine.
+    /// What it concerns: a configuration key, a part of the host, or the store.
     pub subject: String,
-    /// What is so, and why that matters.
+    /// What is wrong and why it matters.
     pub why: String,
     /// What to do.
     pub change: String,
 }
 
 impl Finding {
-    /// A finding of this weight.
+    /// Creates a finding.
     pub fn new(
         severity: Severity,
         subject: impl Into<String>,
@@ -47,16 +47,16 @@ impl Finding {
     }
 }
 
-/// Adds a finding if something is so.
+/// Adds a finding if the condition holds.
 pub(super) fn push_if(
-    so: bool,
+    condition: bool,
     found: &mut Vec<Finding>,
     severity: Severity,
     subject: &str,
     why: &str,
     change: &str,
 ) {
-    if so {
+    if condition {
         found.push(Finding::new(severity, subject, why, change));
     }
 }

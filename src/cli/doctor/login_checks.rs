@@ -1,11 +1,12 @@
-//! Second factors, directories and mails: what is weak in how they are configured.
+//! Checks of the configuration of second factors, directories and mails.
 
 use super::finding::Severity::{Advice, Weak};
 use super::finding::{Finding, push_if};
 use crate::settings::{
     AuthType, HashingAlgorithm, LdapTls, MailTransportKind, QrCode, Settings, SmtpTls,
 };
-/// A key that people can guess opens every secret.
+
+/// Shortest encryption key without a finding; a key that can be guessed decrypts every secret.
 const KEY_LENGTH_MIN: usize = 16;
 
 pub(super) fn check(settings: &Settings, found: &mut Vec<Finding>) {
@@ -21,16 +22,16 @@ fn second_factors(settings: &Settings, found: &mut Vec<Finding>) {
         found,
         Advice,
         "security.mfa",
-        "a password is all that is asked for: whoever has it is its user",
-        "add [security.mfa.qr_code], and required_for = [\"USER_ADMIN\"] at least",
+        "no second factor is configured: a stolen password is enough to log in",
+        "add [security.mfa.qr_code] with at least required_for = [\"USER_ADMIN\"]",
     );
     push_if(
         mfa.qr_code.is_none() && mfa.notify.is_some(),
         found,
         Advice,
         "security.mfa.notify",
-        "a link by mail proves no more than the mailbox, which also resets passwords",
-        "add [security.mfa.qr_code] for those who can use an app",
+        "a mailed link proves only access to the mailbox, which can also receive password resets",
+        "add [security.mfa.qr_code] for users who have an authenticator app",
     );
     if let Some(codes) = &mfa.qr_code {
         app(codes, found);
@@ -44,23 +45,24 @@ fn app(codes: &QrCode, found: &mut Vec<Finding>) {
         found,
         Weak,
         "security.mfa.qr_code.secret_encrypt_key",
-        "whoever has a copy of the store can guess so short a key, and then knows all codes",
-        "use 32 random signs; the old key goes into old_secret_encrypt_keys, then `rekey`",
+        "a key this short can be guessed with a copy of the store, which reveals all TOTP secrets",
+        "set 32 random characters, move the old key to old_secret_encrypt_keys, and run \
+         `tollgate rekey` on the stopped store",
     );
     push_if(
         !codes.old_secret_encrypt_keys.is_empty(),
         found,
         Advice,
         "security.mfa.qr_code.old_secret_encrypt_keys",
-        "earlier keys are still good",
-        "run `tollgate rekey` on the stopped store and take them out",
+        "secrets can still be decrypted with former keys",
+        "run `tollgate rekey` on the stopped store, then remove the former keys",
     );
     push_if(
         codes.code_period_discrepancy > 2,
         found,
         Weak,
         "security.mfa.qr_code.code_period_discrepancy",
-        "so many codes are good at a time that guessing one is easier",
+        "many codes are valid at the same time, which makes one easier to guess",
         "set it to 1",
     );
     push_if(
@@ -70,8 +72,8 @@ fn app(codes: &QrCode, found: &mut Vec<Finding>) {
         found,
         Advice,
         "security.mfa.qr_code",
-        "some authenticator apps read no other form than SHA1, 6 digits, 30 seconds",
-        "try the app of your users before you ask them to enrol",
+        "some authenticator apps support only SHA1, 6 digits and 30 seconds",
+        "test the users' authenticator app before they enrol",
     );
 }
 
@@ -88,24 +90,24 @@ fn directories(settings: &Settings, found: &mut Vec<Finding>) {
         found,
         Weak,
         "security.authentication.ldap.connection.use_tls",
-        "passwords leave this machine in clear",
-        "set it to \"start_tls\" or \"ldaps\", with ca_file where the authority is your own",
+        "passwords are sent to the directory without encryption",
+        "set it to \"start_tls\" or \"ldaps\", with ca_file for a private CA",
     );
     push_if(
         authentication.ldap.connection.len() == 1,
         found,
         Advice,
         "security.authentication.ldap.connection",
-        "while the only server is away nobody but internal_users logs in",
-        "name a second server",
+        "if the only server is unreachable, only internal_users can log in",
+        "add a second server",
     );
     push_if(
         authentication.kind == AuthType::Ldap && authentication.internal_users.is_empty(),
         found,
         Advice,
         "security.authentication.internal_users",
-        "nobody can log in without the directory, not even to repair",
-        "name one administrator with a password of the gateway",
+        "without the directory no user can log in, not even an administrator for repairs",
+        "add one administrator who has a password in the gateway",
     );
 }
 
@@ -116,8 +118,8 @@ fn mails(settings: &Settings, found: &mut Vec<Finding>) {
         found,
         Weak,
         "security.genesis_password.self_service_reset.accept_client_url",
-        "whoever asks for a reset chooses the page that its token goes to",
-        "set it to false everywhere but on a developer's machine",
+        "the client that requests a reset chooses the page that receives its token",
+        "set it to false, except on a developer's machine",
     );
     let plain = |url: &str| url.starts_with("http://");
     let links = settings.security.mfa.notify.as_ref();
@@ -127,8 +129,8 @@ fn mails(settings: &Settings, found: &mut Vec<Finding>) {
         found,
         Weak,
         "security",
-        "the page of a mailed link is opened without TLS, and its token with it",
-        "begin redirect_url and login_url with https://",
+        "mailed links open a page without TLS, so their tokens are sent unencrypted",
+        "use https:// in redirect_url and login_url",
     );
     let smtp = &settings.mail.smtp;
     let away = !(smtp.host == "localhost" || smtp.host.starts_with("127."));
@@ -137,7 +139,7 @@ fn mails(settings: &Settings, found: &mut Vec<Finding>) {
         found,
         Weak,
         "mail.smtp.tls",
-        "links that log in and reset passwords leave this machine in clear",
+        "mails with links for logins and password resets are sent without encryption",
         "set it to \"start_tls\" or \"tls\"",
     );
 }

@@ -1,49 +1,49 @@
-//! The machine: descriptors, memory for hashes, the clock, the certificate.
+//! Checks of the host: file descriptors, hashing threads, memory and the certificate.
 
 use super::finding::Finding;
 use super::finding::Severity::{Advice, Problem, Weak};
 use crate::settings::Settings;
-/// A certificate is renewed in time if it is good for so many days more.
+
+/// Remaining days of a certificate below which it should be renewed.
 const CERTIFICATE_DAYS: i64 = 14;
 
-/// What was seen of the machine.
+/// The properties of the host.
 #[derive(Debug, Clone, Copy)]
 pub struct MachineFacts {
-    /// Connections that there are descriptors for (`ulimit -n`).
+    /// Connections that the limit of file descriptors allows (`ulimit -n`).
     pub connections_max: usize,
-    /// Processors.
+    /// CPU cores.
     pub cores: usize,
-    /// Bytes of memory that can be had now; none: it is not known.
+    /// Bytes of available memory; `None` if unknown.
     pub memory_free: Option<u64>,
-    /// Days until the certificate is no longer good; none: no TLS.
+    /// Days until the certificate expires; `None` without TLS.
     pub certificate_days: Option<i64>,
 }
 
-/// All that should be different.
+/// Returns the findings about the host.
 pub fn check(settings: &Settings, seen: &MachineFacts) -> Vec<Finding> {
     let mut found = Vec::new();
     let (limits, scrypt) = (&settings.server.limits, &settings.security.scrypt);
     if seen.connections_max < limits.connections_max {
         let why = format!(
-            "there are descriptors for {} connections, server.limits.connections_max is {}",
+            "file descriptors allow only {} connections, server.limits.connections_max is {}",
             seen.connections_max, limits.connections_max
         );
         let change = format!(
-            "raise the hard limit to {} (LimitNOFILE of the unit), or lower connections_max",
+            "raise the hard limit to {} (systemd: LimitNOFILE), or lower connections_max",
             limits.connections_max + 64
         );
         found.push(Finding::new(Advice, "ulimit -n", why, change));
     }
     let threads = crate::auth::thread_count(scrypt.threads);
     if threads > seen.cores {
-        let why =
-            format!("{threads} threads hash on {} processors: they wait for another", seen.cores);
-        found.push(Finding::new(Advice, "security.scrypt.threads", why, "set it to 0"));
+        let why = format!("{threads} hashing threads compete for {} CPU cores", seen.cores);
+        found.push(Finding::new(Advice, "security.scrypt.threads", why, "set it to 0 (automatic)"));
     }
     let hash_bytes = scrypt.cost().memory_bytes() * threads as u64;
     if let Some(free) = seen.memory_free.filter(|free| hash_bytes > free / 2) {
         let why = format!(
-            "{threads} hashes at once take {} MiB, {} MiB of memory are free",
+            "{threads} concurrent hashes need {} MiB, but only {} MiB of memory are available",
             hash_bytes >> 20,
             free >> 20
         );
@@ -52,17 +52,17 @@ pub fn check(settings: &Settings, seen: &MachineFacts) -> Vec<Finding> {
     }
     if let Some(days) = seen.certificate_days.filter(|days| *days < CERTIFICATE_DAYS) {
         let (severity, why) = if days < 0 {
-            (Problem, format!("the certificate is over since {} days", -days))
+            (Problem, format!("the certificate expired {} days ago", -days))
         } else {
-            (Weak, format!("the certificate is good for {days} days only"))
+            (Weak, format!("the certificate expires in {days} days"))
         };
-        let change = "renew the files; the gateway reads them again by itself";
+        let change = "renew the files; the gateway reloads them automatically";
         found.push(Finding::new(severity, "server.tls.certificate", why, change));
     }
     found
 }
 
-/// Bytes of memory that can be had now, as Linux estimates.
+/// Returns the bytes of available memory as estimated by Linux; `None` if unknown.
 pub fn memory_free() -> Option<u64> {
     let meminfo = std::fs::read_to_string("/proc/meminfo").ok()?;
     let line = meminfo.lines().find(|line| line.starts_with("MemAvailable:"))?;

@@ -1,4 +1,4 @@
-//! The configuration: what is weak, and what contradicts itself without being wrong.
+//! Checks of the configuration: weak settings, and valid settings that contradict each other.
 
 use super::finding::Severity::{Advice, Problem, Weak};
 use super::finding::{Finding, push_if};
@@ -6,15 +6,16 @@ use crate::settings::{
     AddressRange, LockScopeSetting, LoginErrors, Mode, OneTimeTokenVerify, PasswordStrength,
     ResetMode, Settings,
 };
-/// A password that is the only factor should have as many characters (ASVS 6.2.1).
+
+/// Shortest recommended password (ASVS 6.2.1).
 const PASSWORD_LENGTH_MIN: u32 = 8;
 
-/// All that should be different in a valid configuration.
+/// Returns the findings about a valid configuration.
 pub fn check(settings: &Settings) -> Vec<Finding> {
     let mut found = Vec::new();
     for (key, hard, own) in settings.hardened_overrides() {
-        let why = format!("mode is hardened, and this is written as {own}, which wins");
-        found.push(Finding::new(Weak, key, why, format!("take it out, or write {hard}")));
+        let why = format!("this value, {own}, overrides the default of hardened mode");
+        found.push(Finding::new(Weak, key, why, format!("remove it, or set it to {hard}")));
     }
     server(settings, &mut found);
     sessions(settings, &mut found);
@@ -35,39 +36,39 @@ fn server(settings: &Settings, found: &mut Vec<Finding>) {
         found,
         Weak,
         "server.allow_plaintext",
-        "passwords and tokens leave this machine in clear up to the TLS proxy",
-        "set server.tls, or make sure that nobody else shares the network of the proxy",
+        "passwords and tokens are sent unencrypted between the TLS proxy and this host",
+        "configure server.tls, or isolate the network between proxy and gateway",
     );
     push_if(
         plain && server.trusted_proxies.is_empty(),
         found,
         Weak,
         "server.trusted_proxies",
-        "behind a proxy all clients have its address: one of them who fails locks the others out",
-        "name the proxy, so that its X-Forwarded-For is believed",
+        "behind a proxy all clients share its address: failed logins of one lock out the others",
+        "add the address of the proxy, so that its X-Forwarded-For is trusted",
     );
     push_if(
         off_loopback(&server.management_listen),
         found,
         Weak,
         "server.management_listen",
-        "metrics and health are open to the network, without a login",
-        "listen on 127.0.0.1, or let a firewall allow only the monitoring",
+        "metrics and health are open to the network without authentication",
+        "listen on 127.0.0.1, or let a firewall admit only the monitoring system",
     );
     push_if(
         server.limits.exempt_addresses.iter().any(AddressRange::is_all_addresses),
         found,
         Weak,
         "server.limits.exempt_addresses",
-        "everybody is exempt: no limit by address slows the guessing of passwords",
-        "name the proxies and load testers only",
+        "every address is exempt, so no limit by address slows password guessing",
+        "list only proxies and load testers",
     );
     push_if(
         server.limits.failed_logins_per_min_per_address == 0,
         found,
         Weak,
         "server.limits.failed_logins_per_min_per_address",
-        "one address may guess passwords of many users as fast as it likes",
+        "one address can guess the passwords of many users without a limit",
         "set a limit such as 20",
     );
 }
@@ -79,7 +80,7 @@ fn sessions(settings: &Settings, found: &mut Vec<Finding>) {
         found,
         Advice,
         "heartbeat.misses_allowed",
-        "sessions of GUIs that are gone live on until they idle out",
+        "sessions of GUIs that have disconnected stay open until the idle timeout",
         "set it to 3, unless this is a load test",
     );
     let refresh_secs = security.refresh_token_expiration_mins * 60.0;
@@ -88,23 +89,23 @@ fn sessions(settings: &Settings, found: &mut Vec<Finding>) {
         found,
         Problem,
         "security.access_token_life_secs",
-        "an access token outlives its refresh token, which then renews nothing",
-        "make security.refresh_token_expiration_mins longer",
+        "the refresh token expires no later than the access token, so it cannot renew the session",
+        "increase security.refresh_token_expiration_mins",
     );
     push_if(
         security.expiry_check_mins > security.session_timeout_mins,
         found,
         Advice,
         "security.expiry_check_mins",
-        "idle sessions are looked for less often than they end: they hold their places longer",
-        "make it shorter than session_timeout_mins",
+        "expired sessions are ended late and count against the session limit until then",
+        "set it below security.session_timeout_mins",
     );
     push_if(
         !security.refresh_rotation,
         found,
         Weak,
         "security.refresh_rotation",
-        "a stolen refresh token is as good as the owner's, and nobody notices",
+        "a stolen refresh token can be used as often as the owner's, without detection",
         "set it to true",
     );
     push_if(
@@ -112,8 +113,8 @@ fn sessions(settings: &Settings, found: &mut Vec<Finding>) {
         found,
         Weak,
         "security.one_time_token_verify_by",
-        "whoever finds a one-time token learns without a login whose it is",
-        "set it to \"right\" and give VERIFY_OTT to those who verify",
+        "anyone who finds a one-time token can look up its user without a login",
+        "set it to \"right\" and grant VERIFY_OTT to the services that verify tokens",
     );
 }
 
@@ -124,15 +125,15 @@ fn logins(settings: &Settings, found: &mut Vec<Finding>) {
         found,
         Advice,
         "mode",
-        "the defaults are those of the sources, made to be compatible",
-        "set mode = \"hardened\" where GUIs do not depend on them",
+        "the defaults favour compatibility with Genesis over security",
+        "set it to \"hardened\" unless GUIs depend on the compatible defaults",
     );
     push_if(
         settings.mode == Mode::Compatible && security.login_errors == LoginErrors::Specific,
         found,
         Weak,
         "security.login_errors",
-        "a failed login tells strangers which user names exist",
+        "a failed login reveals whether a user name exists",
         "set it to \"uniform\"",
     );
     push_if(
@@ -140,7 +141,7 @@ fn logins(settings: &Settings, found: &mut Vec<Finding>) {
         found,
         Weak,
         "security.reset_mode",
-        "after a reset the first who sends a blank password sets the new one",
+        "after a reset anyone who logs in with a blank password can set the new one",
         "set it to \"one_time_password\" or \"email\"",
     );
     push_if(
@@ -148,7 +149,7 @@ fn logins(settings: &Settings, found: &mut Vec<Finding>) {
         found,
         Advice,
         "security.genesis_password.retry.scope",
-        "whoever knows a user name can lock its owner out from anywhere",
+        "anyone who knows a user name can lock out that user from any address",
         "set it to \"user_and_address\"",
     );
     push_if(
@@ -156,15 +157,15 @@ fn logins(settings: &Settings, found: &mut Vec<Finding>) {
         found,
         Weak,
         "security.genesis_password.retry.max_attempts",
-        "so many guesses before a lock are more than NIST allows (100)",
-        "set it to 3 to 10",
+        "NIST allows at most 100 failed logins before a lock",
+        "set it to a value from 3 to 10",
     );
     push_if(
         retry.wait_time_mins < 1.0,
         found,
         Weak,
         "security.genesis_password.retry.wait_time_mins",
-        "a lock that ends at once hardly slows guessing",
+        "a lock this short hardly slows password guessing",
         "set it to 5 or more",
     );
 }
@@ -178,16 +179,16 @@ fn passwords(settings: &Settings, found: &mut Vec<Finding>) {
         found,
         Weak,
         "security.scrypt",
-        "a hash costs less than OWASP recommends: stolen ones are guessed quickly",
-        "run `tollgate calibrate` and take what it proposes",
+        "the hash costs less than OWASP recommends, so stolen hashes are cracked quickly",
+        "run `tollgate calibrate` and use the values that it suggests",
     );
     push_if(
         validation.password_salt.expose().is_empty(),
         found,
         Advice,
         "security.genesis_password.validation.password_salt",
-        "hashes of a stolen store can be guessed without any other secret",
-        "set a long random text before the first user, by \
+        "the hashes of a stolen store can be attacked without a further secret",
+        "set a long random value before the first user is created, with \
          TOLLGATE_SECURITY__GENESIS_PASSWORD__VALIDATION__PASSWORD_SALT",
     );
     push_if(
@@ -195,8 +196,8 @@ fn passwords(settings: &Settings, found: &mut Vec<Finding>) {
         found,
         Weak,
         "security.genesis_password.validation.password_strength.minimum_length",
-        "shorter passwords than 8 characters are guessed",
-        "set it to 8 at least, better 15",
+        "passwords of fewer than 8 characters are allowed and easy to guess",
+        "set it to at least 8, better 15",
     );
     push_if(
         rules.maximum_length.is_some_and(|most| (1..64).contains(&most)),
@@ -204,20 +205,20 @@ fn passwords(settings: &Settings, found: &mut Vec<Finding>) {
         Advice,
         "security.genesis_password.validation.password_strength.maximum_length",
         "long passphrases are refused",
-        "set it to 64 or more, or take it out",
+        "set it to 64 or more, or remove it",
     );
     push_if(
         !rules.restrict_password,
         found,
         Advice,
         "security.genesis_password.validation.password_strength.restrict_password",
-        "passwords that are tried first are allowed",
+        "common passwords, which attackers try first, are allowed",
         "set it to true",
     );
     contradictions(rules, found);
 }
 
-/// Rules that together refuse more than each of them says.
+/// Finds password rules that contradict each other.
 fn contradictions(rules: &PasswordStrength, found: &mut Vec<Finding>) {
     let key = "security.genesis_password.validation.password_strength.illegal_characters";
     let all_digits = ('0'..='9').all(|digit| rules.illegal_characters.contains(digit));
@@ -226,8 +227,8 @@ fn contradictions(rules: &PasswordStrength, found: &mut Vec<Finding>) {
         found,
         Problem,
         key,
-        "digits are asked for by min_digits, and none of them may be used",
-        "allow some digits, or take min_digits out",
+        "min_digits requires digits, but all digits are illegal characters",
+        "allow some digits, or remove min_digits",
     );
     let (expiry, notice) =
         (rules.expiry_days(), rules.password_expiry_notification_days.unwrap_or(0));
@@ -238,15 +239,15 @@ fn contradictions(rules: &PasswordStrength, found: &mut Vec<Finding>) {
         found,
         Advice,
         key,
-        "every login is told of an expiry to come, also right after a change",
-        "make it shorter than password_expiry_days",
+        "every login announces the expiry of the password, even right after a change",
+        "set it below password_expiry_days",
     );
     push_if(
         expiry.is_none() && notice > 0,
         found,
         Advice,
         key,
-        "nothing is notified: passwords do not expire",
-        "set password_expiry_days, or take this out",
+        "it has no effect: passwords do not expire",
+        "set password_expiry_days, or remove it",
     );
 }

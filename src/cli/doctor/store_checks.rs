@@ -1,66 +1,74 @@
-//! The store: who may read it, whether there is room, whether it is whole, whose salt it has.
+//! Checks of the store: permissions, disk space, integrity, salt, administrator and resets.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use super::finding::Finding;
 use super::finding::Severity::{Advice, Problem, Weak};
-/// What was found in the data folder.
+
+/// The state of the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreFacts {
-    /// No store yet.
+    /// The directory has no store.
     Missing,
-    /// A gateway has it open: it looks after it.
+    /// A gateway has it open, so it is not checked.
     InUse,
     /// It cannot be opened, or is damaged.
     Unusable(String),
-    /// It is whole.
+    /// It was read completely without an error.
     Intact {
-        /// Whether the configured salt is the one of its hashes.
+        /// Whether its hashes were made with the configured salt.
         pepper_matches: bool,
-        /// Whether somebody can amend users.
+        /// Whether an enabled user can amend users.
         has_administrator: bool,
-        /// Users in PASSWORD_RESET without a password: blank resets that are open.
+        /// Users in PASSWORD_RESET without a password (pending blank resets).
         open_resets: usize,
     },
 }
 
-/// All that should be different. `short`: why nothing more would be accepted, if so.
+/// Returns the findings about the store. `short` is the text of a lack of disk space; `None` if the
+/// space is sufficient.
 pub fn check(dir: &Path, facts: &StoreFacts, short: Option<String>) -> Vec<Finding> {
     let mut found = Vec::new();
     let at = dir.display().to_string();
     if let Some(mode) = std::fs::metadata(dir).ok().map(|it| it.mode() & 0o777)
         && mode & 0o077 != 0
     {
-        let why = format!("others can look into it (mode {mode:03o}): it holds password hashes");
+        let why =
+            format!("other users can access it (mode {mode:03o}), and it contains password hashes");
         found.push(Finding::new(Weak, at.clone(), why, format!("chmod 700 {at}")));
     }
     if let Some(why) = short {
-        let change = "make room, or lower store.disk_reserve_mb";
+        let change = "free disk space, or lower store.disk_reserve_mb";
         found.push(Finding::new(Problem, at.clone(), why, change));
     }
     match facts {
         StoreFacts::Missing | StoreFacts::InUse => {}
         StoreFacts::Unusable(why) => {
-            let change = "restore a backup, as the README says";
+            let change = "restore a backup into a new directory with `tollgate import`";
             found.push(Finding::new(Problem, at, why.clone(), change));
         }
         StoreFacts::Intact { pepper_matches: has_its_salt, has_administrator, open_resets } => {
             if !has_its_salt {
-                let why = "the salt is not the one that its passwords were hashed with";
-                let change = "set the former password_salt again, or accept this one with \
-                              `tollgate user accept-salt` and reset the passwords";
+                let why = "its passwords were hashed with another salt, so none of them matches";
+                let change = "restore the former password_salt, or run `tollgate user accept-salt` \
+                              and reset the passwords";
                 found.push(Finding::new(Problem, at.clone(), why, change));
             }
             if !has_administrator {
-                let why = "nobody is enabled who can amend users";
-                let change = "the next start makes the user admin, if there is none of that name; \
-                              else `tollgate user passwd` sets a password";
+                let why = "no enabled user can amend users";
+                let change = "start the gateway, which creates the user admin if that name is \
+                              free, or set a password with `tollgate user passwd`";
                 found.push(Finding::new(Advice, at.clone(), why, change));
             }
             if *open_resets > 0 {
-                let why = format!("{open_resets} users were reset and have no password");
-                found.push(Finding::new(Advice, at, why, "see that they set one, or delete them"));
+                let why = format!("users without a password since a reset: {open_resets}");
+                found.push(Finding::new(
+                    Advice,
+                    at,
+                    why,
+                    "have them set a password, or delete them",
+                ));
             }
         }
     }

@@ -1,4 +1,4 @@
-//! `import-preferences`: an `auth-preferences.kts` as a configuration.
+//! `import-preferences`: converts an `auth-preferences.kts` file to a configuration.
 
 use std::path::PathBuf;
 
@@ -8,25 +8,25 @@ use clap::Args;
 use super::convert::{self, Converted};
 use crate::settings::Settings;
 
-/// The file.
+/// The file to convert, and the configuration to write.
 #[derive(Args)]
 pub(in crate::cli) struct ImportPreferencesArgs {
-    /// The auth-preferences.kts, in the literal form of the original documentation's sample
+    /// File auth-preferences.kts; only literal values are converted, other lines are reported
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Where the configuration goes; standard output if it is not given
+    /// Configuration file to write; must not exist (default: standard output)
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }
 
-/// A file of preferences is not longer.
+/// Longest file of preferences.
 const BYTES_MAX: u64 = 1 << 20;
 
 impl ImportPreferencesArgs {
     pub(in crate::cli) fn run(&self) -> Result<()> {
         use std::io::Read;
         if let Some(out) = self.out.as_ref().filter(|out| out.exists()) {
-            bail!("{} is there already; nothing was written", out.display());
+            bail!("{} already exists; nothing was written", out.display());
         }
         let cannot = || format!("cannot read {}", self.file.display());
         let mut text = String::new();
@@ -36,11 +36,11 @@ impl ImportPreferencesArgs {
             bail!("{} is longer than {BYTES_MAX} bytes", self.file.display());
         }
         let Converted { table, unconverted: left } =
-            convert::convert(&text).with_context(cannot)?;
-        let mut written = String::from("# Made of an auth-preferences.kts.\n");
+            convert::convert(&text).with_context(|| self.file.display().to_string())?;
+        let mut written = String::from("# Converted from an auth-preferences.kts.\n");
         for (line, what) in &left {
-            eprintln!("line {line}: {what} could not be turned");
-            written.push_str(&format!("# line {line}: {what} could not be turned\n"));
+            eprintln!("line {line}: {what} was not converted");
+            written.push_str(&format!("# line {line}: {what} was not converted\n"));
         }
         written.push_str(&toml::to_string(&table)?);
         match &self.out {
@@ -53,9 +53,9 @@ impl ImportPreferencesArgs {
         if let Err(wrong) =
             Settings::parse(&written, std::iter::empty()).and_then(|it| it.validate())
         {
-            eprintln!("{wrong}");
+            eprintln!("correct the converted configuration before you use it: {wrong}");
         }
-        eprintln!("{} keys turned, {} lines not", count(&table), left.len());
+        eprintln!("{} keys converted, {} lines not converted", count(&table), left.len());
         Ok(())
     }
 }

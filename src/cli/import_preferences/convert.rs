@@ -1,27 +1,29 @@
-//! Preferences: an `auth-preferences.kts` in the literal form of S2's sample becomes a
-//! configuration. Pure; what cannot be turned is told with its line, never with its value.
+//! Conversion of an `auth-preferences.kts` to a configuration.
+//!
+//! It accepts the literal form of the sample in "Genesis authentication" and does no I/O. What
+//! cannot be converted is reported with its line, never with its value.
 
 use toml::{Table, Value};
 
 use super::parser::{self, Item, Unreadable, Word};
 use crate::settings::Settings;
 
-/// What became of a file.
+/// The result of a conversion.
 #[derive(Debug, Default)]
 pub struct Converted {
     /// The configuration.
     pub table: Table,
-    /// What could not be turned: the line, and what stands there.
+    /// What was not converted: the line, and the name of the setting.
     pub unconverted: Vec<(usize, String)>,
 }
 
-/// Blocks that are called otherwise here, by their path in snake case.
+/// Blocks with another path in the configuration: the Genesis path in snake case, and ours.
 const BLOCKS: &[(&str, &str)] = &[
     ("security.authentication.genesis_password", "security.genesis_password"),
     ("security.self_service_reset", "security.genesis_password.self_service_reset"),
 ];
 
-/// Turns a file.
+/// Converts the text of a file.
 pub fn convert(text: &str) -> Result<Converted, Unreadable> {
     let mut converted = Converted::default();
     for item in parser::read(text)? {
@@ -70,7 +72,8 @@ impl Converted {
         }
     }
 
-    /// Sets a key, by its own or another name; false: there is no such key, or not with this value.
+    /// Sets a key, given its name or an alias. Returns false, and changes nothing, if the key does
+    /// not exist or the value is invalid.
     pub(super) fn set(&mut self, path: &str, name: &str, value: Value) -> bool {
         let mut one = Value::Table(Table::from_iter([(key_for(path, name), value)]));
         for section in path.rsplit('.') {
@@ -80,7 +83,7 @@ impl Converted {
         crate::settings::resolve(&mut one);
         let mut both = self.table.clone();
         crate::settings::merge::merge(&mut both, one);
-        // The rest was read before: what is wrong now is this key.
+        // The other keys were accepted before, so an error is due to this key.
         let fits = Settings::parse(&both.to_string(), std::iter::empty()).is_ok();
         if fits {
             self.table = both;
@@ -88,7 +91,7 @@ impl Converted {
         fits
     }
 
-    /// Tells of an item that is not turned, and of all that stands in its block.
+    /// Records that an item and its block were not converted.
     pub(super) fn skip(&mut self, item: &Item, path: &str) {
         let what = match (item.name(), path) {
             (Some(name), "") => name.to_owned(),
@@ -99,7 +102,7 @@ impl Converted {
     }
 }
 
-/// S2's name of a key where ours is not the same in snake case.
+/// Returns the key of a Genesis name in snake case; the name itself if the key is called the same.
 pub(super) fn key_for(path: &str, name: &str) -> String {
     let entries = Settings::reference_rows();
     let is_key = |entry: &&crate::settings::ReferenceRow| {
@@ -108,7 +111,8 @@ pub(super) fn key_for(path: &str, name: &str) -> String {
     entries.iter().find(is_key).map_or_else(|| name.to_owned(), |entry| entry.key.clone())
 }
 
-/// A text, a number, a flag, or the last word of a constant (`HashingFunction.SHA1`).
+/// Converts a string, a number, a boolean, or a constant, whose last part counts
+/// (`HashingFunction.SHA1`).
 pub(super) fn literal(word: &Word) -> Option<Value> {
     Some(match word {
         Word::Text(text) => Value::String(text.clone()),
@@ -126,7 +130,8 @@ pub(super) fn literal(word: &Word) -> Option<Value> {
     })
 }
 
-/// `session_timeout_mins` for `sessionTimeoutMins`, `restrict_qwerty` for `restrictQWERTY`.
+/// Returns a name in snake case: `session_timeout_mins` for `sessionTimeoutMins`, `restrict_qwerty`
+/// for `restrictQWERTY`.
 pub(super) fn snake(camel: &str) -> String {
     let mut out = String::new();
     let mut last_is_upper = true;

@@ -1,4 +1,4 @@
-//! `ldap { connection { … } }` in the form of S2's sample: one server each.
+//! Conversion of `ldap { connection { … } }`: one LDAP server for each block.
 
 use toml::{Table, Value};
 
@@ -9,7 +9,7 @@ const PATH: &str = "security.authentication.ldap";
 const INNER: &str = "security.authentication.ldap.connection";
 
 impl Converted {
-    /// One server: what cannot be turned of it is told, the rest is kept.
+    /// Converts one server. A key that cannot be converted is reported; the others are kept.
     pub(super) fn connection(&mut self, block: &[Item]) {
         let mut servers = self.servers();
         let number = servers.len();
@@ -47,7 +47,7 @@ impl Converted {
     }
 }
 
-/// `searchBase { searchBase("…") }`: the texts of all calls.
+/// Converts `searchBase { searchBase("…") }` to the list of the strings.
 fn list(block: &[Item]) -> Option<Value> {
     let texts = block.iter().map(|item| match (&item.words[..], &item.block) {
         ([Word::Name(_), Word::Sign(open), Word::Text(text), Word::Sign(close)], None)

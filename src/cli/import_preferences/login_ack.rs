@@ -1,4 +1,4 @@
-//! `loginAck` and `customLoginAck` in the form of S2's sample.
+//! Conversion of `loginAck` and `customLoginAck`.
 
 use toml::{Table, Value};
 
@@ -7,9 +7,9 @@ use super::parser::{Item, Word};
 use crate::realm::ATTRIBUTES;
 
 impl Converted {
-    /// `loginAck(TABLE) { loadRecord { … } fields { FIELD withPrefix "X" } }`.
+    /// Converts `loginAck(TABLE) { loadRecord { … } fields { FIELD withPrefix "X" } }`.
     pub(super) fn login_ack(&mut self, item: &Item, block: &[Item]) {
-        // Fields come from the user's record, which is S2's table.
+        // tollgate takes the fields from the user's record, which is this table in Genesis.
         let is_ours =
             matches!(item.words.get(2), Some(Word::Name(table)) if table == "USER_ATTRIBUTES");
         if !is_ours {
@@ -49,11 +49,11 @@ impl Converted {
         }
     }
 
-    /// `customLoginAck { user -> if(user.userName == "X") { … } }`.
+    /// Converts `customLoginAck { user -> if(user.userName == "X") { … } }`.
     pub(super) fn custom_login_ack(&mut self, item: &Item, block: &[Item]) {
-        let mut everybody = Table::new();
+        let mut for_all = Table::new();
         for inner in block {
-            // `user ->` stands in front of the first statement, or alone.
+            // `user ->` is before the first statement or a statement without other words.
             let (user, words) = match &inner.words[..] {
                 [Word::Name(user), Word::Sign(arrow), rest @ ..] if arrow == "->" => {
                     (Some(user.clone()), rest)
@@ -83,11 +83,11 @@ impl Converted {
                     self.add_rule(rule, item);
                 }
                 _ if user.is_some() && words.is_empty() => {}
-                _ => self.amend(&mut everybody, &statement),
+                _ => self.amend(&mut for_all, &statement),
             }
         }
-        if !everybody.is_empty() {
-            self.add_rule(everybody, item);
+        if !for_all.is_empty() {
+            self.add_rule(for_all, item);
         }
     }
 
@@ -99,7 +99,7 @@ impl Converted {
         }
     }
 
-    /// One statement of a rule: what it adds, takes away or sets.
+    /// Converts one statement of a rule: additions, removals and preferences.
     fn amend(&mut self, rule: &mut Table, item: &Item) {
         let key = match (item.name(), item.words.get(1)) {
             (Some("permissions"), Some(Word::Sign(sign))) if sign == "+=" => "add_permissions",
@@ -125,7 +125,7 @@ impl Converted {
         }
     }
 
-    /// `userPreferences = userPreferences.apply { setString("NAME", "VALUE") }`.
+    /// Converts `userPreferences = userPreferences.apply { setString("NAME", "VALUE") }`.
     fn preferences(&mut self, rule: &mut Table, item: &Item) {
         for set in item.block.iter().flatten() {
             let value = match &set.words[..] {
@@ -154,12 +154,12 @@ impl Converted {
     }
 }
 
-/// The column of a constant: `USER_ATTRIBUTES.CITY` is CITY.
+/// Returns the column of a constant: CITY for `USER_ATTRIBUTES.CITY`.
 fn last(name: &str) -> &str {
     name.rsplit('.').next().unwrap_or(name)
 }
 
-/// `UserAttributes.byUserName(userName)`: the record of who logs in.
+/// Whether the block is `UserAttributes.byUserName(userName)`, the record of the user who logs in.
 fn loads_the_user(load: &[Item]) -> bool {
     matches!(load, [one] if one.name() == Some("UserAttributes.byUserName"))
 }

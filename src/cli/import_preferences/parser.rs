@@ -1,34 +1,34 @@
-//! The parser of Genesis preferences: words, calls and blocks with their lines.
+//! Parser of Genesis preferences: statements, their words and blocks, with line numbers.
 //!
 //! It reads the literal form of the sample in "Genesis authentication", not all of Kotlin: a
 //! complete grammar (tree-sitter-kotlin) would parse code whose value only Kotlin can compute. What
 //! is not literal is reported by its line.
 
-/// One statement: its words, and the block behind it.
+/// One statement: its words, and the block after them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Item {
     /// The line, from 1.
     pub line: usize,
-    /// Its words and signs.
+    /// The words before the block.
     pub words: Vec<Word>,
-    /// The items in its braces.
+    /// The statements in the braces; `None` without braces.
     pub block: Option<Vec<Item>>,
 }
 
-/// A word or a sign.
+/// A token of the source.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Word {
-    /// A name, with its dots.
+    /// An identifier, including dots.
     Name(String),
-    /// A text in quotes.
+    /// A string, without its quotes.
     Text(String),
     /// A number.
     Number(String),
-    /// Anything else, up to two characters.
+    /// Any other character, or an operator of two characters.
     Sign(String),
 }
 
-/// Where a file cannot be read.
+/// A syntax error.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {what}")]
 pub struct Unreadable {
@@ -39,13 +39,13 @@ pub struct Unreadable {
 /// The deepest nesting of blocks.
 const DEPTH_MAX: usize = 32;
 
-/// Reads a file.
+/// Parses the text of a file.
 pub fn read(text: &str) -> Result<Vec<Item>, Unreadable> {
     let mut words = words(text)?;
     words.reverse();
     let items = items(&mut words, 0)?;
     match words.last() {
-        Some((line, _)) => Err(Unreadable { line: *line, what: "a } that closes nothing" }),
+        Some((line, _)) => Err(Unreadable { line: *line, what: "unmatched }" }),
         None => Ok(items),
     }
 }
@@ -63,11 +63,11 @@ fn items(words: &mut Vec<Placed>, depth: usize) -> Result<Vec<Item>, Unreadable>
         words.pop();
         if sign == "{" {
             if depth == DEPTH_MAX {
-                return Err(Unreadable { line, what: "too many blocks in another" });
+                return Err(Unreadable { line, what: "blocks nested too deeply" });
             }
             let block = items(words, depth + 1)?;
             if words.pop().is_none() {
-                return Err(Unreadable { line, what: "a { that is never closed" });
+                return Err(Unreadable { line, what: "unclosed {" });
             }
             let mut item = current.take().unwrap_or(Item { line, words: Vec::new(), block: None });
             item.block = Some(block);
@@ -103,10 +103,10 @@ fn words(text: &str) -> Result<Vec<Placed>, Unreadable> {
             rest.find('\n').unwrap_or(rest.len())
         } else if rest.starts_with("/*") {
             let end = rest.find("*/").map(|end| end + 2);
-            end.ok_or(Unreadable { line, what: "a comment that never ends" })?
+            end.ok_or(Unreadable { line, what: "unterminated comment" })?
         } else if c == '"' {
             let (text, taken) =
-                quoted(rest).ok_or(Unreadable { line, what: "a text that never ends" })?;
+                quoted(rest).ok_or(Unreadable { line, what: "unterminated string" })?;
             found.push((line, Word::Text(text)));
             taken
         } else if c.is_ascii_digit()
@@ -134,7 +134,8 @@ fn words(text: &str) -> Result<Vec<Placed>, Unreadable> {
     Ok(found)
 }
 
-/// A text in quotes, and how many bytes it takes with them.
+/// Reads a quoted string. Returns its text and its length in bytes with the quotes; `None` if it is
+/// not terminated on its line.
 fn quoted(rest: &str) -> Option<(String, usize)> {
     let (mut text, mut escaped) = (String::new(), false);
     for (at, c) in rest.char_indices().skip(1) {

@@ -1,4 +1,4 @@
-//! `import-users`: users of another system, with their passwords, into a stopped store.
+//! `import-users`: imports users from another system into a stopped store.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -18,44 +18,47 @@ use crate::gateway::Started;
 use crate::realm::{ATTRIBUTES, Command, NewUser, Realm};
 use crate::settings::{Engine, Settings};
 use crate::storage::RowStore;
-/// What a file looks like.
+
+/// Returns the description of the file format that `--help` shows.
 pub(in crate::cli) fn format() -> String {
-    format!("{FORMAT}  and {}", ATTRIBUTES.join(", "))
+    let lines: Vec<_> = ATTRIBUTES.chunks(4).map(|names| names.join(", ")).collect();
+    format!("{FORMAT}{}", lines.join(",\n    "))
 }
 
 const FORMAT: &str = "\
-Fields (the first line of CSV names them, an object a line in JSON):
-  USER_NAME        1 to 64 of A-Z a-z 0-9 . _ @ -
-  STATUS           ENABLED (the default), DISABLED or PASSWORD_EXPIRED
-  PASSWORD         in clear; the configured rules judge it
-  PASSWORD_HASH    a PHC string of scrypt, or SHA-512(USER_NAME + password) in hexadecimal;
-                   the next login hashes the password as new ones are
-  USER_PROFILES    names, in CSV with ; between them
-  RIGHT_CODES      codes held directly, likewise
-";
+Fields (CSV: named by the first line; JSON Lines: one object per line):
+  USER_NAME        1 to 64 characters of A-Z a-z 0-9 . _ @ - (required)
+  STATUS           ENABLED (default), DISABLED or PASSWORD_EXPIRED
+  PASSWORD         plaintext; must satisfy the configured password rules
+  PASSWORD_HASH    scrypt PHC string, or SHA-512(USER_NAME + password) in hexadecimal;
+                   rehashed at the next login
+  USER_PROFILES    names of profiles, in CSV separated by ;
+  RIGHT_CODES      codes of rights held directly, in CSV separated by ;
+  Attributes, each one line of at most 256 bytes:
+    ";
 
-/// Where from, where to.
+/// The file to import, and the store to import into.
 #[derive(Args)]
 pub(in crate::cli) struct ImportUsersArgs {
-    /// The file; JSON lines if its name ends in .jsonl, .ndjson or .json, else CSV
+    /// File to import: JSON Lines if its name ends in .jsonl, .ndjson or .json, otherwise CSV
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Read and check everything, change nothing
+    /// Check all lines without importing anything
     #[arg(long)]
     dry_run: bool,
-    /// Import the good ones and leave out the bad; without it nothing is imported if one is wrong
+    /// Skip lines with errors; without this option one error prevents the whole import
     #[arg(long)]
     skip_bad: bool,
-    /// The data folder of the stopped gateway; made where there is none
+    /// Directory of the stopped gateway's store; created if missing
     #[arg(long, value_name = "DIR")]
     data_dir: PathBuf,
     #[command(flatten)]
     config: ConfigArgs,
 }
 
-/// Users of one command.
+/// Users in one command.
 const BATCH: usize = 200;
-/// Errors that are told one by one.
+/// Errors that are printed; the others are only counted.
 const ERRORS_MAX: usize = 50;
 
 impl ImportUsersArgs {
@@ -66,7 +69,7 @@ impl ImportUsersArgs {
         let count = records.len() + wrong.len();
         let mut settings = settings;
         if self.dry_run && !RowStore::exists_in(&self.data_dir) {
-            // Nothing is made by looking.
+            // A dry run does not create a store.
             settings.store.engine = Engine::Memory;
         }
         let work = async |started: &Started| {
@@ -74,7 +77,11 @@ impl ImportUsersArgs {
             wrong.extend(more);
             print_errors(&self.file, &mut wrong);
             if !wrong.is_empty() && !self.skip_bad {
-                bail!("{} of {count} lines are wrong; nothing was imported", wrong.len());
+                bail!(
+                    "{} of {count} lines have errors; nothing was imported (--skip-bad imports the \
+                     others)",
+                    wrong.len()
+                );
             }
             let imported = good.len();
             if !self.dry_run {
@@ -88,12 +95,12 @@ impl ImportUsersArgs {
             offline_store::with_store(&settings, &self.data_dir, work)?
         };
         let verb = if self.dry_run { "would be imported" } else { "imported" };
-        println!("{imported} users {verb}, {} left out", count - imported);
+        println!("{imported} users {verb}, {} skipped", count - imported);
         Ok(())
     }
 }
 
-/// Tells what is wrong, by line; never a value.
+/// Prints the errors by line. They never contain a value, which could be a password.
 fn print_errors(file: &Path, wrong: &mut [LineError]) {
     wrong.sort();
     for (line, what) in wrong.iter().take(ERRORS_MAX) {
@@ -104,7 +111,8 @@ fn print_errors(file: &Path, wrong: &mut [LineError]) {
     }
 }
 
-/// What the realm and the rules have to say of each record.
+/// Checks each record against the realm, the earlier records and the password rules. Returns the
+/// valid records and the errors.
 fn check(
     realm: &Realm,
     settings: &Settings,
@@ -116,13 +124,13 @@ fn check(
         let profile = |name: &&protocol::ProfileName| realm.profile_by_name(name).is_none();
         let right = |code: &&protocol::RightCode| realm.right_by_code(code.as_str()).is_none();
         let fault = if realm.user_by_name(&user.name).is_some() {
-            Some(format!("a user {} is there already", user.name))
+            Some(format!("user {} already exists", user.name))
         } else if !names.insert(user.name.clone()) {
-            Some(format!("the file has {} twice", user.name))
+            Some(format!("user {} is in the file twice", user.name))
         } else if let Some(name) = user.profiles.iter().find(profile) {
-            Some(format!("there is no profile {name}"))
+            Some(format!("unknown profile {name}"))
         } else if let Some(code) = user.rights.iter().find(right) {
-            Some(format!("there is no right {code}"))
+            Some(format!("unknown right {code}"))
         } else if let ImportedPassword::Plain(password) = &record.secret {
             offline_store::check_password(settings, &user.name, password)
                 .err()
@@ -138,7 +146,7 @@ fn check(
     (good, wrong)
 }
 
-/// Hashes on all cores, then inserts in the order of the file, batch by batch.
+/// Imports the users batch by batch, in the order of the file. Each batch is hashed on all cores.
 async fn import(started: &Started, settings: &Settings, records: Vec<UserRecord>) -> Result<()> {
     let bar = offline_store::progress_bar(records.len() as u64)?;
     let mut records = records.into_iter().peekable();
@@ -151,7 +159,7 @@ async fn import(started: &Started, settings: &Settings, records: Vec<UserRecord>
     Ok(())
 }
 
-/// The users with the hashes of their passwords.
+/// Hashes the passwords of a batch on all cores.
 fn hash_all(
     settings: &Settings,
     batch: Vec<UserRecord>,
@@ -181,7 +189,7 @@ fn hash_all(
     Ok(done.into_iter().map(|(_, user)| user).collect())
 }
 
-/// What is stored of a password.
+/// Returns the hash to store for a password; `None` if the record has no password.
 fn hash(settings: &Settings, secret: &ImportedPassword) -> Option<String> {
     let pepper = settings.security.genesis_password.validation.password_salt.expose();
     let cost = settings.security.scrypt.cost();

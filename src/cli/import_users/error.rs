@@ -1,4 +1,4 @@
-//! Errors of imported records.
+//! The error of one imported line.
 
-/// What is wrong with a line.
+/// The line number and what is wrong with the line.
 pub(super) type LineError = (u64, String);

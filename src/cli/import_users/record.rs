@@ -1,4 +1,4 @@
-//! One user of a file: the fields by their names in S2's record, however the file is written.
+//! Reader of user records, in CSV or JSON Lines, by their Genesis authentication field names.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -11,14 +11,16 @@ use super::error::LineError;
 use crate::auth::PasswordHasher;
 use crate::messages::is_attribute;
 use crate::realm::{ATTRIBUTES, NewUser, UserStatus};
-/// A user and where it stands in the file.
+
+/// A user of the file.
 pub(super) struct UserRecord {
+    /// From 1.
     pub(super) line: u64,
     pub(super) user: NewUser,
     pub(super) secret: ImportedPassword,
 }
 
-/// What the file has of the password.
+/// The password of a record.
 pub(super) enum ImportedPassword {
     None,
     Plain(Password),
@@ -28,13 +30,13 @@ pub(super) enum ImportedPassword {
     Sha512(Password),
 }
 
-/// Columns beside the attributes.
+/// Fields other than the attributes.
 const COLUMNS: [&str; 6] =
     ["USER_NAME", "STATUS", "PASSWORD", "PASSWORD_HASH", "USER_PROFILES", "RIGHT_CODES"];
-/// A longer line is nobody's user.
+/// Longest line of a JSON file.
 const LINE_BYTES_MAX: u64 = 64 * 1024;
 
-/// Reads a whole file: users, and what is wrong with the others.
+/// Reads a file. Returns the valid records, and the errors of the other lines.
 pub(super) fn read(file: &Path) -> Result<(Vec<UserRecord>, Vec<LineError>)> {
     let extension = file.extension().and_then(|it| it.to_str()).unwrap_or_default();
     if ["jsonl", "ndjson", "json"].contains(&extension.to_ascii_lowercase().as_str()) {
@@ -51,25 +53,25 @@ fn read_csv(file: &Path) -> Result<(Vec<UserRecord>, Vec<LineError>)> {
     let header = reader.headers()?.clone();
     let is_field = |name: &&str| COLUMNS.contains(name) || ATTRIBUTES.contains(name);
     if let Some(unknown) = header.iter().map(str::trim).find(|name| !is_field(name)) {
-        bail!("the column {unknown:?} is not a field of a user; the first line names the fields");
+        bail!("unknown column {unknown:?}: the first line must name the fields");
     }
     if !header.iter().any(|name| name.trim() == "USER_NAME") {
-        bail!("the column USER_NAME is missing; the first line names the fields");
+        bail!("missing column USER_NAME: the first line must name the fields");
     }
     let (mut good, mut wrong) = (Vec::new(), Vec::new());
     for row in reader.records() {
         let row = match row {
             Ok(row) => row,
-            // The message of the error could quote the line.
+            // The text of the error is not used: it could quote the line.
             Err(error) => {
                 let line = error.position().map_or(0, csv::Position::line);
-                wrong.push((line, "this line is no CSV in UTF-8".to_owned()));
+                wrong.push((line, "not valid CSV, or not UTF-8".to_owned()));
                 continue;
             }
         };
         let line = row.position().map_or(0, csv::Position::line);
         if row.len() != header.len() {
-            let what = format!("{} columns, the first line has {}", row.len(), header.len());
+            let what = format!("{} columns, but the first line has {}", row.len(), header.len());
             wrong.push((line, what));
             continue;
         }
@@ -99,7 +101,7 @@ fn read_json(file: &Path) -> Result<(Vec<UserRecord>, Vec<LineError>)> {
             continue;
         }
         let fields = serde_json::from_slice::<Map<String, Value>>(&text);
-        let read = fields.map_err(|_| "this line is no JSON object".to_owned());
+        let read = fields.map_err(|_| "not a JSON object".to_owned());
         match read.and_then(|fields| record(line, fields)) {
             Ok(record) => good.push(record),
             Err(what) => wrong.push((line, what)),
@@ -108,11 +110,12 @@ fn read_json(file: &Path) -> Result<(Vec<UserRecord>, Vec<LineError>)> {
     Ok((good, wrong))
 }
 
-/// Reads the fields of a user; an error names the field and never its value.
+/// Reads the fields of a user. An error names the field and never its value.
 fn record(line: u64, mut fields: Map<String, Value>) -> Result<UserRecord, String> {
     fields.retain(|_, value| !value.is_null());
     let name = text(&mut fields, "USER_NAME")?.ok_or("USER_NAME is missing")?;
-    let name = UserName::parse(&name).map_err(|error| error.to_string())?;
+    let name = UserName::parse(&name);
+    let name = name.map_err(|error| format!("USER_NAME is not valid: {error}"))?;
     let secret = secret(&mut fields)?;
     let status = text(&mut fields, "STATUS")?.map(|text| status(&text)).transpose()?;
     let profiles = list(&mut fields, "USER_PROFILES", |name| ProfileName::parse(name).ok())?;
@@ -121,38 +124,37 @@ fn record(line: u64, mut fields: Map<String, Value>) -> Result<UserRecord, Strin
     for (number, attribute) in (0u8..).zip(ATTRIBUTES) {
         let Some(text) = text(&mut fields, attribute)? else { continue };
         if !is_attribute(&text) {
-            return Err(format!("{attribute} is a text of at most 256 bytes in one line"));
+            return Err(format!("{attribute} must be one line of at most 256 bytes"));
         }
         if *attribute == "EMAIL_ADDRESS" && !crate::mail::is_address(&text) {
-            return Err("EMAIL_ADDRESS is no mail address".to_owned());
+            return Err("EMAIL_ADDRESS is not a mail address".to_owned());
         }
         attributes.push((number, text.into()));
     }
     if let Some((unknown, _)) = fields.iter().next() {
-        return Err(format!("a user has no field {unknown:?}"));
+        return Err(format!("unknown field {unknown:?}"));
     }
     let attributes = attributes.into();
     let user = NewUser { attributes, profiles, rights, status, ..NewUser::named(name) };
     Ok(UserRecord { line, user, secret })
 }
 
-/// Takes a field out; an empty text is none.
+/// Removes a field and returns its text; `None` if it is missing or empty.
 fn text(fields: &mut Map<String, Value>, field: &str) -> Result<Option<String>, String> {
     match fields.remove(field) {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text).filter(|text| !text.is_empty())),
-        Some(_) => Err(format!("{field} is a text")),
+        Some(_) => Err(format!("{field} must be a string")),
     }
 }
 
-/// A list of JSON, or names with `;` between them.
+/// Removes a field and returns its names: a JSON array, or a text with `;` as separator.
 fn list<T>(
     fields: &mut Map<String, Value>,
     field: &str,
     parse: impl Fn(&str) -> Option<T>,
 ) -> Result<Vec<T>, String> {
-    let wrong =
-        || format!("{field} has something that is no name; in CSV names stand with ; between");
+    let wrong = || format!("{field} must be a list of valid names (in CSV separated by ;)");
     let names: Vec<String> = match fields.remove(field) {
         None => return Ok(Vec::new()),
         Some(Value::String(text)) => text.split(';').map(|it| it.trim().to_owned()).collect(),
@@ -169,7 +171,7 @@ fn list<T>(
 fn status(text: &str) -> Result<UserStatus, String> {
     let all = [UserStatus::Enabled, UserStatus::Disabled, UserStatus::PasswordExpired];
     let found = all.into_iter().find(|status| status.word() == text);
-    found.ok_or_else(|| "STATUS is ENABLED, DISABLED or PASSWORD_EXPIRED".to_owned())
+    found.ok_or_else(|| "STATUS must be ENABLED, DISABLED or PASSWORD_EXPIRED".to_owned())
 }
 
 fn secret(fields: &mut Map<String, Value>) -> Result<ImportedPassword, String> {
@@ -177,7 +179,7 @@ fn secret(fields: &mut Map<String, Value>) -> Result<ImportedPassword, String> {
         (None, None) => Ok(ImportedPassword::None),
         (Some(password), None) => Ok(ImportedPassword::Plain(Password::new(password))),
         (None, Some(hash)) => stored(&hash),
-        (Some(_), Some(_)) => Err("PASSWORD and PASSWORD_HASH exclude another".to_owned()),
+        (Some(_), Some(_)) => Err("PASSWORD and PASSWORD_HASH exclude each other".to_owned()),
     }
 }
 
@@ -186,13 +188,13 @@ fn stored(hash: &str) -> Result<ImportedPassword, String> {
         return Ok(ImportedPassword::Sha512(Password::new(hash)));
     }
     PasswordHasher::import_external(hash).map(ImportedPassword::Stored).ok_or_else(|| {
-        "PASSWORD_HASH is neither a PHC string of scrypt nor SHA-512(USER_NAME + password) in \
+        "PASSWORD_HASH is neither a scrypt PHC string nor SHA-512(USER_NAME + password) in \
          hexadecimal"
             .to_owned()
     })
 }
 
-/// Opens the file to be read.
+/// Opens the file for reading.
 pub(super) fn open(file: &Path) -> Result<std::fs::File> {
     std::fs::File::open(file).with_context(|| format!("cannot read {}", file.display()))
 }

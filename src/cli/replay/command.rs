@@ -1,4 +1,4 @@
-//! `replay`: plays message scripts against a gateway, once to compare, by thousands to measure.
+//! `replay`: plays message scripts against a gateway, to verify replies or to measure latencies.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -19,76 +19,83 @@ use crate::replay::{
     LoadProfile, Measurements, PlayOptions, Played, RestTransport, Results, RunInfo, Scenario,
     ScenarioClients, Threshold, Transport, WebSocketTransport, load,
 };
-/// Play message scripts against a gateway: once to compare, by thousands to measure.
+
+/// Play message scripts against a gateway, to verify its replies or to measure latencies.
 ///
-/// A script is a conversation (protocol/docs/script-format.md). What stands before its `* repeat`
-/// is said once by each client, what is repeated is measured until the end of the time, what
-/// follows is said last; a script without it is repeated as a whole.
+/// A script is a conversation (see protocol/docs/script-format.md). Each client plays the steps
+/// before `* repeat` once, repeats the steps inside until the end of the run (one repetition is a
+/// round), and then plays the steps after it. A script without `* repeat` is repeated as a whole.
 #[derive(Args)]
 pub(in crate::cli) struct ReplayArgs {
-    /// Scripts; SCRIPT:N is played by N clients at its own pace, the others share --clients
+    /// Scripts to play; scripts without :N share --clients, a script with :N gets N more clients,
+    /// which ignore --rate
     #[arg(required = true, value_name = "SCRIPT[:N]")]
     scripts: Vec<String>,
     #[command(flatten)]
     remote: UnverifiedRemoteArgs,
-    /// Only say what is wrong with the scripts, and which values they need
+    /// Only check the scripts and list the values that they need, without connecting
     #[arg(long)]
     check: bool,
-    /// Compare every frame that the scripts expect, but for what they declare volatile
+    /// Compare received frames with the scripts, except for volatile fields (see --volatile)
     #[arg(long)]
     verify: bool,
-    /// A field that differs from time to time, beside those that the scripts declare
+    /// Field whose value --verify does not compare, in addition to those that the scripts declare
+    /// volatile (~); may be repeated
     #[arg(long, value_name = "FIELD")]
     volatile: Vec<String>,
-    /// How many clients play at the same time
+    /// Number of concurrent clients
     #[arg(long, value_name = "N", default_value_t = 1)]
     clients: usize,
-    /// Begin so many rounds a second, of all clients together, however late answers come (an open
-    /// loop); without it the next round begins when the last is through
+    /// Rate at which all clients together start rounds, regardless of replies (open loop), such as
+    /// 2000/s (default: each client starts a round after its previous one, closed loop)
     #[arg(long, value_name = "N/s", value_parser = rate)]
     rate: Option<f64>,
-    /// Let the clients begin one after another over this time
+    /// Time over which the clients start one after another
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = parse_time)]
     ramp: Duration,
-    /// Begin rounds for this long, the ramp included; without it every client plays --rounds
+    /// Time during which rounds are started, including --ramp (default: until each client has
+    /// played --rounds)
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     duration: Option<Duration>,
-    /// Rounds of each client; without --duration one
+    /// Rounds of each client (default: 1, unlimited with --duration)
     #[arg(long, value_name = "N")]
     rounds: Option<u64>,
-    /// Play pauses (@) this many times as fast as the scripts say; 0: without pauses
+    /// Factor by which pauses (@) are shortened; 0 skips them
     #[arg(long, alias = "pace", value_name = "FACTOR", default_value_t = 1.0)]
     time_factor: f64,
-    /// How long an answer may take
+    /// Timeout for connecting and for each expected frame
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_time)]
     timeout: Duration,
-    /// Connect from these addresses of this machine in turn
-    #[arg(long, value_name = "ADDRESS", value_delimiter = ',')]
+    /// Local addresses to connect from, separated by commas; assigned to the clients round-robin
+    #[arg(long, value_name = "ADDR", value_delimiter = ',')]
     from: Vec<IpAddr>,
-    /// A CSV file with values, one row a client; its first line names them. The place for secrets
+    /// CSV file with values (such as secrets), one row per client, names in the first line; may be
+    /// repeated
     #[arg(long, value_name = "FILE")]
     data: Vec<PathBuf>,
-    /// A value; {n} in it is the number of the client, from 0
+    /// Value that overrides those of the scripts and of --data; n in braces is replaced by the
+    /// number of the client, from 0; may be repeated
     #[arg(long, value_name = "NAME=TEXT", value_parser = setting)]
     set: Vec<(String, String)>,
-    /// The folder where mails come, for scripts that ask for them
-    #[arg(long, value_name = "FOLDER")]
+    /// Directory of the gateway's mails (mail.file.folder), for scripts that read mails
+    #[arg(long, value_name = "DIR")]
     outbox: Option<PathBuf>,
-    /// Fail if a figure crosses a limit, such as 'EVENT_HEARTBEAT.p99>5ms' or 'all.errors>0'
-    #[arg(long, value_name = "LIMIT")]
+    /// Fail if a measurement crosses this threshold, such as 'EVENT_HEARTBEAT.p99>5ms' or
+    /// 'all.errors>0'; may be repeated
+    #[arg(long, value_name = "THRESHOLD")]
     fail_if: Vec<Threshold>,
     #[command(flatten)]
     output: OutputArgs,
 }
 
-/// The run went through, and did not come to what was asked for.
+/// The run was completed, but its result is not as expected.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::cli) enum ReplayFailed {
-    #[error("{0} frames differ from the scripts")]
+    #[error("differences from the scripts: {0}")]
     Differs(u64),
-    #[error("{0} limits were crossed")]
+    #[error("thresholds crossed: {0}")]
     Crossed(usize),
-    #[error("a round was not played to its end")]
+    #[error("a round was not completed")]
     Broken,
 }
 
@@ -103,7 +110,7 @@ impl ReplayArgs {
         let capacity = file_descriptors::raise_fd_limit();
         if self.clients > capacity {
             bail!(
-                "{} clients need more descriptors than ulimit -n allows ({capacity})",
+                "--clients {}: the limit of file descriptors (ulimit -n) allows only {capacity}",
                 self.clients
             );
         }
@@ -153,7 +160,8 @@ impl ReplayArgs {
         Ok(Results::new(&measurements, run_info, series))
     }
 
-    /// Scripts with a number of their own get it, the others share all clients.
+    /// Assigns clients to the scripts. A script with a number gets that many; the others share
+    /// `--clients`.
     fn scenario_clients<T>(
         &self,
         read: Vec<LoadedScript>,
@@ -183,9 +191,10 @@ impl ReplayArgs {
         read.into_iter().map(group).collect()
     }
 
-    /// Writes what was asked for, and says whether the run came to what was expected.
+    /// Evaluates the thresholds and writes the reports. Fails if the run differs from the scripts
+    /// or crosses a threshold.
     fn finish(&self, mut results: Results) -> Result<()> {
-        let thresholds = self.fail_if.iter().map(|limit| limit.evaluate(&results.report)).collect();
+        let thresholds = self.fail_if.iter().map(|it| it.evaluate(&results.report)).collect();
         results.report.thresholds = thresholds;
         self.output.write(&results)?;
         let report = &results.report;
@@ -202,19 +211,19 @@ impl ReplayArgs {
 
 fn rate(text: &str) -> Result<f64> {
     let (number, unit) = text.split_once('/').unwrap_or((text, "s"));
-    let rate: f64 = number.trim().parse().context("a rate is a number, such as 2000/s")?;
+    let rate: f64 = number.trim().parse().context("a rate must be a number, such as 2000/s")?;
     let rate = match unit.trim() {
         "s" => rate,
         "m" | "min" => rate / 60.0,
-        _ => bail!("a rate is given per s or per m"),
+        _ => bail!("the unit of a rate must be /s or /m"),
     };
     if !(rate.is_finite() && rate > 0.0) {
-        bail!("a rate is above 0");
+        bail!("a rate must be above 0");
     }
     Ok(rate)
 }
 
 fn setting(text: &str) -> Result<(String, String)> {
-    let (name, text) = text.split_once('=').context("a value is set as NAME=TEXT")?;
+    let (name, text) = text.split_once('=').context("a value must have the form NAME=TEXT")?;
     Ok((name.to_owned(), text.to_owned()))
 }

@@ -1,4 +1,4 @@
-//! Where the results of a run go.
+//! Output of the results of a run: table, JSON, CSV, HdrHistogram and HTML.
 
 use std::path::{Path, PathBuf};
 
@@ -8,19 +8,19 @@ use clap::Args;
 use crate::replay::Results;
 use crate::replay::report::{html, table, text};
 
-/// Files to write beside the table.
+/// Files to write in addition to the printed table.
 #[derive(Args)]
 pub(super) struct OutputArgs {
-    /// Write the whole report as JSON (`tollgate schema report` describes it); - for the output
+    /// Write the report as JSON, - for standard output (schema: `tollgate schema report`)
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Write one line a MESSAGE_TYPE as CSV, times in microseconds
+    /// Write CSV with one line per MESSAGE_TYPE, times in microseconds
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
-    /// Write latencies as HdrHistogram's .hgrm, a file a MESSAGE_TYPE, into this folder
-    #[arg(long, value_name = "FOLDER")]
+    /// Write latencies in HdrHistogram format (.hgrm) to this directory, one file per MESSAGE_TYPE
+    #[arg(long, value_name = "DIR")]
     hgrm: Option<PathBuf>,
-    /// Write a page with plots that needs nothing else
+    /// Write a self-contained HTML page with plots
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
 }
@@ -44,9 +44,10 @@ impl OutputArgs {
             save(path, &html::page(results)?)?;
         }
         if let Some(folder) = &self.hgrm {
-            std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+            std::fs::create_dir_all(folder)
+                .with_context(|| format!("cannot create {}", folder.display()))?;
             for (name, latency, service) in &results.histograms {
-                // A MESSAGE_TYPE is whatever the script says.
+                // A script can contain any text as MESSAGE_TYPE, including path separators.
                 let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
                 let name: String = name.chars().map(plain).collect();
                 save(&folder.join(format!("{name}.hgrm")), &text::hgrm(latency))?;
@@ -63,5 +64,5 @@ impl OutputArgs {
 }
 
 fn save(path: &Path, text: &str) -> Result<()> {
-    std::fs::write(path, text).with_context(|| format!("{} cannot be written", path.display()))
+    std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }

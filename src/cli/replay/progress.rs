@@ -1,5 +1,6 @@
-//! What a run looks like while it goes on: a bar and a table on a terminal, a line now and then
-//! elsewhere; and its series, second by second.
+//! Progress of a run, and the measurements of each second.
+//!
+//! A terminal shows a bar and a table; elsewhere a line is printed every ten seconds.
 
 use std::future::Future;
 use std::io::IsTerminal;
@@ -13,12 +14,13 @@ use tokio::time::MissedTickBehavior;
 
 use crate::replay::report::table;
 use crate::replay::{Measurements, Point, Results, RunInfo, time};
-/// The longest series, in seconds; what follows is in the totals only.
+
+/// Longest series, in seconds. Later seconds count in the totals only.
 const SERIES_MAX: usize = 7 * 24 * 3_600;
-/// Without a terminal a line is written at this distance.
+/// Interval between two lines without a terminal.
 const LINE_DISTANCE: Duration = Duration::from_secs(10);
 
-/// Watches one run.
+/// Shows the progress of one run.
 pub(super) struct Progress {
     measurements: Arc<Measurements>,
     bar: Option<ProgressBar>,
@@ -40,14 +42,14 @@ impl Progress {
                 Some(_) => "{bar:40} {elapsed} of {len} s\n{msg}",
                 None => "{spinner} {elapsed}\n{msg}",
             };
-            // A constant that is right; without it the bar only looks different.
+            // The template is a constant. If it were invalid, the bar would only look different.
             let style = ProgressStyle::with_template(template);
             bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
         });
         Self { measurements, bar, open }
     }
 
-    /// Waits for the end of the run; Ctrl-C brings it about. Gives the series, and whether it was
+    /// Waits until the run ends or Ctrl-C stops it. Returns the series, and whether the run was
     /// interrupted.
     pub(super) async fn watch(
         self,
@@ -59,7 +61,7 @@ impl Progress {
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         tick.tick().await;
         let (mut series, mut last, mut printed_at) = (Vec::new(), Duration::ZERO, Duration::ZERO);
-        // One for the whole run: what comes between two looks is heard, too.
+        // One future for the whole run, so that no signal is missed between two polls.
         let mut signal = pin!(tokio::signal::ctrl_c());
         let (mut is_interrupted, mut interrupted) = (false, false);
         loop {
@@ -93,7 +95,7 @@ impl Progress {
         let rate = |count: u64| count as f64 / point.seconds.max(1e-9);
         let Some(bar) = &self.bar else {
             eprintln!(
-                "{:.0} s: {:.0} answers a second, p50 {}, p99 {}, {} errors, {} pushes",
+                "{:.0} s: {:.0} replies/s, p50 {}, p99 {}, {} errors, {} pushes",
                 point.at,
                 rate(point.replies),
                 time(point.latency.p50 as f64),
@@ -113,7 +115,7 @@ impl Progress {
         };
         let report = Results::new(&self.measurements, run_info, Vec::new()).report;
         let now = format!(
-            "this second: {:.0} answers, p99 {}, {} errors, {} pushes",
+            "last second: {:.0} replies/s, p99 {}, {} errors, {} pushes",
             rate(point.replies),
             time(point.latency.p99 as f64),
             point.errors,

@@ -1,4 +1,4 @@
-//! `serve`: starts the gateway, tells where it is, drains it when told to end.
+//! `serve`: starts the gateway, announces its address, and shuts it down on a signal.
 
 use std::io::IsTerminal;
 use std::net::SocketAddr;
@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
-use super::{first_start, reload_signal};
+use super::{announcement, demo, first_start, reload_signal};
 use crate::cli::config_args::ConfigArgs;
 use crate::gateway::tasks::spawn;
 use crate::gateway::{Gateway, Started, startup};
@@ -22,20 +22,24 @@ use crate::net::{Identity, listener, management};
 use crate::platform::{Clock, metrics};
 use crate::router::Router;
 use crate::settings::{Settings, SettingsError};
-/// How to start.
+
+/// Arguments of `serve`.
 #[derive(Args)]
 pub(in crate::cli) struct ServeArgs {
     #[command(flatten)]
     config: ConfigArgs,
-    /// Where the data is kept
+    /// Directory of the store; created if missing
     #[arg(long, value_name = "DIR", default_value = "tollgate-data")]
     data_dir: PathBuf,
-    /// The address to listen on; port 0 picks a free one
+    /// Address to listen on, instead of server.listen; port 0 selects a free port
     #[arg(long, value_name = "ADDR")]
     listen: Option<String>,
+    /// Serve sample users, profiles, rights and services from memory, on a loopback address
+    #[arg(long, conflicts_with_all = ["config", "data_dir"])]
+    demo: bool,
 }
 
-/// What a start has made before the first socket opens.
+/// Everything that is prepared before the first socket is opened.
 struct StartContext<'a> {
     settings: Settings,
     started: &'a Started,
@@ -44,7 +48,7 @@ struct StartContext<'a> {
     tls: Option<Arc<Identity>>,
 }
 
-/// The address is taken or not ours.
+/// The address is in use, or does not belong to this host.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on {address}: {source}")]
 pub(in crate::cli) struct CannotListen {
@@ -54,51 +58,66 @@ pub(in crate::cli) struct CannotListen {
 
 impl ServeArgs {
     pub(in crate::cli) fn run(self) -> Result<()> {
-        // First: the configuration may have something to say.
+        // Logging comes first, because loading the configuration can log warnings.
         log_to_stderr();
         let settings = self.settings()?;
         let tls = settings.server.tls.is_on().then(|| Identity::open(&settings.server.tls));
         let tls = tls.transpose()?.map(Arc::new);
         log_panics();
         let metrics = PrometheusBuilder::new().set_buckets(crate::platform::BUCKETS)?;
-        let metrics = metrics.install_recorder().context("metrics")?;
+        let metrics = metrics.install_recorder().context("cannot install the metrics recorder")?;
         metrics::describe();
         let clock = Clock::system();
         let started = startup::start(&settings, &self.data_dir, clock.clone())?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let context = StartContext { settings, started: &started, clock, metrics, tls };
         let served = runtime.block_on(self.serve(context));
-        // Sockets are closed; what is left of tasks must not keep the store open.
+        // All sockets are closed. Remaining tasks must not keep the store open.
         runtime.shutdown_timeout(Duration::from_secs(1));
         started.close();
         served
     }
 
-    /// The configuration as it is now, checked.
+    /// Loads and validates the configuration; `--listen` overrides server.listen.
     fn settings(&self) -> Result<Settings, SettingsError> {
         let mut settings = self.config.load()?;
         if let Some(listen) = &self.listen {
             settings.server.listen = listen.clone();
         }
+        if self.demo {
+            demo::apply(&mut settings)?;
+        }
         settings.validate()?;
         Ok(settings)
     }
 
+    /// Creates the first administrator or the demo's records in a new store. Returns the shell
+    /// command that prints the administrator's password; `None` if no administrator was created.
+    async fn prepare(&self, settings: &Settings, started: &Started) -> Result<Option<String>> {
+        if self.demo {
+            started.prepare(settings, None).await?;
+            demo::populate(settings, started).await?;
+            return Ok(None);
+        }
+        let first = first_start::first_admin(settings, started)?;
+        let password_command = first.as_ref().map(|first| first.announce(&self.data_dir));
+        let password_command = password_command.transpose()?;
+        started.prepare(settings, first.map(|first| first.user)).await?;
+        Ok(password_command)
+    }
+
     async fn serve(&self, context: StartContext<'_>) -> Result<()> {
         let StartContext { settings, started, clock, metrics, tls } = context;
-        // From here on a signal is an orderly end.
+        // From here on SIGTERM and SIGINT shut the gateway down in order.
         let mut signals = Signals::new()?;
-        // Whatever may fail comes before the first administrator is made, whose password is told
-        // once.
+        // Everything that can fail comes before the first administrator is created, because a
+        // generated password is shown only once.
         let gate = bind(&settings.server.listen)?;
         let address = gate.local_addr()?;
         let management = &settings.server.management_listen;
         let management = (!management.is_empty()).then(|| bind(management)).transpose()?;
         let keys = settings.keyring(&self.data_dir)?;
-        let first = first_start::first_admin(&settings, started)?;
-        let password_command =
-            first.as_ref().map(|first| first.announce(&self.data_dir)).transpose()?;
-        started.prepare(&settings, first.map(|first| first.user)).await?;
+        let password_command = self.prepare(&settings, started).await?;
         let gateway = Gateway::new(settings, started.replica.clone(), clock, keys);
         crate::gateway::check_keys(&gateway);
         let (stop, stopped) = watch::channel(false);
@@ -108,7 +127,7 @@ impl ServeArgs {
         }
         let mut servers = tokio::task::JoinSet::new();
         if let Some(management) = management {
-            tracing::info!(address = %management.local_addr()?, "management");
+            tracing::info!(address = %management.local_addr()?, "management listener started");
             servers.spawn(management::run(
                 management,
                 gateway.clone(),
@@ -120,7 +139,11 @@ impl ServeArgs {
         servers.spawn(run_metrics_task(metrics));
         let is_tls = tls.is_some();
         tracing::info!(%address, tls = is_tls, version = env!("CARGO_PKG_VERSION"), "listening");
-        first_start::announce(address, is_tls, &self.data_dir, password_command)?;
+        if self.demo {
+            demo::announce(address, is_tls)?;
+        } else {
+            announcement::print(address, is_tls, &self.data_dir, password_command)?;
+        }
         reload_signal::notify_systemd(&[NotifyState::Ready]);
         while !signals.next_ends_gateway().await {
             reload_signal::run(|| self.settings(), &gateway, tls.as_deref()).await;
@@ -131,12 +154,12 @@ impl ServeArgs {
         crate::gateway::write_session_use(&gateway).await;
         crate::gateway::write_refusal_log(&gateway).await;
         drop(tasks);
-        tracing::info!("drained");
+        tracing::info!("shutdown complete");
         Ok(())
     }
 }
 
-/// What nobody scrapes is not kept for ever.
+/// Aggregates histogram samples regularly; without a scraper they would accumulate in memory.
 async fn run_metrics_task(metrics: PrometheusHandle) {
     loop {
         tokio::time::sleep(Duration::from_secs(5)).await;
@@ -145,15 +168,17 @@ async fn run_metrics_task(metrics: PrometheusHandle) {
 }
 
 fn bind(address: &str) -> Result<TcpListener> {
-    let parsed: SocketAddr =
-        address.parse().with_context(|| format!("{address} is not an address"))?;
+    let parsed: SocketAddr = address
+        .parse()
+        .with_context(|| format!("{address:?} is not an address like 127.0.0.1:9064"))?;
     listener::bind(parsed)
         .map_err(|source| CannotListen { address: address.to_owned(), source }.into())
 }
 
-/// No new connections, everybody is told, everybody gets time to take the last words.
+/// Stops accepting connections, notifies all clients, and waits until they are closed or
+/// `server.shutdown_grace_secs` have passed.
 async fn drain(gateway: &Arc<Gateway>) {
-    tracing::info!(connections = gateway.connections.len(), "draining");
+    tracing::info!(connections = gateway.connections.len(), "closing connections");
     gateway.connections.begin_shutdown();
     let grace = Duration::from_secs(gateway.settings().server.shutdown_grace_secs);
     let empty = async {
@@ -164,12 +189,12 @@ async fn drain(gateway: &Arc<Gateway>) {
     if tokio::time::timeout(grace, empty).await.is_err() {
         tracing::warn!(
             connections = gateway.connections.len(),
-            "some connections did not end in time"
+            "connections were still open after the grace period"
         );
     }
 }
 
-/// The signals that a gateway listens to.
+/// The signals that the gateway handles.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
@@ -185,20 +210,21 @@ impl Signals {
         })
     }
 
-    /// Waits for the next signal: whether it ends the gateway, or has it read its configuration.
+    /// Waits for the next signal. Returns true for SIGTERM and SIGINT, which end the gateway, and
+    /// false for SIGHUP, which reloads the configuration.
     async fn next_ends_gateway(&mut self) -> bool {
         let signal = tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",
             _ = self.hang_up.recv() => return false,
         };
-        tracing::info!(signal, "ending");
+        tracing::info!(signal, "shutdown started");
         true
     }
 }
 
-/// Only what the gateway itself says is written, whatever the level: what libraries say may hold
-/// what was sent.
+/// Logs to stderr: text on a terminal, otherwise JSON. TOLLGATE_LOG sets the filter. Libraries that
+/// use the `log` crate are not logged at any level, because their records can contain whole frames.
 fn log_to_stderr() {
     use tracing_subscriber::EnvFilter;
     let filter = EnvFilter::try_from_env("TOLLGATE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
@@ -208,16 +234,16 @@ fn log_to_stderr() {
     } else {
         builder.json().try_init()
     };
-    // A second subscriber is only possible in tests, where the first one is as good.
+    // Only tests can install a second subscriber. The first one then stays in use.
     let _ = done;
 }
 
-/// A fault of ours is told with its place. Its words only where they stand in the source: others
-/// may hold what was sent.
+/// Logs each panic with its source location. The text is logged only if it is a literal of the
+/// source: a formatted text could contain what a client sent.
 fn log_panics() {
-    std::panic::set_hook(Box::new(|fault| {
-        let at = fault.location().map(ToString::to_string).unwrap_or_default();
-        let words = fault.payload().downcast_ref::<&'static str>().unwrap_or(&"");
-        tracing::error!(at, words, "a fault in the gateway");
+    std::panic::set_hook(Box::new(|panic| {
+        let location = panic.location().map(ToString::to_string).unwrap_or_default();
+        let text = panic.payload().downcast_ref::<&'static str>().unwrap_or(&"");
+        tracing::error!(location, text, "unexpected panic");
     }));
 }

@@ -1,28 +1,30 @@
-//! The first start: the administrator that it makes, and what it tells whoever started it.
+//! The first start: creates the first administrator and prints how to log in.
 
 use std::io::{IsTerminal, Write};
-use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use anyhow::{Context, Result};
 use protocol::{Password, UserName};
 
+use super::announcement::{ADMIN, quoted};
 use crate::cli::offline_store;
 use crate::gateway::{ADMIN_PROFILE, Started};
 use crate::realm::NewUser;
 use crate::settings::Settings;
-/// The name of the first administrator.
-const ADMIN: &str = "admin";
-/// Where a generated password goes when nobody watches the start.
+
+/// File in the data directory for a generated password if standard output is not a terminal.
 const PASSWORD_FILE: &str = "admin-password";
 
-/// The administrator that a first start makes, with the password if nobody chose it.
+/// The administrator that a first start creates.
 pub(super) struct FirstAdmin {
     pub(super) user: NewUser,
+    /// `None` if TOLLGATE_ADMIN_PASSWORD sets the password.
     generated: Option<Password>,
 }
 
+/// Returns the first administrator to create; `None` if the store has an administrator or a user
+/// named `admin`.
 pub(super) fn first_admin(settings: &Settings, started: &Started) -> Result<Option<FirstAdmin>> {
     let name = UserName::parse(ADMIN)?;
     let needed = started
@@ -33,81 +35,47 @@ pub(super) fn first_admin(settings: &Settings, started: &Started) -> Result<Opti
     }
     let configured =
         std::env::var("TOLLGATE_ADMIN_PASSWORD").ok().filter(|configured| !configured.is_empty());
-    if let Some(Err(broken)) = configured.as_ref().map(|configured| {
+    if let Some(Err(error)) = configured.as_ref().map(|configured| {
         offline_store::check_password(settings, &name, &Password::new(configured.as_str()))
     }) {
-        // The operator chose it for a gateway that is not there yet: he is told, not locked out.
-        tracing::warn!(%broken, "TOLLGATE_ADMIN_PASSWORD");
+        // A warning only: a refusal would leave the new store without an administrator.
+        tracing::warn!(%error, "TOLLGATE_ADMIN_PASSWORD was accepted despite the password rules");
     }
     let generated =
         configured.is_none().then(|| Password::new(crate::auth::session_token().expose()));
     let configured = configured.map(Password::new);
-    let chosen = configured.as_ref().or(generated.as_ref()).context("no password")?;
+    let chosen =
+        configured.as_ref().or(generated.as_ref()).context("no password was set or generated")?;
     let credential = Some(offline_store::hash_password(settings, chosen)?.into());
     let user = NewUser { credential, ..NewUser::named(name) };
     Ok(Some(FirstAdmin { user, generated }))
 }
 
 impl FirstAdmin {
-    /// Tells the password to whoever started the gateway, and gives the command that says it again.
+    /// Prints a generated password (on a terminal) or writes it to a file. Returns a shell command
+    /// that prints the password.
     pub(super) fn announce(&self, data_dir: &Path) -> Result<String> {
         let Some(generated) = &self.generated else {
             return Ok("echo \"$TOLLGATE_ADMIN_PASSWORD\"".to_owned());
         };
         if std::io::stdout().is_terminal() {
-            println!("the user {ADMIN} of {ADMIN_PROFILE} has the password {}", generated.expose());
-            println!("it is shown this once; EVENT_CHANGE_USER_PASSWORD changes it");
+            println!("administrator {ADMIN} ({ADMIN_PROFILE}), password {}", generated.expose());
+            println!("the password is not shown again; change it with EVENT_CHANGE_USER_PASSWORD");
             return Ok(format!("echo {}", generated.expose()));
         }
         let file = data_dir.join(PASSWORD_FILE);
         write_private(&file, generated.expose())?;
-        println!("the password of the user {ADMIN} is in {}", file.display());
+        println!("administrator {ADMIN} ({ADMIN_PROFILE}), password in {}", file.display());
         Ok(format!("cat {}", quoted(&file)))
     }
 }
 
-/// Tells whoever started the gateway where it is, and one command that logs in.
-pub(super) fn announce(
-    address: SocketAddr,
-    tls: bool,
-    data_dir: &Path,
-    password: Option<String>,
-) -> Result<()> {
-    let password = password.unwrap_or_else(|| "echo YOUR-PASSWORD".to_owned());
-    let program = std::env::current_exe().unwrap_or_else(|_| "tollgate".into());
-    let mut out = std::io::stdout().lock();
-    let data = data_dir.display();
-    let scheme = if tls { "wss" } else { "ws" };
-    let written =
-        writeln!(out, "tollgate listens on {scheme}://{address}/ and keeps its data in {data}")
-            .and_then(|()| {
-                let program = quoted(&program);
-                writeln!(
-                    out,
-                    "log in:  {password} | {program} send --to {scheme}://{address} --login {ADMIN}"
-                )
-            })
-            .and_then(|()| out.flush());
-    // Nobody has to read it: the log says where the gateway listens, too.
-    written.or_else(|error| match error.kind() {
-        std::io::ErrorKind::BrokenPipe => Ok(()),
-        _ => Err(error.into()),
-    })
-}
-
-/// A path as a shell reads it back.
-fn quoted(path: &Path) -> String {
-    let text = path.display().to_string();
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@".contains(c);
-    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
-}
-
-/// Writes a line into a file that only its owner reads.
+/// Writes a line to a new file with mode 0600.
 fn write_private(file: &Path, line: &str) -> Result<()> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true).mode(0o600);
-    // An old file may be readable by others.
+    // Removed rather than overwritten: an old file may be readable by other users.
     let _ = std::fs::remove_file(file);
     let written = options.open(file).and_then(|mut file| writeln!(file, "{line}"));
-    written.with_context(|| format!("{} cannot be written", file.display()))
+    written.with_context(|| format!("cannot write {}", file.display()))
 }

@@ -1,6 +1,8 @@
 //! `tollgate serve`: runs the gateway.
 
+mod announcement;
 mod command;
+mod demo;
 mod first_start;
 mod reload_signal;
 

@@ -1,13 +1,15 @@
-//! SIGHUP: the configuration and the certificate are read again. What is wrong changes nothing.
+//! Reload of the configuration and the certificate on SIGHUP; an error changes nothing.
 
 use anyhow::{Context, Result};
 use sd_notify::NotifyState;
 
+use crate::cli::error_text::with_causes;
 use crate::gateway::Gateway;
 use crate::net::{Identity, tls};
 use crate::platform::metrics;
 use crate::settings::{Settings, SettingsError};
-/// Reads everything again; the gateway goes on with what it has if anything is wrong.
+
+/// Reloads the configuration and the certificate. If either is invalid, both stay as they are.
 pub(super) async fn run(
     read: impl Fn() -> Result<Settings, SettingsError>,
     gateway: &Gateway,
@@ -18,8 +20,8 @@ pub(super) async fn run(
     match attempt(read, gateway, identity).await {
         Ok(()) => metrics::record_reloaded("done"),
         Err(error) => {
-            let error = format!("{error:#}");
-            tracing::error!(error, "the configuration stays as it was");
+            let error = with_causes(&error);
+            tracing::error!(error, "reload failed; the previous configuration stays in force");
             metrics::record_reloaded("refused");
         }
     }
@@ -33,21 +35,23 @@ async fn attempt(
 ) -> Result<()> {
     let settings = read()?;
     let replacement = match identity {
-        // Turned off: that needs a restart, and is said so.
+        // Turning TLS off needs a restart; `apply` logs that.
         Some(_) if !settings.server.tls.is_on() => None,
         Some(identity) => Some((identity, tls::load(&settings.server.tls)?)),
         None => None,
     };
-    crate::gateway::apply(gateway, settings).await.context("the policy cannot be stored")?;
+    crate::gateway::apply(gateway, settings)
+        .await
+        .context("cannot store the new settings of users and sessions")?;
     if let Some((identity, checked)) = replacement {
         identity.replace(checked);
     }
     Ok(())
 }
 
-/// Tells systemd, where it asks to be told.
+/// Notifies systemd if it started the gateway with a notify socket.
 pub(super) fn notify_systemd(state: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(state) {
-        tracing::debug!(%error, "the supervisor was not told");
+        tracing::debug!(%error, "notifying systemd failed");
     }
 }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 use std::time::Duration;
-/// Runs a task for ever, each time after its interval, which may change between two runs.
+
+/// Runs a task repeatedly, forever. `interval` returns the time before each run, which may change
+/// from run to run.
 pub(super) async fn every<State, Task: Future<Output = ()>>(
     state: Arc<State>,
     interval: impl Fn(&State) -> Duration,
@@ -14,7 +16,7 @@ pub(super) async fn every<State, Task: Future<Output = ()>>(
     }
 }
 
-/// Runs a task at once and then like [`every`].
+/// Runs a task at once, and then repeatedly as [`every`] does.
 pub(super) async fn now_and_every<State, Task: Future<Output = ()>>(
     state: Arc<State>,
     interval: impl Fn(&State) -> Duration,
@@ -34,7 +36,7 @@ mod tests {
         runs.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The second run comes later than the first.
+    /// Returns an interval that is longer before the second run than before the first run.
     fn interval(runs: &AtomicU64) -> Duration {
         Duration::from_secs(10 * (1 + runs.load(Ordering::Relaxed)))
     }

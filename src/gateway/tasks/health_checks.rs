@@ -1,4 +1,4 @@
-//! Health checks of the services, and who is told of a change.
+//! Background task that checks the health of service hosts and publishes changes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,12 +11,15 @@ use crate::gateway::service_list::{HostPort, ServiceChange};
 use crate::gateway::state::Gateway;
 use crate::settings::PushServices;
 use crate::subscriptions::ConnectionNotice;
-/// Looks at every host again and again, as often as the configuration says at the time.
+
+/// Checks every host repeatedly, at the interval of the current configuration.
 pub(super) async fn check_health(gateway: Arc<Gateway>) {
     loop {
+        // Created before the settings are read, so that no reload is missed.
         let reloaded = gateway.reloaded.notified();
         let list = gateway.settings().service_list.clone();
         let timeout = Duration::from_millis(list.health_check_timeout_ms);
+        // Without checks all hosts count as healthy.
         let hosts =
             if list.health_check_secs > 0 { gateway.services.hosts() } else { <_>::default() };
         let mut checks = JoinSet::new();
@@ -28,22 +31,23 @@ pub(super) async fn check_health(gateway: Arc<Gateway>) {
             });
         }
         let healthy: BTreeMap<HostPort, bool> = checks.join_all().await.into_iter().collect();
-        let (hosts, well) = (healthy.len(), healthy.values().filter(|it| **it).count());
+        let (hosts, healthy_hosts) = (healthy.len(), healthy.values().filter(|it| **it).count());
         if let Some(changed) = gateway.services.set_health(healthy) {
-            tracing::info!(healthy = well, hosts, "services changed");
+            tracing::info!(healthy = healthy_hosts, hosts, "service health changed");
             publish_change(&gateway, &changed);
         }
         if list.health_check_secs > 0 {
-            let distance = Duration::from_secs(list.health_check_secs);
-            let _ = tokio::time::timeout(distance, reloaded).await;
+            let interval = Duration::from_secs(list.health_check_secs);
+            let _ = tokio::time::timeout(interval, reloaded).await;
         } else {
             reloaded.await;
         }
     }
 }
 
-/// Tells of a change whoever the configuration wants told: subscribers of SERVICES, or all sockets
-/// by a heartbeat's answer that nobody asked for.
+/// Publishes a change of the service list to the subscribers of SERVICES, unless
+/// `service_list.push` is `off`. If it is `all`, also sends an EVENT_HEARTBEAT_ACK without a
+/// heartbeat to every live session.
 pub fn publish_change(gateway: &Gateway, changed: &ServiceChange) {
     let push = gateway.settings().service_list.push;
     if push != PushServices::Off {

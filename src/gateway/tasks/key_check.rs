@@ -1,16 +1,16 @@
-//! Secrets of second factors that this gateway cannot open: told at the start, before anybody needs
-//! his code.
+//! Start-up check for secrets of second factors that this gateway cannot decrypt.
 
 use crate::gateway::state::Gateway;
 
-/// Says how many there are.
+/// Logs an error with the number of users whose secret cannot be decrypted: these users cannot log
+/// in.
 pub fn check_keys(gateway: &Gateway) {
     let Some(keys) = &gateway.keys else { return };
     let undecryptable = gateway.replica.read(|realm, _| {
-        let is_undecryptable = |(no, own): &(crate::realm::UserNo, &_)| {
-            let own: &crate::realm::SecondFactor = own;
+        let is_undecryptable = |(no, factor): &(crate::realm::UserNo, &_)| {
+            let factor: &crate::realm::SecondFactor = factor;
             let user = realm.user(*no);
-            let encrypted = own.confirmed.as_ref();
+            let encrypted = factor.confirmed.as_ref();
             let decrypted = user.zip(encrypted).map(|(user, encrypted)| {
                 keys.decrypt(user.name.as_str(), no.0, encrypted).is_some()
             });
@@ -21,8 +21,8 @@ pub fn check_keys(gateway: &Gateway) {
     if undecryptable > 0 {
         tracing::error!(
             users = undecryptable,
-            "secrets of second factors were sealed with another key: these users cannot log in; \
-             add it to security.mfa.qr_code.old_secret_encrypt_keys"
+            "secrets of second factors were encrypted with another key: their users cannot log in; \
+             add the key to security.mfa.qr_code.old_secret_encrypt_keys"
         );
     }
 }

@@ -1,6 +1,8 @@
-//! The post office: takes what waits in the outbox, draws what is secret in it, and sends it. A
-//! mail is gone from the outbox once the server took it: at least once, and always as the same
-//! letter.
+//! Background task that sends the queued mails.
+//!
+//! Each send attempt generates the secret in the mail. A mail stays in the mail queue until the
+//! mail server has accepted it, it is dropped, or its attempts have failed for too long. A mail may
+//! be delivered more than once, always with the same Message-ID.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -16,14 +18,15 @@ use crate::mail::{
 };
 use crate::realm::{Command, MailKind, MailSecret, MailSent, Outcome, QueuedMail, TokenHash, User};
 use crate::settings::RESET_TOPIC;
-/// Mails that are sent at once.
+
+/// Maximum number of mails that are sent concurrently.
 const CONCURRENT_MAX: usize = 4;
-/// The outbox is looked at this often at least.
+/// Maximum time between two checks of the mail queue.
 const CHECK_INTERVAL_MAX: Duration = Duration::from_secs(5);
-/// What the store could not take is tried again after this time.
+/// Delay before the next mails are sent, after a secret or a result could not be stored.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// Sends what waits, for ever.
+/// Sends mails when they are due. Never returns.
 pub async fn deliver(gateway: Arc<Gateway>) {
     loop {
         let now = gateway.clock.now();
@@ -53,17 +56,18 @@ pub async fn deliver(gateway: Arc<Gateway>) {
     }
 }
 
-/// Sends one mail and writes down what became of it; whether that could be written.
+/// Sends one mail and submits the result. Returns false if the secret or the result could not be
+/// stored.
 async fn send_one(gateway: Arc<Gateway>, mail: QueuedMail) -> bool {
     let outcome = match send(&gateway, &mail).await {
         Ok(()) => MailSent::Sent,
-        Err(SendError::Obsolete(why)) => {
-            tracing::warn!(mail = mail.no, why, "a mail is not sent any more");
+        Err(SendError::Obsolete(reason)) => {
+            tracing::warn!(mail = mail.no, reason, "mail dropped");
             MailSent::Dropped
         }
         Err(SendError::Failed(error)) => {
             let attempts = mail.send_attempts + 1;
-            tracing::warn!(mail = mail.no, attempts, %error, "a mail did not leave");
+            tracing::warn!(mail = mail.no, attempts, %error, "mail delivery failed");
             MailSent::Failed
         }
         Err(SendError::NotStored) => return false,
@@ -79,11 +83,11 @@ async fn send_one(gateway: Arc<Gateway>, mail: QueuedMail) -> bool {
 
 /// Why a mail was not sent.
 enum SendError {
-    /// It would say nothing that is still so.
+    /// The mail no longer serves a purpose and is dropped.
     Obsolete(&'static str),
-    /// This time.
+    /// This attempt failed; the mail is sent again later.
     Failed(String),
-    /// What it would say could not be stored.
+    /// The generated secret could not be stored.
     NotStored,
 }
 
@@ -93,7 +97,7 @@ impl From<MailError> for SendError {
     }
 }
 
-/// What a mail says.
+/// The content of a mail, and the topic that selects its transport.
 struct MailText {
     topic: String,
     subject: String,
@@ -102,7 +106,7 @@ struct MailText {
 
 async fn send(gateway: &Gateway, mail: &QueuedMail) -> Result<(), SendError> {
     let user = gateway.replica.read(|realm, _| realm.user(mail.user).cloned());
-    let user = user.ok_or(SendError::Obsolete("the user is gone"))?;
+    let user = user.ok_or(SendError::Obsolete("the user was deleted"))?;
     let to = user.mail_address().ok_or(SendError::Obsolete("the user has no EMAIL_ADDRESS"))?;
     let MailText { topic, subject, body } = match &mail.kind {
         MailKind::Link(_) => login_link(gateway, mail, &user).await?,
@@ -118,7 +122,8 @@ async fn send(gateway: &Gateway, mail: &QueuedMail) -> Result<(), SendError> {
     Ok(gateway.mailer.send(&transport, outgoing).await?)
 }
 
-/// What was drawn holds before it leaves: a mail never says what is not so.
+/// Stores the generated secret before the mail is sent, so that the secret in a mail is always
+/// valid.
 async fn issue_secret(
     gateway: &Gateway,
     mail: &QueuedMail,
@@ -126,12 +131,12 @@ async fn issue_secret(
 ) -> Result<(), SendError> {
     match gateway.replica.submit(Command::IssueMailSecret(mail.no, generated)).await {
         Ok(Outcome::Done) => Ok(()),
-        Ok(_) => Err(SendError::Obsolete("what it is about is over")),
+        Ok(_) => Err(SendError::Obsolete("the login or reset that it belongs to has ended")),
         Err(_) => Err(SendError::NotStored),
     }
 }
 
-/// A token, and what the log may know of it.
+/// Generates a token. Returns the token and its hash: the command log may contain only the hash.
 fn generate_token() -> (String, MailSecret) {
     let token = crate::auth::refresh_token().expose().to_owned();
     let hash = TokenHash(crate::auth::hash_token(&token));
@@ -147,7 +152,7 @@ async fn login_link(
         let settings = gateway.settings();
         (settings.security.mfa.notify.clone(), settings.templates.variables.clone())
     };
-    let notify = notify.ok_or(SendError::Obsolete("links are no longer in use"))?;
+    let notify = notify.ok_or(SendError::Obsolete("login links are no longer configured"))?;
     let (code, generated) = generate_token();
     issue_secret(gateway, mail, generated).await?;
     let url =
@@ -173,7 +178,7 @@ async fn reset_link(
         let reset = settings.security.genesis_password.self_service_reset.clone();
         (reset, settings.templates.variables.clone())
     };
-    let reset = reset.ok_or(SendError::Obsolete("resets are no longer in use"))?;
+    let reset = reset.ok_or(SendError::Obsolete("self-service resets are no longer configured"))?;
     let (token, generated) = generate_token();
     issue_secret(gateway, mail, generated).await?;
     let page = url.filter(|_| reset.accept_client_url).unwrap_or(&reset.redirect_url);
@@ -188,12 +193,13 @@ async fn reset_link(
     })
 }
 
-/// The password that an administrator's reset leaves.
+/// Returns the mail for a password reset by an administrator, with a new one-time password.
 async fn one_time_password(gateway: &Gateway, mail: &QueuedMail) -> Result<MailText, SendError> {
     let generated = crate::auth::one_time_password();
-    let own = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let hash = gateway.passwords.hash(own, Password::new(generated.as_str())).await;
-    let hash = hash.map_err(|_| SendError::Failed("too many logins at once".to_owned()))?;
+    // Passwords to hash are queued by client network; this one counts as the gateway's own.
+    let own_address = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let hash = gateway.passwords.hash(own_address, Password::new(generated.as_str())).await;
+    let hash = hash.map_err(|_| SendError::Failed("the password hash queue is full".to_owned()))?;
     issue_secret(gateway, mail, MailSecret::Password(hash.into())).await?;
     let product = gateway.settings().server.product_name.clone();
     let minutes = gateway.replica.read(|realm, _| realm.policy().reset_ms.div_ceil(60_000));

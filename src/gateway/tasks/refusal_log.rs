@@ -5,20 +5,22 @@ use std::time::Duration;
 
 use crate::gateway::state::Gateway;
 use crate::realm::Command;
+
 /// The time between two commands that write refusals.
 pub(super) const REFUSAL_LOG_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Writes the refusals that were made without a command to the audit trail.
+/// Runs [`write_refusal_log`] as a periodic task.
 pub(super) async fn flush_refusal_log(gateway: Arc<Gateway>) {
     write_refusal_log(&gateway).await;
 }
 
-/// Submits the refusals that the command log does not have yet.
+/// Submits the collected refusals as a command, which writes them to the audit trail. If the
+/// command fails, the refusals are lost.
 pub async fn write_refusal_log(gateway: &Gateway) {
     let refusals = gateway.refusal_log.drain();
     if !refusals.is_empty()
         && let Err(error) = gateway.replica.submit(Command::RecordRefusals(refusals)).await
     {
-        tracing::warn!(%error, "refusals are not in the audit trail");
+        tracing::warn!(%error, "writing refusals to the audit trail failed");
     }
 }

@@ -1,25 +1,27 @@
-//! Background task that trims the command log and the audit trail by age.
+//! Background tasks that trim the command log and the audit trail by age.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::gateway::state::Gateway;
 use crate::realm::{DAY_MS, Millis};
-/// The time between two trims of the command log or the audit trail.
+
+/// The time between two trims of the command log, and between two trims of the audit trail.
 pub(super) const TRIM_INTERVAL: Duration = Duration::from_secs(3_600);
 /// The time between two steps of one trim of the audit trail.
 const TRIM_STEP_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Removes old commands from the log once the records reflect them.
+/// Removes old entries from the command log, except entries that the row store does not reflect
+/// yet.
 pub(super) async fn trim(gateway: Arc<Gateway>) {
     let before = retention_start(&gateway, gateway.settings().store.log_retention_days);
     match gateway.replica.trim(before).await {
-        Ok(removed) => tracing::debug!(removed, "old entries of the log are trimmed"),
-        Err(why) => tracing::warn!(why, "the log could not be trimmed"),
+        Ok(trimmed_to) => tracing::debug!(trimmed_to, "command log trimmed"),
+        Err(error) => tracing::warn!(error, "trimming the command log failed"),
     }
 }
 
-/// What is older is not kept; 0 days: everything is.
+/// Returns the time before which data is removed. With 0 days all data is kept.
 fn retention_start(gateway: &Gateway, days: u64) -> Millis {
     if days == 0 { 0 } else { gateway.clock.now().saturating_sub(days * DAY_MS) }
 }
@@ -31,12 +33,14 @@ pub(super) async fn trim_audit(gateway: Arc<Gateway>) {
         let trail = gateway.replica.audit_trail.clone();
         match tokio::task::spawn_blocking(move || trail.trim(before)).await {
             Ok(Ok(0)) => return,
-            // A full step is followed by the next one soon.
+            // Old rows may remain: one step removes a bounded number of rows.
             Ok(Ok(_)) => tokio::time::sleep(TRIM_STEP_INTERVAL).await,
             Ok(Err(error)) => {
-                return tracing::warn!(%error, "the audit trail could not be trimmed");
+                return tracing::warn!(%error, "trimming the audit trail failed");
             }
-            Err(error) => return tracing::warn!(%error, "the trim of the audit trail failed"),
+            Err(error) => {
+                return tracing::warn!(%error, "the task that trims the audit trail failed");
+            }
         }
     }
 }

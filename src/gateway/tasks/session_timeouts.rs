@@ -1,4 +1,4 @@
-//! Background tasks that end sessions on time and log their use.
+//! Background tasks that end sessions on time and write session use to the command log.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,36 +7,38 @@ use crate::gateway::state::Gateway;
 use crate::realm::{Command, Millis, Outcome, SessionEnd};
 use crate::sessions::{Action, LiveSession};
 use crate::subscriptions::ConnectionNotice;
-/// Sessions that had a socket, and that this node knows nothing of, are watched from now on: their
-/// GUIs come back after a restart, or never got the answer to their login. `last_seen`: their last
-/// sign of life at least.
+
+/// Applies timeouts to sessions that had a connection but are not live on this gateway: after a
+/// restart their GUIs have not reconnected yet, or the GUIs never received the reply to the login.
+/// A session that was last seen before `last_seen` counts as last seen at that time.
 pub(super) fn watch_restored_sessions(gateway: &Arc<Gateway>, last_seen: Millis) {
     let sessions = &gateway.replica.sessions;
     let mut last = None;
     loop {
-        // In steps: the guard is given back between them.
-        let (unknown, reached) = gateway.replica.read(|realm, _| {
+        // In steps, so that the realm is not locked for long.
+        let (not_live, last_of_step) = gateway.replica.read(|realm, _| {
             let step: Vec<_> = realm.sessions_after(last).take(STEP_SESSIONS).collect();
             let monitored = step.iter().filter(|it| it.monitored && it.dormant.is_none());
-            let unknown = monitored.filter(|session| sessions.get(session.no).is_none());
-            let unknown = unknown.filter_map(|session| {
+            let not_live = monitored.filter(|session| sessions.get(session.no).is_none());
+            let not_live = not_live.filter_map(|session| {
                 let name = &realm.user(session.user)?.name;
                 Some(sessions.get_or_create(session, name))
             });
-            (unknown.collect::<Vec<_>>(), step.last().map(|session| session.no))
+            (not_live.collect::<Vec<_>>(), step.last().map(|session| session.no))
         });
-        for live_session in unknown {
+        for live_session in not_live {
             live_session.seen(last_seen);
             live_session.mark_monitored();
             gateway.session_timeouts.add(&live_session, gateway.clock.now());
         }
-        if reached.is_none() {
+        if last_of_step.is_none() {
             return;
         }
-        last = reached;
+        last = last_of_step;
     }
 }
 
+/// Repeats [`watch_restored_sessions`]; unlike at the start, the last-seen times do not change.
 pub(super) async fn watch_more_restored_sessions(gateway: Arc<Gateway>) {
     watch_restored_sessions(&gateway, 0);
 }
@@ -44,10 +46,10 @@ pub(super) async fn watch_more_restored_sessions(gateway: Arc<Gateway>) {
 pub(super) async fn enforce_session_timeouts(gateway: Arc<Gateway>) {
     loop {
         let now = gateway.clock.now();
-        for (live_session, due) in
+        for (live_session, action) in
             gateway.session_timeouts.due_actions(&gateway.session_limits(), now)
         {
-            match due {
+            match action {
                 Action::Warn(left) => {
                     let session = live_session.session;
                     live_session.notify_all(&ConnectionNotice::Expiring {
@@ -58,7 +60,7 @@ pub(super) async fn enforce_session_timeouts(gateway: Arc<Gateway>) {
                 Action::End(reason, unless_after) => {
                     let unless_after = Some(unless_after);
                     let end = SessionEnd { session: live_session.session, reason, unless_after };
-                    // Many may end at once: their commands share commits.
+                    // Concurrently, so that sessions that end together share commits.
                     tokio::spawn(end_session(gateway.clone(), live_session, end));
                 }
             }
@@ -74,12 +76,15 @@ pub(super) async fn enforce_session_timeouts(gateway: Arc<Gateway>) {
     }
 }
 
-/// A session that could not be ended, or was used meanwhile, stays under watch.
+/// Submits the end of a session. A session that was used meanwhile or could not be ended is added
+/// to the session timeouts again.
 async fn end_session(gateway: Arc<Gateway>, session: Arc<LiveSession>, end: SessionEnd) {
     match gateway.replica.submit(Command::End(end)).await {
         Ok(Outcome::EndedSessions(1)) => return,
         Ok(_) => {}
-        Err(error) => tracing::warn!(%error, "a session that is due could not be ended"),
+        Err(error) => {
+            tracing::warn!(user = %session.user_name, %error, "ending a session failed");
+        }
     }
     if !session.has_ended() {
         tokio::time::sleep(END_RETRY_DELAY).await;
@@ -87,7 +92,7 @@ async fn end_session(gateway: Arc<Gateway>, session: Arc<LiveSession>, end: Sess
     }
 }
 
-/// The time between two commands that report the use of sessions.
+/// Returns the time between two writes of session use.
 pub(super) fn session_use_interval(gateway: &Gateway) -> Duration {
     let interval_ms = gateway.replica.read(|realm, _| realm.policy().use_report_ms);
     Duration::from_millis(interval_ms.max(100))
@@ -97,9 +102,9 @@ pub(super) async fn flush_session_use(gateway: Arc<Gateway>) {
     write_session_use(&gateway).await;
 }
 
-/// Tells the log of every use that it does not know yet.
+/// Writes the session use that is not in the command log yet to the command log.
 pub async fn write_session_use(gateway: &Gateway) {
-    // Sessions that are used meanwhile are reported the next time.
+    // A use that happens meanwhile is written next time.
     for session_uses in gateway.replica.sessions.unreported_use().chunks(SESSION_USES_MAX) {
         if gateway.replica.submit(Command::RecordSessionUse(session_uses.to_vec())).await.is_err() {
             return;
@@ -108,14 +113,14 @@ pub async fn write_session_use(gateway: &Gateway) {
     }
 }
 
-/// The time between two sweeps.
+/// Returns the time between two sweeps.
 pub(super) fn sweep_interval(gateway: &Gateway) -> Duration {
     Duration::from_millis(gateway.settings().security.expiry_check_ms().max(100))
 }
 
-/// Ends the sessions whose time is over.
+/// Ends idle and expired sessions, and removes expired tokens and codes.
 pub(super) async fn sweep(gateway: Arc<Gateway>) {
-    // A full sweep is followed by the next one at once.
+    // A sweep is bounded. After a sweep that removed many records, more may have expired.
     while let Ok(Outcome::EndedSessions(count)) = gateway.replica.submit(Command::Sweep).await {
         if count < 100 {
             break;
@@ -123,17 +128,17 @@ pub(super) async fn sweep(gateway: Arc<Gateway>) {
     }
 }
 
-/// Uses that one command tells at most.
+/// Maximum number of session uses in one command.
 pub(super) const SESSION_USES_MAX: usize = 64;
 
-/// The watch looks at least this often.
+/// Maximum time between two checks of the timeouts.
 pub(super) const CHECK_INTERVAL_MAX: Duration = Duration::from_secs(5);
 
-/// Sessions that are looked at in one step.
+/// Number of sessions that one step of a search reads.
 pub(super) const STEP_SESSIONS: usize = 512;
 
-/// Sessions without a live session are looked for at this distance.
+/// The time between two searches for sessions that had a connection but are not live.
 pub(super) const RESTORED_SESSIONS_INTERVAL: Duration = Duration::from_secs(30);
 
-/// What could not be ended is looked at again after this time.
+/// The delay before a session that was not ended is added to the session timeouts again.
 pub(super) const END_RETRY_DELAY: Duration = Duration::from_secs(1);

@@ -1,4 +1,4 @@
-//! The start of the background tasks of a gateway.
+//! Start of the background tasks of a gateway.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,31 +14,32 @@ use super::session_timeouts::{
 };
 use super::{health_checks, mail_delivery};
 use crate::gateway::state::Gateway;
-/// The time between two looks for REST subscriptions and backups to end.
+
+/// The time between two searches for expired REST subscriptions and an expired backup.
 const REST_SUBSCRIPTIONS_INTERVAL: Duration = Duration::from_secs(1);
-/// The time between two comparisons of the gateway's clock with the system's.
+/// The time between two comparisons of the gateway's clock with the system clock.
 const CLOCK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Starts all background tasks; they end with the set.
+/// Starts all background tasks. Dropping the set aborts them.
 pub fn spawn_all(gateway: &Arc<Gateway>) -> JoinSet<()> {
     watch_restored_sessions(gateway, gateway.clock.now());
-    let own = || gateway.clone();
+    let shared = || gateway.clone();
     let mut tasks = JoinSet::new();
-    tasks.spawn(enforce_session_timeouts(own()));
-    tasks.spawn(every(own(), |_| RESTORED_SESSIONS_INTERVAL, watch_more_restored_sessions));
-    tasks.spawn(every(own(), session_use_interval, flush_session_use));
-    tasks.spawn(every(own(), sweep_interval, sweep));
-    tasks.spawn(every(own(), |_| CLOCK_INTERVAL, discipline_clock));
-    tasks.spawn(every(own(), |_| REST_SUBSCRIPTIONS_INTERVAL, expire_rest_subscriptions));
-    tasks.spawn(every(own(), |_| REFUSAL_LOG_INTERVAL, flush_refusal_log));
-    tasks.spawn(now_and_every(own(), |_| TRIM_INTERVAL, trim_audit));
-    tasks.spawn(now_and_every(own(), |_| TRIM_INTERVAL, trim));
-    tasks.spawn(health_checks::check_health(own()));
-    tasks.spawn(mail_delivery::deliver(own()));
+    tasks.spawn(enforce_session_timeouts(shared()));
+    tasks.spawn(every(shared(), |_| RESTORED_SESSIONS_INTERVAL, watch_more_restored_sessions));
+    tasks.spawn(every(shared(), session_use_interval, flush_session_use));
+    tasks.spawn(every(shared(), sweep_interval, sweep));
+    tasks.spawn(every(shared(), |_| CLOCK_INTERVAL, discipline_clock));
+    tasks.spawn(every(shared(), |_| REST_SUBSCRIPTIONS_INTERVAL, expire_rest_subscriptions));
+    tasks.spawn(every(shared(), |_| REFUSAL_LOG_INTERVAL, flush_refusal_log));
+    tasks.spawn(now_and_every(shared(), |_| TRIM_INTERVAL, trim_audit));
+    tasks.spawn(now_and_every(shared(), |_| TRIM_INTERVAL, trim));
+    tasks.spawn(health_checks::check_health(shared()));
+    tasks.spawn(mail_delivery::deliver(shared()));
     tasks
 }
 
-/// Ends subscriptions over REST and backups whose clients ask no more.
+/// Cancels expired REST subscriptions and removes an expired backup.
 async fn expire_rest_subscriptions(gateway: Arc<Gateway>) {
     let timeout_ms = gateway.settings().server.limits.polling_timeout_secs * 1_000;
     gateway.replica.backups.expire(gateway.clock.now());

@@ -1,4 +1,4 @@
-//! Authentication by password: local or by directory.
+//! Password authentication of a login, against the stored hash, a directory or both.
 
 use protocol::{Nack, Password, UserName};
 
@@ -10,7 +10,8 @@ use crate::messages::context::MessageContext;
 use crate::realm::Verdict;
 use crate::settings::AuthType;
 
-/// Checks the password of a login as the settings say for this user.
+/// Checks the password of a login as the settings require for this user: against the stored hash,
+/// against a directory, or against both.
 pub async fn authenticate(
     context: &MessageContext,
     name: &UserName,

@@ -4,15 +4,17 @@ use std::sync::Arc;
 
 use crate::realm::{AuthenticatedBy, Fingerprint, Verdict};
 
-/// A password that was checked outside the realm, and against what.
+/// The verdict of a password check, and what the realm needs to trust the verdict. The check runs
+/// outside the realm.
 pub struct CheckedPassword {
-    /// The result of the check.
+    /// Whether the password matched.
     pub verdict: Verdict,
-    /// The credential it was checked against; `None` if there is none, and the work only kept the
-    /// response time equal.
+    /// The fingerprint of the stored credential against which the password was checked. `None` if
+    /// only a directory checked the password. Also `None` if the user has no credential: the check
+    /// then only kept the response time equal.
     pub checked: Option<Fingerprint>,
-    /// Its hash by the cost of today, if it matched one by another cost.
+    /// A new hash of the password at the configured cost, if it matched a hash of another cost.
     pub rehash: Option<Arc<str>>,
-    /// What checked it.
+    /// What checked the password: the stored credential or a directory.
     pub authenticated_by: AuthenticatedBy,
 }

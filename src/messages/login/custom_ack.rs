@@ -1,5 +1,7 @@
-//! What `[security.login_ack]` makes of PERMISSION, PROFILE and USER (S2, "loginAck" and
-//! "customLoginAck"). Only the ack is different: what a user may do is not.
+//! PERMISSION, PROFILE and USER of the login ack, customised by `[security.login_ack]`.
+//!
+//! See Genesis authentication, "loginAck" and "customLoginAck". The rules change only the ack, not
+//! what a user may do.
 
 use protocol::to_json_value;
 use serde_json::{Map, Value};
@@ -15,25 +17,26 @@ pub(super) struct AckLists {
 }
 
 impl AckLists {
-    /// The fields of the user's record that are asked for; what is not set is null.
+    /// Makes lists with the configured fields of the user's record, each null if it is not set.
+    /// PERMISSION and PROFILE are still empty.
     pub(super) fn from_user(settings: &LoginAckSettings, user: &User) -> Self {
-        let field = |asked: &crate::settings::AckField| {
-            let name = match asked.prefix.as_str() {
-                "" => asked.field.clone(),
-                prefix => format!("{prefix}_{}", asked.field),
+        let field = |wanted: &crate::settings::AckField| {
+            let name = match wanted.prefix.as_str() {
+                "" => wanted.field.clone(),
+                prefix => format!("{prefix}_{}", wanted.field),
             };
-            let number = (0u8..).zip(ATTRIBUTES).find(|(_, name)| **name == asked.field);
+            let number = (0u8..).zip(ATTRIBUTES).find(|(_, name)| **name == wanted.field);
             (name, number.and_then(|(number, _)| user.attribute(number)).into())
         };
         let user = settings.fields.iter().map(field).collect();
         Self { permission: Vec::new(), profile: Vec::new(), user }
     }
 
-    /// After the rules that are for this user, in their order. Whose it is, is asked of the
-    /// profiles that the user is in, not of those that a rule added.
+    /// Applies the rules for this user in their order. Whether a rule applies depends on the
+    /// profiles of the user, not on profiles that an earlier rule added.
     pub(super) fn apply_rules(mut self, settings: &LoginAckSettings, user: &User) -> Self {
-        let own = self.profile.clone();
-        for rule in settings.custom.iter().filter(|rule| applies_to(rule, user, &own)) {
+        let profiles = self.profile.clone();
+        for rule in settings.custom.iter().filter(|rule| applies_to(rule, user, &profiles)) {
             amend(&mut self.permission, &rule.add_permissions, &rule.remove_permissions);
             amend(&mut self.profile, &rule.add_profiles, &rule.remove_profiles);
             for (name, value) in &rule.set_preferences {
@@ -46,13 +49,13 @@ impl AckLists {
 }
 
 fn applies_to(rule: &CustomAck, user: &User, profiles: &[String]) -> bool {
-    let everybody = rule.users.is_empty() && rule.profiles.is_empty();
-    everybody
+    let is_for_all = rule.users.is_empty() && rule.profiles.is_empty();
+    is_for_all
         || rule.users.iter().any(|name| user.name.is(name))
         || rule.profiles.iter().any(|name| profiles.contains(name))
 }
 
-/// Adds what is not there yet and takes out.
+/// Adds the names of `add` that are missing from the list, then removes the names of `remove`.
 fn amend(list: &mut Vec<String>, add: &[String], remove: &[String]) {
     for name in add {
         if !list.contains(name) {

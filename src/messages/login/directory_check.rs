@@ -1,4 +1,4 @@
-//! The check of a password by a directory, and what its user's record gets from there.
+//! Password checks by a directory, and updates of user records from the directory.
 
 use protocol::{Nack, NackCode, Password, ProfileName, RightCode, UserName};
 
@@ -13,7 +13,7 @@ use crate::realm::{
 };
 use crate::settings::LdapConnection;
 
-/// Checks a password by the directory alone.
+/// Checks a password only in a directory (authentication type LDAP).
 pub(super) async fn check_directory_password(
     context: &MessageContext,
     name: &UserName,
@@ -21,6 +21,8 @@ pub(super) async fn check_directory_password(
     snapshot: &LoginSnapshot,
 ) -> Result<CheckedPassword, Nack> {
     let connections = connections(context);
+    // A connection with the bypass leaves locks to the directory. Before the query it is unknown
+    // which connection contains the user.
     let any_bypass = connections.iter().any(|it| it.bypass_login_internal_auth);
     if let Some(until) = snapshot.locked_until.filter(|_| !any_bypass) {
         let refusal = Refusal::Locked { until: Some(until) };
@@ -42,7 +44,7 @@ pub(super) async fn check_directory_password(
             Ok(checked(Verdict::Matched, connection.bypass_login_internal_auth))
         }
         (LdapResult::NotInGroup, _) => Err(not_in_group(context)),
-        // A name that neither the directory nor the gateway knows counts as a wrong password.
+        // A name that is unknown to the directory and to the gateway counts as a wrong password.
         (LdapResult::Unknown, _) if snapshot.user.is_none() && !any_bypass => {
             Ok(checked(Verdict::Wrong, false))
         }
@@ -50,7 +52,7 @@ pub(super) async fn check_directory_password(
     }
 }
 
-/// Checks a password that the stored hash confirmed by the directory, too (HYBRID).
+/// Checks in a directory a password that matched the stored hash (authentication type HYBRID).
 pub(super) async fn confirm(
     context: &MessageContext,
     name: &UserName,
@@ -70,33 +72,36 @@ fn connections(context: &MessageContext) -> Vec<LdapConnection> {
     context.gateway.settings().security.authentication.ldap.connection.clone()
 }
 
+/// Checks a password in the directories. Returns the result, and the settings of the connection
+/// from which it was received.
 async fn query(
     context: &MessageContext,
     name: &UserName,
     password: &Password,
 ) -> Result<(LdapResult, LdapConnection), Nack> {
     let directory = context.gateway.directory.load_full();
-    let asked =
+    let result =
         directory.authenticate(&context.gateway.clock, name.as_str(), password.expose()).await;
     let unreachable = || {
-        let text = "the directory cannot be asked now; nothing was counted, try again";
+        let text = "the directory cannot be reached; the attempt was not counted; try again later";
         Nack::new(NackCode::LoginFail, text)
     };
-    let (answer, number) = asked.map_err(|_| unreachable())?;
+    let (result, number) = result.map_err(|_| unreachable())?;
     let connection = connections(context).into_iter().nth(number).ok_or_else(unreachable)?;
-    Ok((answer, connection))
+    Ok((result, connection))
 }
 
 fn not_in_group(context: &MessageContext) -> Nack {
     if context.read(|realm| realm.policy().uniform) {
         errors::nack(&context.gateway, context.now, Refusal::IncorrectCredentials)
     } else {
-        let text = "the user is in no group of the directory that may log in";
+        let text = "the user is not in a directory group that may log in";
         Nack::new(NackCode::NotAuthorised, text)
     }
 }
 
-/// The user's record follows what the directory says.
+/// Updates the user's record if it differs from the directory. `local` means that the user is a
+/// local user (authentication type HYBRID).
 async fn sync_record(
     context: &MessageContext,
     name: &UserName,
@@ -105,18 +110,19 @@ async fn sync_record(
     local: bool,
 ) -> Result<(), Nack> {
     let from = record_from_directory(name, found, connection, local);
-    // Most logins change nothing.
-    let is_news = context.read(|realm| {
+    // Most logins change no record: planning is enough to find out, and no command is submitted.
+    let differs = context.read(|realm| {
         let planned = realm.plan(context.now, &Command::SyncDirectoryUser(from.clone()));
         !planned.changes.is_empty() || matches!(planned.outcome, Outcome::Refused(_))
     });
-    if !is_news {
+    if !differs {
         return Ok(());
     }
     match context.submit_raw(Command::SyncDirectoryUser(from)).await? {
         Outcome::Refused(refused) => {
             if refused == Refusal::LocalUser {
-                tracing::warn!(user = %name, "the directory has a user of a local user's name");
+                let text = "directory login refused: a local user has the same name";
+                tracing::warn!(user = %name, "{text}");
             }
             Err(errors::nack(&context.gateway, context.now, refused))
         }

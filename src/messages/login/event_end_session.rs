@@ -1,4 +1,4 @@
-//! EVENT_END_SESSION: ends a session of anybody by its SESSION_ID, as ACTIVE_SESSIONS shows it.
+//! EVENT_END_SESSION: ends a session of any user by its SESSION_ID.
 
 use protocol::{Nack, NackCode};
 use schemars::JsonSchema;
@@ -9,15 +9,19 @@ use crate::messages::handler::{Access, Message};
 use crate::messages::record::NoDetails;
 use crate::messages::record::event::{self, Ack};
 use crate::realm::{Command, SessionId};
-/// Which.
+
+/// The session to end. Its tokens are revoked.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
 pub struct EndSession {
+    /// SESSION_ID of the session, as in the data source ACTIVE_SESSIONS.
     session_id: String,
 }
 
 impl Message for EndSession {
     const TYPE: &'static str = "EVENT_END_SESSION";
+    const SUMMARY: &'static str = "Ends a session of any user.";
+    const DESCRIPTION: &'static str = "Its connections get SESSION_ENDED with the reason REVOKED.";
     const ACK: &'static str = "EVENT_END_SESSION_ACK";
     const NACK: &'static str = "EVENT_END_SESSION_NACK";
     const ACCESS: Access = Access::Right("LOGOUT_OTHERS");
@@ -28,7 +32,8 @@ impl Message for EndSession {
         let found = self.session_id.parse().ok().map(SessionId).and_then(|id| {
             context.read(|realm| realm.session_by_id(&id).map(|session| session.no))
         });
-        let none = || Nack::new(NackCode::SessionNotFound, "no such session; nothing was ended");
+        let none =
+            || Nack::new(NackCode::SessionNotFound, "no such session exists; nothing was ended");
         let command = Command::EndOtherSession(context.actor()?, found.ok_or_else(none)?);
         event::submit_record_event(context, command, event::no_details).await
     }

@@ -1,4 +1,6 @@
-//! EVENT_HEARTBEAT: a sign of life, answered with the services to connect to (S2, "Heartbeat").
+//! EVENT_HEARTBEAT: shows that the client is alive; the ack lists the services.
+//!
+//! See Genesis authentication, "Heartbeat".
 
 use protocol::Nack;
 use schemars::JsonSchema;
@@ -7,11 +9,12 @@ use serde::Serialize;
 use crate::gateway::ServiceListJson;
 use crate::messages::context::no_session;
 use crate::messages::handler::{Access, ImmediateContext, ImmediateMessage};
-/// No fields; on a bound socket USER_NAME at the root is enough.
+
+/// No fields. On a connection that is bound to a session, SESSION_AUTH_TOKEN may be left out.
 #[derive(JsonSchema)]
 pub struct Heartbeat {}
 
-/// The services, hosts in the order to try.
+/// The services to which the client may connect.
 #[derive(Serialize, JsonSchema)]
 pub struct Ack {
     #[serde(rename = "DETAILS")]
@@ -19,35 +22,48 @@ pub struct Ack {
     details: ServiceListJson,
 }
 
-/// What DETAILS holds; it is kept as text, ready to be written.
+// DETAILS is kept as JSON that is ready to be written. These types only describe it.
+
+/// The list of services.
 #[derive(JsonSchema)]
 #[schemars(rename_all = "UPPERCASE")]
-#[expect(dead_code, reason = "the shape of the text")]
+#[expect(dead_code, reason = "only its schema is used")]
 pub struct Details {
+    /// The services; empty if none is configured.
     service: Vec<ServiceEntry>,
 }
 
-/// A service and where it runs.
+/// A service and its hosts.
 #[derive(JsonSchema)]
 #[schemars(rename_all = "UPPERCASE")]
-#[expect(dead_code, reason = "the shape of the text")]
+#[expect(dead_code, reason = "only its schema is used")]
 pub struct ServiceEntry {
+    /// Name of the service.
     name: String,
+    /// Whether the service requires TLS.
     encrypted: bool,
+    /// Hosts of the service, in the order in which the client should try them.
     host: Vec<HostEntry>,
 }
 
-/// One place of a service.
+/// A host of a service.
 #[derive(JsonSchema)]
 #[schemars(rename_all = "UPPERCASE")]
-#[expect(dead_code, reason = "the shape of the text")]
+#[expect(dead_code, reason = "only its schema is used")]
 pub struct HostEntry {
+    /// Host name or address.
     name: String,
+    /// TCP port.
     port: u16,
 }
 
 impl ImmediateMessage for Heartbeat {
     const TYPE: &'static str = "EVENT_HEARTBEAT";
+    const SUMMARY: &'static str =
+        "Shows that the client is alive and returns the list of services.";
+    const DESCRIPTION: &'static str = "Send it every HEARTBEAT_INTERVAL_SECS seconds (login ACK). \
+        It does not count as use of the session: a session that only sends heartbeats ends with \
+        IDLE.";
     const ACK: &'static str = "EVENT_HEARTBEAT_ACK";
     const NACK: &'static str = "EVENT_HEARTBEAT_NACK";
     const ACCESS: Access = Access::Session;

@@ -1,4 +1,4 @@
-//! EVENT_LOGIN_AUTH: a session by password, by refresh token or by the token of a pending login.
+//! EVENT_LOGIN_AUTH: opens or renews a session by password, refresh token or pending login.
 
 use protocol::{MfaCode, Nack, NackCode, Password, RefreshToken, UserName};
 use schemars::JsonSchema;
@@ -13,18 +13,34 @@ use crate::messages::errors;
 use crate::messages::handler::{Access, Message};
 use crate::messages::stale_retry::retry_stale;
 use crate::realm::{Refusal, TokenHash};
-/// USER_NAME and PASSWORD, or REFRESH_AUTH_TOKEN; MFA_CODE with either.
+
+/// USER_NAME and PASSWORD, or REFRESH_AUTH_TOKEN (PASSWORD is then ignored); MFA_CODE with either
+/// of them, if a second factor is required.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
 pub struct LoginAuth {
+    /// Name of the user. Required with PASSWORD. With REFRESH_AUTH_TOKEN it is optional, and must
+    /// be the user of the token.
     user_name: Option<UserName>,
+    /// Password of the user.
     password: Option<Password>,
+    /// Refresh token of a session, to renew or resume it; or REFRESH_AUTH_TOKEN of an MFA_FAILED
+    /// NACK, to complete that login.
     refresh_auth_token: Option<RefreshToken>,
+    /// Second factor: a code of the authenticator app, a recovery code, the code of a mailed link,
+    /// or the active code that the ACK of a login by mailed link contained.
     mfa_code: Option<MfaCode>,
 }
 
 impl Message for LoginAuth {
     const TYPE: &'static str = "EVENT_LOGIN_AUTH";
+    const SUMMARY: &'static str =
+        "Opens a session by password, or renews or resumes one by refresh token.";
+    const DESCRIPTION: &'static str = "A WebSocket connection is then bound to the session, so \
+        later messages on it need no token. If a second factor is missing or wrong, the NACK has \
+        the code MFA_FAILED, and its REFRESH_AUTH_TOKEN completes this login. A refresh replaces \
+        SESSION_AUTH_TOKEN, SESSION_ID and, unless `security.refresh_rotation` is off, \
+        REFRESH_AUTH_TOKEN.";
     const ACK: &'static str = "EVENT_LOGIN_AUTH_ACK";
     const NACK: &'static str = "EVENT_LOGIN_AUTH_NACK";
     const LEGACY_NACK: &'static str = "LOGIN_AUTH_NACK";
@@ -54,7 +70,7 @@ impl LoginAuth {
         retry_stale(context, || login.attempt(context)).await
     }
 
-    /// Finishes a pending login, or renews or resumes a session: what the token belongs to.
+    /// Completes the pending login of the token, or renews or resumes its session.
     async fn by_token(
         &self,
         context: &MessageContext,
@@ -81,8 +97,9 @@ impl LoginAuth {
     }
 }
 
-/// Counts a failed factor against the client's address. Being too fast, too many or too late is no
-/// failed factor, and neither is a login that goes on.
+/// Counts a wrong name, password or code, and a locked account, against the client network. Other
+/// refusals do not count: rate and session limits, expired passwords, and a pending login that
+/// lacks its second factor.
 fn record_failure(context: &MessageContext, nack: &Nack) {
     use NackCode::{IncorrectCredentials, LockedAccount, MfaFailed, UnknownAccount};
     let reason = nack.errors.first().and_then(|fault| fault.details.as_ref()?["REASON"].as_str());
@@ -93,7 +110,7 @@ fn record_failure(context: &MessageContext, nack: &Nack) {
     }
 }
 
-/// An unknown token may be a guess.
+/// Counts a failure, since an unknown token may be a guess, and returns the NACK.
 fn unknown_token(context: &MessageContext) -> Nack {
     context.record_failure();
     errors::nack(&context.gateway, context.now, Refusal::RefreshExpired)

@@ -1,4 +1,4 @@
-//! EVENT_LOGIN_DETAILS: the login ack once more, without a new login and without its secrets.
+//! EVENT_LOGIN_DETAILS: returns the login ack again, without tokens and without a new login.
 
 use protocol::Nack;
 use schemars::JsonSchema;
@@ -8,6 +8,7 @@ use super::ack::LoginAck;
 use super::session_view::SessionView;
 use crate::messages::context::{MessageContext, no_session};
 use crate::messages::handler::{Access, Message};
+
 /// No fields.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -15,6 +16,7 @@ pub struct LoginDetails {}
 
 impl Message for LoginDetails {
     const TYPE: &'static str = "EVENT_LOGIN_DETAILS";
+    const SUMMARY: &'static str = "Returns the ACK of the login again, without tokens.";
     const ACK: &'static str = "EVENT_LOGIN_DETAILS_ACK";
     const NACK: &'static str = "EVENT_LOGIN_DETAILS_NACK";
     const ACCESS: Access = Access::Session;

@@ -1,5 +1,6 @@
-//! EVENT_LOGIN_PREFS: what a login dialog must know before anybody logs in (S2, "Login
-//! preferences").
+//! EVENT_LOGIN_PREFS: settings that a login dialog needs before the login.
+//!
+//! See Genesis authentication, "Login preferences".
 
 use protocol::Nack;
 use schemars::JsonSchema;
@@ -8,22 +9,30 @@ use serde::{Deserialize, Serialize};
 use crate::messages::context::MessageContext;
 use crate::messages::handler::{Access, Message};
 use crate::messages::record::WithDetails;
+
 /// No fields.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LoginPrefs {}
 
-/// How passwords are reset, which second factors are asked for, who checks passwords.
+/// Settings for a login dialog.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub struct Details {
+    /// EMAIL: users can request a reset link by EVENT_SELF_SERVICE_PASSWORD_RESET. ADMIN: only an
+    /// administrator can reset passwords.
     password_reset_type: &'static str,
+    /// Second factors in use: QR_CODE (codes of an authenticator app), NOTIFY (mailed links); empty
+    /// if none.
     mfa: Vec<&'static str>,
+    /// Where passwords are checked: INTERNAL (gateway), LDAP (directory) or HYBRID (both).
     authentication: &'static str,
 }
 
 impl Message for LoginPrefs {
     const TYPE: &'static str = "EVENT_LOGIN_PREFS";
+    const SUMMARY: &'static str =
+        "Returns the settings that a login dialog needs before the login.";
     const ACK: &'static str = "EVENT_LOGIN_PREFS_ACK";
     const NACK: &'static str = "EVENT_LOGIN_PREFS_NACK";
     const ACCESS: Access = Access::Anyone;

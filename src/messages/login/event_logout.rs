@@ -1,4 +1,6 @@
-//! EVENT_LOGOUT: ends a session, one's own by its token or any by USER_NAME and SESSION_ID (S0).
+//! EVENT_LOGOUT: ends the session of the client, or the session with a SESSION_ID.
+//!
+//! See the Genesis REST API.
 
 use protocol::{Nack, NackCode, UserName};
 use schemars::JsonSchema;
@@ -8,20 +10,30 @@ use crate::messages::context::MessageContext;
 use crate::messages::errors;
 use crate::messages::handler::{Access, Message};
 use crate::realm::{Command, EndReason, Outcome, Refusal, SessionEnd, SessionId, SessionNo};
-/// Either nothing (the session of the token or the socket), or both fields, here or at the root.
+
+/// The session to end. Without fields, it is the session of the token or of the connection.
+/// USER_NAME and SESSION_ID, here or at the root, name another session; no login is required then.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
 pub struct Logout {
+    /// Name of the user who has the session SESSION_ID. Default: the user of the client's
+    /// own session.
     user_name: Option<UserName>,
+    /// SESSION_ID of the session to end. Default: the session of the token or of the connection.
     session_id: Option<String>,
 }
 
-/// Nothing more to say.
+/// No fields.
 #[derive(Serialize, JsonSchema)]
 pub struct Ack {}
 
 impl Message for Logout {
     const TYPE: &'static str = "EVENT_LOGOUT";
+    const SUMMARY: &'static str =
+        "Ends the session of the client, or the one named by USER_NAME and SESSION_ID.";
+    const DESCRIPTION: &'static str = "The refresh token becomes invalid. After LOGOUT_ACK, each \
+        connection of the session gets SESSION_ENDED and is closed. Use SESSION_ID before a login \
+        to free one of the sessions that MAX_ACTIVE_SESSIONS_REACHED lists.";
     const ACK: &'static str = "LOGOUT_ACK";
     const NACK: &'static str = "LOGOUT_NACK";
     const ACCESS: Access = Access::Anyone;
@@ -30,8 +42,8 @@ impl Message for Logout {
 
     async fn serve(self, context: &MessageContext) -> Result<Ack, Nack> {
         let not_found =
-            || Nack::new(NackCode::SessionNotFound, "no such session; nothing was ended");
-        let Some(session) = self.meant(context)? else {
+            || Nack::new(NackCode::SessionNotFound, "no such session exists; nothing was ended");
+        let Some(session) = self.find_session(context)? else {
             return Err(not_found());
         };
         let end = SessionEnd { session, reason: EndReason::Logout, unless_after: None };
@@ -45,16 +57,19 @@ impl Message for Logout {
 }
 
 impl Logout {
-    fn meant(&self, context: &MessageContext) -> Result<Option<SessionNo>, Nack> {
+    fn find_session(&self, context: &MessageContext) -> Result<Option<SessionNo>, Nack> {
         let Some(id) = self.session_id.as_deref().or(context.envelope.session_id.as_deref()) else {
-            return self.own(context);
+            return self.find_own_session(context);
         };
         context.check_failure_limit()?;
         let root =
             context.envelope.user_name.as_deref().and_then(|name| UserName::parse(name).ok());
         let own = || context.session.as_ref().map(|session| session.user_name.clone());
         let Some(name) = self.user_name.clone().or(root).or_else(own) else {
-            return Err(Nack::new(NackCode::NoUserName, "SESSION_ID needs its USER_NAME"));
+            return Err(Nack::new(
+                NackCode::NoUserName,
+                "SESSION_ID requires USER_NAME, the user of that session",
+            ));
         };
         let found = id.parse().ok().map(SessionId).and_then(|id| {
             context.read(|realm| {
@@ -64,14 +79,15 @@ impl Logout {
             })
         });
         if found.is_none() {
-            // SESSION_ID is a capability: guessing it is as slow as guessing passwords.
+            // SESSION_ID ends a session without a login, so a wrong one counts as a failed login.
             context.record_failure();
         }
         Ok(found)
     }
 
-    /// The session of the token or the socket; a name beside it must be its user's.
-    fn own(&self, context: &MessageContext) -> Result<Option<SessionNo>, Nack> {
+    /// Finds the session of the token or of the connection; `None` without one. USER_NAME, if sent,
+    /// must be the user of that session.
+    fn find_own_session(&self, context: &MessageContext) -> Result<Option<SessionNo>, Nack> {
         let Some(session) = &context.session else { return Ok(None) };
         let named = self.user_name.as_ref().map(UserName::as_str).into_iter();
         let mut named = named.chain(context.envelope.user_name.as_deref());
@@ -80,7 +96,7 @@ impl Logout {
         } else {
             Err(Nack::new(
                 NackCode::NotAuthorised,
-                "the session of another user is only ended by its SESSION_ID",
+                "to end the session of another user, send its SESSION_ID and USER_NAME",
             ))
         }
     }

@@ -1,4 +1,4 @@
-//! HEARTBEAT_PING: is anybody there, and who am I to them.
+//! HEARTBEAT_PING: checks the connection and reports the user of its session.
 
 use protocol::{Envelope, Nack};
 use schemars::JsonSchema;
@@ -6,37 +6,47 @@ use serde::{Deserialize, Serialize};
 
 use crate::messages::handler::{Access, ImmediateContext, ImmediateMessage};
 use crate::realm::Millis;
-/// VERBOSE, at the root or in DETAILS, asks for more once logged in.
+
+/// VERBOSE, here or at the root.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub struct HeartbeatPing {
+    /// Whether the reply has CREATED_AT, LAST_RECEIVED, LAST_SENT and RESOURCES. Ignored without a
+    /// session.
     #[serde(default)]
     verbose: bool,
 }
 
-/// Who the connection belongs to.
+/// The session of the message.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub struct Pong {
+    /// User of the session; absent without a session.
     #[serde(skip_serializing_if = "Option::is_none")]
     user_name: Option<String>,
+    /// Whether the message belongs to a session.
     is_authenticated: bool,
     #[serde(flatten)]
     more: Option<More>,
 }
 
-/// What VERBOSE adds; times are epoch milliseconds.
+/// The fields that VERBOSE adds.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub struct More {
+    /// Time at which the connection was opened, epoch milliseconds.
     created_at: Millis,
+    /// Time at which this ping was received, epoch milliseconds.
     last_received: Millis,
+    /// Time at which this reply was made, epoch milliseconds.
     last_sent: Millis,
+    /// Types of the messages that the session may send.
     resources: Vec<&'static str>,
 }
 
 impl ImmediateMessage for HeartbeatPing {
     const TYPE: &'static str = "HEARTBEAT_PING";
+    const SUMMARY: &'static str = "Checks the connection and returns the user of its session.";
     const ACK: &'static str = "HEARTBEAT_PONG";
     const NACK: &'static str = "HEARTBEAT_PING_NACK";
     const ACCESS: Access = Access::Anyone;
@@ -60,6 +70,6 @@ impl ImmediateMessage for HeartbeatPing {
 
 fn is_verbose(envelope: &Envelope<'_>) -> bool {
     let details = envelope.details.map(|details| details.get());
-    let asked = details.and_then(|details| serde_json::from_str::<HeartbeatPing>(details).ok());
-    envelope.verbose || asked.is_some_and(|ping| ping.verbose)
+    let decoded = details.and_then(|details| serde_json::from_str::<HeartbeatPing>(details).ok());
+    envelope.verbose || decoded.is_some_and(|ping| ping.verbose)
 }

@@ -1,4 +1,4 @@
-//! Logins: by password, by refresh token, by second factor; logout, heartbeats and the login ack.
+//! Login, refresh, second factor, logout, heartbeats and the login ack.
 
 mod ack;
 mod authenticate;

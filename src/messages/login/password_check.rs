@@ -1,4 +1,4 @@
-//! The check of a password against the hash that is kept here.
+//! Password checks against the hash that the gateway stores.
 
 use protocol::{Nack, Password};
 
@@ -9,8 +9,9 @@ use crate::messages::context::MessageContext;
 use crate::messages::errors;
 use crate::realm::{AuthenticatedBy, Fingerprint, Refusal, Verdict};
 
-/// Checks a password against the credential of a snapshot. An unknown name costs what a known one
-/// costs; a locked one costs nothing.
+/// Checks a password against the credential of a snapshot. The check takes as long for an unknown
+/// name as for a known name, so that the response time does not reveal which names are known. A
+/// locked name is refused without hashing.
 pub async fn check_local_password(
     context: &MessageContext,
     password: &Password,
@@ -26,7 +27,8 @@ pub async fn check_local_password(
         .map(|phc| StoredHash { phc, user_name: snapshot.name.as_str().into() });
     let verify = context.gateway.passwords.verify(context.client.address, password.clone(), stored);
     let (verdict, rehash) = match verify.await.map_err(|busy| context.hash_queue_full(busy))? {
-        // No stored password is empty: the realm knows what an empty one may open.
+        // No stored password is empty. The realm decides whether an open blank reset permits an
+        // empty password.
         _ if password.expose().is_empty() => (Verdict::Blank, None),
         PasswordMatch::Matched { rehash } => (Verdict::Matched, rehash.map(Into::into)),
         PasswordMatch::Wrong => (Verdict::Wrong, None),

@@ -12,7 +12,7 @@ use crate::messages::context::MessageContext;
 use crate::messages::stale_retry::{AttemptError, submit_checked};
 use crate::realm::{Command, Login};
 
-/// What the client gave.
+/// The credentials that the client sent.
 pub struct PasswordLogin<'a> {
     /// USER_NAME.
     pub user_name: &'a UserName,
@@ -23,13 +23,13 @@ pub struct PasswordLogin<'a> {
 }
 
 impl PasswordLogin<'_> {
-    /// Checks the password against the realm of now and logs in.
+    /// Checks the password against the current realm and logs in.
     pub async fn attempt(&self, context: &MessageContext) -> Result<LoginAck, AttemptError> {
         let snapshot = LoginSnapshot::by_name(context, self.user_name);
         self.attempt_with(context, snapshot).await
     }
 
-    /// The same against a snapshot.
+    /// Like [`Self::attempt`], but with a snapshot that was read earlier.
     async fn attempt_with(
         &self,
         context: &MessageContext,
@@ -84,7 +84,7 @@ mod tests {
         PasswordHasher::hash_now(cost, "", &Password::new(password)).into()
     }
 
-    /// A gateway with the user jane, whose password is "former".
+    /// Starts a gateway with the user jane and the password "former".
     async fn gateway() -> (Arc<Gateway>, Started) {
         let settings = Settings::parse(SETTINGS, std::iter::empty()).unwrap();
         let clock = Clock::system();
@@ -104,7 +104,8 @@ mod tests {
         MessageContext::new(gateway.clone(), client, None, types, now, OwnedEnvelope::default())
     }
 
-    /// Logs in with a snapshot from before the password became "current".
+    /// Logs in with a snapshot that was read before the password changed from "former" to
+    /// "current". Returns the result and the number of attempts.
     async fn log_in_across_a_change(password: &str) -> (Result<LoginAck, Nack>, usize) {
         let (gateway, _started) = gateway().await;
         let (context, user_name) = (context(&gateway), UserName::parse("jane").unwrap());
@@ -125,7 +126,7 @@ mod tests {
         };
         let served = retry_stale(&context, attempt).await;
         let failed = context.read(|realm| realm.attempts_of(&user_name).map(|it| it.failed));
-        assert_eq!(failed, served.is_err().then_some(1), "only the second check counts");
+        assert_eq!(failed, served.is_err().then_some(1), "the stale check must not be counted");
         (served, attempts.into_inner())
     }
 
@@ -139,7 +140,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_stays_stale_is_refused_after_three_attempts() {
+    async fn a_check_that_stays_stale_is_refused_after_three_attempts() {
         let (gateway, _started) = gateway().await;
         let attempts = AtomicUsize::new(0);
         let attempt = || async {

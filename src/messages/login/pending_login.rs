@@ -1,4 +1,4 @@
-//! The second factor of a pending login.
+//! Completion of a pending login by its second factor.
 
 use super::ack::LoginAck;
 use super::presented_token::PresentedToken;
@@ -9,7 +9,8 @@ use super::token_pair::TokenPair;
 use crate::messages::context::MessageContext;
 use crate::messages::stale_retry::{AttemptError, submit_checked};
 use crate::realm::{Command, FinishLogin};
-/// Finishes the pending login of a token.
+
+/// Completes the pending login to which the presented token belongs.
 pub async fn finish(
     context: &MessageContext,
     presented: &PresentedToken<'_>,

@@ -1,4 +1,4 @@
-//! A refresh token that a client presented, and what it belongs to.
+//! A refresh token that a client presented, and its session or pending login.
 
 use protocol::{MfaCode, RefreshToken, UserName};
 
@@ -6,28 +6,28 @@ use super::snapshot::LoginSnapshot;
 use crate::messages::context::MessageContext;
 use crate::realm::TokenHash;
 
-/// What the client gave.
+/// A token, and the fields that were sent with it.
 pub struct PresentedToken<'a> {
     /// REFRESH_AUTH_TOKEN.
     pub token: &'a RefreshToken,
-    /// Its hash.
+    /// The hash of the token.
     pub hash: TokenHash,
-    /// USER_NAME: must be the owner's, if there is one.
+    /// USER_NAME, if sent: the realm checks that it is the user of the token.
     pub user_name: Option<&'a UserName>,
-    /// MFA_CODE.
+    /// MFA_CODE, if sent.
     pub code: Option<&'a MfaCode>,
 }
 
-/// What a token belongs to, with its user.
+/// The kind of login to which a token belongs, with a snapshot of the user.
 pub enum TokenOwner {
-    /// A login whose second factor is missing.
+    /// A pending login.
     PendingLogin(LoginSnapshot),
     /// A session, live or dormant.
     Session(LoginSnapshot),
 }
 
 impl PresentedToken<'_> {
-    /// Finds what the token belongs to; `None` if the realm does not know it.
+    /// Finds the owner of the token; `None` if the token is unknown.
     pub fn find_owner(&self, context: &MessageContext) -> Option<TokenOwner> {
         context.read(|realm| {
             let snapshot = |user| LoginSnapshot::of_user(context, realm, user);

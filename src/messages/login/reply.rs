@@ -1,4 +1,4 @@
-//! The reply to a login, by its outcome.
+//! The reply to a login or refresh, made from the outcome of its command.
 
 use protocol::Nack;
 
@@ -10,7 +10,7 @@ use crate::messages::context::{IssuedTokens, MessageContext};
 use crate::messages::errors;
 use crate::realm::{Outcome, Refusal, SessionNo};
 
-/// Makes the reply to an outcome; the secrets of an accepted login go into its ack.
+/// Makes the reply for an outcome. If the login or refresh was accepted, the ack contains `tokens`.
 pub fn reply(
     context: &MessageContext,
     outcome: Outcome,
@@ -28,7 +28,7 @@ pub fn reply(
             Ok(ack.with_active_code(&factor_tokens.into_active_code(), valid_ms))
         }
         Outcome::SecondFactorRequired(reason, required) => {
-            // The outcome may have queued the mail of a link.
+            // The command may have queued a mail with a login link.
             context.gateway.mail_wakeup.notify_one();
             Err(factor_tokens.pending_nack(reason, required))
         }
@@ -37,7 +37,8 @@ pub fn reply(
     }
 }
 
-/// Binds the connection to a session that was opened or refreshed, and makes its ack.
+/// Binds the connection to the opened or refreshed session, and makes the ack with the tokens of
+/// the session.
 pub fn session_ack(context: &MessageContext, view: SessionView, tokens: &TokenPair) -> LoginAck {
     context.bind(view.live_session.clone());
     context.set_issued_tokens(IssuedTokens {

@@ -1,7 +1,7 @@
-//! The second factor of a login, outside the realm.
+//! The part of the second-factor check of a login that runs outside the realm.
 //!
-//! A code is checked against a secret that only the gateway's keys decrypt; tokens that the login
-//! may need are generated.
+//! Codes are checked here, because the secrets can be decrypted only with the keys of the gateway.
+//! Tokens that the login may need are generated here.
 
 use std::sync::Arc;
 
@@ -14,14 +14,14 @@ use crate::realm::{
     SecondFactorInput, SessionKind, TokenHash, User, UserNo,
 };
 
-/// Secrets that a login may issue, in clear.
+/// Tokens that a login may issue, in the clear.
 pub struct FactorTokens {
     pending_login: RefreshToken,
     active_code: MfaCode,
 }
 
 impl FactorTokens {
-    /// Generates both.
+    /// Generates both tokens.
     pub fn generate() -> Self {
         Self {
             pending_login: crate::auth::refresh_token(),
@@ -29,13 +29,13 @@ impl FactorTokens {
         }
     }
 
-    /// The same for a login that is pending already: it keeps its token.
+    /// Replaces the generated token by the token of the login, which is already pending.
     pub fn with_pending_login(self, token: &RefreshToken) -> Self {
         Self { pending_login: token.clone(), ..self }
     }
 
-    /// The second factor as the log may know it. A client of the token API gets no pending login:
-    /// it repeats the whole login.
+    /// Returns the second factor for a command. Tokens are hashed, since the command log must not
+    /// contain them. A client of the token API gets no pending login: it repeats the whole login.
     pub fn hashed(
         &self,
         presented: Option<PresentedFactor>,
@@ -52,38 +52,41 @@ impl FactorTokens {
         }
     }
 
-    /// The NACK of a login whose first factor was proved.
+    /// Returns the NACK for a login whose first factor is proved. It contains the token that
+    /// completes the pending login.
     pub fn pending_nack(&self, reason: MfaReason, required: RequiredFactor) -> Nack {
         errors::second_factor_nack(reason, required).with_pending_login(&self.pending_login)
     }
 
-    /// The active code, once it is valid.
+    /// Returns the active code. Call this only if the outcome states that the code became active.
     pub fn into_active_code(self) -> MfaCode {
         self.active_code
     }
 }
 
-/// The encrypted secret of a user, against which codes are checked.
+/// The encrypted secret of a user's authenticator app, for checking its codes.
 pub struct UserSecret {
     user: TargetUser,
     encrypted: Arc<str>,
 }
 
 impl UserSecret {
-    /// The secret in force.
+    /// Returns the confirmed secret; `None` if the user has none.
     pub(super) fn confirmed(realm: &Realm, user: &User) -> Option<Self> {
         let encrypted = realm.second_factor(user.no)?.confirmed.clone()?;
         Some(Self { user: TargetUser::from(user), encrypted })
     }
 
-    /// The secret that waits to be confirmed.
+    /// Returns the secret that is not confirmed yet; `None` if the user has none.
     pub fn pending(realm: &Realm, user: UserNo) -> Option<Self> {
         let encrypted = realm.second_factor(user)?.pending.as_ref()?.encrypted.clone();
         Some(Self { user: TargetUser::from(realm.user(user)?), encrypted })
     }
 }
 
-/// The presented second factor, checked as far as it can be outside the realm.
+/// Checks MFA_CODE as far as possible outside the realm; `None` if MFA_CODE was not sent. A code of
+/// the authenticator app is checked against `secret`. Any other code is only hashed: the realm
+/// compares the hash.
 pub fn check_code(
     context: &MessageContext,
     secret: Option<&UserSecret>,
@@ -91,11 +94,11 @@ pub fn check_code(
 ) -> Option<PresentedFactor> {
     let text = code?.expose().trim();
     let settings = context.gateway.settings();
-    let is_code =
+    let is_totp =
         settings.security.mfa.qr_code.as_ref().is_some_and(|it| it.totp_config().is_code(text));
-    if !is_code {
-        let plain = crate::auth::normalize_recovery_code(text);
-        let hash = crate::auth::hash_token(plain.as_deref().unwrap_or(text));
+    if !is_totp {
+        let recovery_code = crate::auth::normalize_recovery_code(text);
+        let hash = crate::auth::hash_token(recovery_code.as_deref().unwrap_or(text));
         return Some(PresentedFactor::Code(TokenHash(hash)));
     }
     let checked = secret.and_then(|secret| check_totp(context, secret, text));
@@ -103,7 +106,7 @@ pub fn check_code(
     Some(PresentedFactor::Totp { checked, at_secs, reencrypted })
 }
 
-/// A code that was checked against a secret.
+/// The result of checking a code of the authenticator app against a secret.
 pub struct CheckedCode {
     encrypted: Fingerprint,
     at_secs: Option<u64>,
@@ -111,14 +114,16 @@ pub struct CheckedCode {
 }
 
 impl CheckedCode {
-    /// The secret, the start of the code's period if the code is right, and the secret encrypted
-    /// with the key of today if it was with another.
+    /// Returns three parts: the fingerprint of the stored secret; if the code is right, the start
+    /// of the code's period in epoch seconds; if the code is right and an earlier key encrypted the
+    /// stored secret, the secret encrypted with the current key.
     pub fn into_parts(self) -> (Option<Fingerprint>, Option<u64>, Option<Arc<str>>) {
         (Some(self.encrypted), self.at_secs, self.reencrypted)
     }
 }
 
-/// Checks a code against a secret; `None` if the gateway checks no codes.
+/// Checks a code of the authenticator app against a secret; `None` if authenticator apps are not
+/// configured.
 pub fn check_totp(
     context: &MessageContext,
     secret: &UserSecret,
@@ -129,22 +134,22 @@ pub fn check_totp(
     let keys = context.gateway.keys.as_ref()?;
     let UserSecret { user, encrypted } = secret;
     let fingerprint = Fingerprint::new(encrypted);
-    let Some(opened) = keys.decrypt(user.name.as_str(), user.no.0, encrypted) else {
-        tracing::error!(user = %user.name, "a secret was sealed with a key that is not configured");
+    let Some(decrypted) = keys.decrypt(user.name.as_str(), user.no.0, encrypted) else {
+        tracing::error!(user = %user.name, "no configured key decrypts the second-factor secret");
         return Some(CheckedCode { encrypted: fingerprint, at_secs: None, reencrypted: None });
     };
-    let at_secs = codes.check(&opened.secret, text, context.now / 1_000);
-    let is_outdated = opened.is_old_key && at_secs.is_some();
+    let at_secs = codes.check(&decrypted.secret, text, context.now / 1_000);
+    let is_outdated = decrypted.is_earlier_key && at_secs.is_some();
     let reencrypted =
-        is_outdated.then(|| keys.encrypt(user.name.as_str(), user.no.0, &opened.secret));
+        is_outdated.then(|| keys.encrypt(user.name.as_str(), user.no.0, &decrypted.secret));
     Some(CheckedCode { encrypted: fingerprint, at_secs, reencrypted })
 }
 
-/// The user whose second factor is meant.
+/// The user whose second factor a message concerns.
 pub struct TargetUser {
-    /// The name.
+    /// The user name.
     pub name: UserName,
-    /// The number.
+    /// The user number.
     pub no: UserNo,
 }
 
@@ -154,8 +159,12 @@ impl From<&User> for TargetUser {
     }
 }
 
-/// Finds who creates or confirms a secret, and for which user: the token of a pending login for its
-/// user, else the session for the named user, else for its own. `right`: needed for another user.
+/// Returns the actor who creates or confirms a secret, and the target user. With the token of a
+/// pending login, the target is the user of that login. Without a token, the target is the user
+/// with the given name, or the user of the session if no name is given.
+///
+/// If the target is not the user of the session, the realm checks that the session has `right`.
+/// This function uses `right` only to choose the NACK for an unknown name.
 pub fn enrolment_actor(
     context: &MessageContext,
     token: Option<&RefreshToken>,
@@ -180,9 +189,9 @@ pub fn enrolment_actor(
         None => realm.user(session.user).map(TargetUser::from),
     });
     let none = || {
-        let may = context.read(|realm| realm.holds_code(session.user, right));
+        let has_right = context.read(|realm| realm.holds_code(session.user, right));
         let name = name.map(ToString::to_string).unwrap_or_default();
-        if may {
+        if has_right {
             errors::nack(&context.gateway, context.now, Refusal::NotFound("USER", name))
         } else {
             Nack::not_authorised(right)

@@ -1,4 +1,4 @@
-//! A session as its owner's login ack shows it: one read of the realm.
+//! The session data of a login ack, all as of the same moment.
 
 use std::sync::Arc;
 
@@ -10,29 +10,31 @@ use crate::realm::{Before, DAY_MS, Millis, Realm, SessionId, SessionKind, Sessio
 use crate::sessions::LiveSession;
 use crate::settings::LoginAckSettings;
 
-/// A live session, its user and what they may do, at one moment.
+/// A live session, its user and the user's rights, all as of the same moment.
 pub struct SessionView {
-    /// The session on this node.
+    /// The live session on this gateway.
     pub live_session: Arc<LiveSession>,
     /// SESSION_ID.
     pub session_id: SessionId,
-    /// How long an active code is valid.
+    /// How long an active code is valid, in ms.
     pub active_code_ms: Millis,
     pub(super) user_name: UserName,
     pub(super) user_id: String,
     /// PERMISSION, PROFILE and USER.
     pub(super) lists: AckLists,
-    /// What happened under the user's name before the login.
+    /// Login attempts under the user's name before this login.
     pub(super) before: Before,
-    /// For how long the session lives: unused, or at all.
+    /// Time without use after which the session ends, in ms. For a session of the token API: the
+    /// time from its login or refresh to its end.
     pub(super) lifetime_ms: Millis,
+    /// How long the refresh token is valid, in ms.
     pub(super) refresh_ms: Millis,
-    /// Whole days until the password is too old; `None` if it never is.
+    /// Days until the password expires, rounded up; `None` if it does not expire.
     pub(super) days_to_password_expiry: Option<u64>,
 }
 
 impl SessionView {
-    /// Reads a session; `None` if it has ended.
+    /// Reads a session; `None` if it has ended or is dormant.
     pub fn read(context: &MessageContext, session: SessionNo) -> Option<Self> {
         let settings = context.gateway.settings();
         context.read(|realm| {
@@ -68,7 +70,7 @@ fn lists_of(realm: &Realm, user: &User, settings: &LoginAckSettings) -> AckLists
     lists.apply_rules(settings, user)
 }
 
-/// Whole days until the password is too old; `None` if it never is.
+/// Returns the days until the password expires, rounded up; `None` if it does not expire.
 fn days_left(now: Millis, user: &User, age: Option<Millis>) -> Option<u64> {
     let until = user.credential_at.saturating_add(age?);
     Some(until.saturating_sub(now).div_ceil(DAY_MS))

@@ -1,4 +1,4 @@
-//! The realm as a login needs it before the check of its password or code: one read.
+//! The realm data that a login needs before its password or code is checked.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -9,30 +9,33 @@ use super::second_factor::UserSecret;
 use crate::messages::context::MessageContext;
 use crate::platform::ClientNetwork;
 use crate::realm::{LoginClient, Millis, Realm, User, UserNo};
-/// The user, the lock and the credentials of a login at one moment. The realm decides on what is
-/// stored when the command is applied; a snapshot that is stale by then is refused as such.
+
+/// The user, lock and credentials of a login, all as of the same moment. If the credentials have
+/// changed when the command is applied, the realm refuses the command as stale.
 pub struct LoginSnapshot {
-    /// The user's name; as given if no user has it.
+    /// The user name in the stored spelling, or in the spelling of the client if no user has it.
     pub name: UserName,
     /// The user; `None` if no user has the name.
     pub user: Option<UserNo>,
-    /// The hash of the user's password.
+    /// The hash of the user's password; `None` if the user has none.
     pub credential: Option<Arc<str>>,
-    /// Until when logins under this name from this client are refused.
+    /// When the lock ends that refuses logins under this name from this client; `None` without a
+    /// lock.
     pub locked_until: Option<Millis>,
-    /// The confirmed secret of the user's second factor.
+    /// The confirmed secret of the user's second factor; `None` if the user has none.
     pub second_factor: Option<UserSecret>,
-    /// Where the login comes from, as locks count it.
+    /// The client network of the login, and whether the user has a session from this network. Locks
+    /// depend on both.
     pub client: LoginClient,
 }
 
 impl LoginSnapshot {
-    /// Reads what a login under a name needs.
+    /// Makes the snapshot for a user name, known or unknown.
     pub fn by_name(context: &MessageContext, name: &UserName) -> Self {
         context.read(|realm| Self::new(context, realm, name, realm.user_by_name(name)))
     }
 
-    /// The snapshot of a known user.
+    /// Makes the snapshot of a user that was found already.
     pub(super) fn of_user(context: &MessageContext, realm: &Realm, user: &User) -> Self {
         Self::new(context, realm, &user.name, Some(user))
     }
@@ -50,12 +53,14 @@ impl LoginSnapshot {
     }
 }
 
-/// The client of a login; it is familiar if the user has a session from its network.
+/// Returns the client of a login. The client is familiar if the user has a session from the same
+/// client network.
 fn client_of(realm: &Realm, user: Option<&User>, address: IpAddr) -> LoginClient {
     let network = ClientNetwork::from(address);
-    let is_here =
+    let is_same_network =
         |host: &str| host.parse().is_ok_and(|host: IpAddr| ClientNetwork::from(host) == network);
-    let familiar =
-        user.is_some_and(|user| realm.sessions_of(user.no).any(|session| is_here(&session.host)));
+    let familiar = user.is_some_and(|user| {
+        realm.sessions_of(user.no).any(|session| is_same_network(&session.host))
+    });
     LoginClient { network: network.to_string().into(), familiar }
 }

@@ -1,4 +1,4 @@
-//! The secrets of a session.
+//! The session token and the refresh token of a session.
 
 use protocol::{RefreshToken, SessionToken, UserName};
 
@@ -6,7 +6,7 @@ use crate::auth::token_seal;
 use crate::platform::random;
 use crate::realm::{SessionId, TokenHash, TokenHashes};
 
-/// The secrets of a session, in clear: they go to their owner and nowhere else.
+/// The tokens of a session, in the clear. Send them only to the client that logged in.
 pub struct TokenPair {
     /// SESSION_ID.
     pub id: SessionId,
@@ -17,7 +17,7 @@ pub struct TokenPair {
 }
 
 impl TokenPair {
-    /// A new pair.
+    /// Generates a new pair.
     pub fn generate() -> Self {
         Self {
             id: SessionId(random::session_id()),
@@ -26,7 +26,7 @@ impl TokenPair {
         }
     }
 
-    /// The same as the log may know it.
+    /// Returns the id and the hashes of the tokens, for a command.
     pub fn hashes(&self) -> TokenHashes {
         TokenHashes {
             id: self.id,
@@ -35,24 +35,26 @@ impl TokenPair {
         }
     }
 
-    /// Both tokens as one text, to be sealed.
+    /// Returns both tokens as one text, to be encrypted.
     fn text(&self) -> String {
         format!("{} {}", self.session.expose(), self.refresh.expose())
     }
 
-    /// The pair, sealed under the refresh token that it replaces.
+    /// Encrypts the tokens under the refresh token that the client presented, so that only a repeat
+    /// of the same refresh can decrypt them.
     pub fn encrypt_for(&self, under: &RefreshToken, user: &UserName) -> Vec<u8> {
         token_seal::encrypt(under, user.as_str(), self.text().as_bytes())
     }
 
-    /// What [`TokenPair::encrypt_for`] made; none: by another token, or for another user.
+    /// Decrypts what [`TokenPair::encrypt_for`] returned; `None` if it was encrypted under another
+    /// token or for another user.
     pub fn decrypt(
-        sealed: &[u8],
+        encrypted: &[u8],
         under: &RefreshToken,
         user: &UserName,
         id: SessionId,
     ) -> Option<Self> {
-        Self::parse(&token_seal::decrypt(under, user.as_str(), sealed)?, id)
+        Self::parse(&token_seal::decrypt(under, user.as_str(), encrypted)?, id)
     }
 
     fn parse(text: &[u8], id: SessionId) -> Option<Self> {

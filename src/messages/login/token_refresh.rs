@@ -1,4 +1,4 @@
-//! A session renewed or resumed by its refresh token.
+//! Renewal and resumption of a session by its refresh token.
 
 use protocol::UserName;
 
@@ -14,7 +14,7 @@ use crate::messages::errors;
 use crate::messages::stale_retry::{AttemptError, submit_checked};
 use crate::realm::{Command, Outcome, Refresh, Refusal, SessionNo};
 
-/// Refreshes the session of a token.
+/// Renews or resumes the session to which the presented refresh token belongs.
 pub async fn refresh(
     context: &MessageContext,
     presented: &PresentedToken<'_>,
@@ -46,8 +46,8 @@ pub async fn refresh(
     }
 }
 
-/// The ack of the refresh that rotated the token within its grace period; `None` if the session
-/// has ended or the pair is another token's.
+/// Repeats the ack of the refresh that rotated the presented token, which is in its grace period.
+/// `None` if the session has ended, or if another token encrypted the new tokens.
 fn repeat_ack(
     context: &MessageContext,
     presented: &PresentedToken<'_>,

@@ -1,5 +1,4 @@
-//! Metadata: the fields of messages and data sources, read from the same schemas and columns that
-//! serve them.
+//! Fields of messages and data sources for META_REQUEST, derived from their schemas and columns.
 
 use protocol::filter::Kind;
 use schemars::JsonSchema;
@@ -8,22 +7,24 @@ use serde_json::{Map, Value};
 
 use crate::messages::handler::Handler;
 use crate::subscriptions::DataSource;
-/// What a resource is (S0, "RESOURCES").
+
+/// The type of a resource (Genesis REST API, "RESOURCES").
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub enum ResourceType {
-    /// Something that happens.
+    /// An event to send, such as EVENT_INSERT_USER.
     #[serde(rename = "EVENT_HANDLER")]
     EventHandler,
-    /// Something that is asked.
+    /// A request for one record, such as REQ_USER.
     #[serde(rename = "REQUESTSERVER")]
     RequestServer,
-    /// Something that is subscribed to.
+    /// A data source to subscribe to, such as ALL_USERS.
     #[serde(rename = "DATASERVER")]
     DataServer,
 }
 
 impl ResourceType {
-    /// What a message is; some belong to the protocol and are no resource.
+    /// Returns the resource type of a message. `None` if the message belongs to the protocol itself
+    /// and is no resource.
     pub fn from_handler(handler: &Handler) -> Option<Self> {
         match handler.name {
             name if name.starts_with("EVENT_") => Some(Self::EventHandler),
@@ -33,7 +34,7 @@ impl ResourceType {
     }
 }
 
-/// TYPE of a field.
+/// The type of a field's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum FieldType {
@@ -46,21 +47,26 @@ pub enum FieldType {
     Datetime,
 }
 
-/// One field. `A[].B` is field B of the elements of list A.
+/// One field of a message or of the rows of a data source.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub struct Field {
+    /// Name of the field. `A[].B` is field B of the elements of list A.
     name: String,
+    /// Type of the field's value. For a list: the type of the elements.
     r#type: FieldType,
+    /// Whether the field may be absent.
     optional: bool,
+    /// The valid values; only if TYPE is ENUM.
     #[serde(skip_serializing_if = "Option::is_none")]
     valid_values: Option<Vec<String>>,
+    /// What the field means.
     #[serde(skip_serializing_if = "Option::is_none")]
     description: Option<String>,
 }
 
 impl Field {
-    /// The fields of a data source's rows.
+    /// Returns the columns of a data source as fields.
     pub fn from_source(source: DataSource) -> Vec<Self> {
         let field = |column: &protocol::filter::Column| Self {
             name: column.name.to_owned(),
@@ -72,12 +78,12 @@ impl Field {
             },
             optional: true,
             valid_values: None,
-            description: None,
+            description: Some(column.description.to_owned()),
         };
         source.columns().iter().map(field).collect()
     }
 
-    /// The fields of an object's JSON Schema.
+    /// Returns the fields of an object's JSON Schema, including the fields of nested objects.
     pub fn from_schema(schema: &Value) -> Vec<Self> {
         let mut fields = Vec::new();
         collect(schema, resolve(schema, schema), "", &mut fields);
@@ -85,11 +91,12 @@ impl Field {
     }
 }
 
-/// Numbers that are epoch milliseconds bear such names.
+/// Whether a number in a field with this name is a time in epoch milliseconds.
 fn is_time(name: &str) -> bool {
     name.ends_with("_TIME") || name.ends_with("_UNTIL") || matches!(name, "LAST_LOGIN" | "AT")
 }
 
+/// Adds the fields of `schema` to `fields`. `prefix` is the path of the object, such as `A[].`.
 fn collect(root: &Value, schema: &Value, prefix: &str, fields: &mut Vec<Field>) {
     let none = Map::new();
     let properties = schema["properties"].as_object().unwrap_or(&none);
@@ -107,7 +114,7 @@ fn collect(root: &Value, schema: &Value, prefix: &str, fields: &mut Vec<Field>) 
             collect(root, shape, &format!("{name_here}."), fields);
             continue;
         }
-        let valid_values = values(shape);
+        let valid_values = enum_values(shape);
         let described = property.get("description").and_then(Value::as_str);
         fields.push(Field {
             name: name_here,
@@ -119,8 +126,8 @@ fn collect(root: &Value, schema: &Value, prefix: &str, fields: &mut Vec<Field>) 
     }
 }
 
-/// Follows references, and of alternatives takes the one that says most: an object before a text,
-/// anything before null.
+/// Follows `$ref`. Of the alternatives of `anyOf`, chooses the most detailed: an object before
+/// other types, and these before null.
 fn resolve<'a>(root: &'a Value, mut schema: &'a Value) -> &'a Value {
     for _ in 0..16 {
         let reference = schema["$ref"].as_str().and_then(|it| it.strip_prefix('#'));
@@ -130,8 +137,8 @@ fn resolve<'a>(root: &'a Value, mut schema: &'a Value) -> &'a Value {
         }
         let Some(choices) = schema["anyOf"].as_array() else { break };
         let choices = choices.iter().map(|it| resolve(root, it));
-        let says = |it: &&Value| (it.get("properties").is_some(), it["type"] != "null");
-        match choices.max_by_key(says) {
+        let detail = |it: &&Value| (it.get("properties").is_some(), it["type"] != "null");
+        match choices.max_by_key(detail) {
             Some(choice) => schema = choice,
             None => break,
         }
@@ -139,8 +146,8 @@ fn resolve<'a>(root: &'a Value, mut schema: &'a Value) -> &'a Value {
     schema
 }
 
-/// The valid values of an enumeration.
-fn values(shape: &Value) -> Option<Vec<String>> {
+/// Returns the valid values of an enumeration; `None` if the schema is no enumeration.
+fn enum_values(shape: &Value) -> Option<Vec<String>> {
     let text = |value: &Value| value.as_str().map(str::to_owned);
     if let Some(list) = shape["enum"].as_array() {
         return Some(list.iter().filter_map(text).collect());
@@ -170,8 +177,8 @@ mod tests {
     use crate::messages::table;
 
     fn fields(message: &str) -> Vec<Field> {
-        let row = table::find(message).unwrap();
-        Field::from_schema((row.schemas)().0.as_value())
+        let handler = table::find(message).unwrap();
+        Field::from_schema((handler.schemas)().0.as_value())
     }
 
     fn named<'a>(fields: &'a [Field], name: &str) -> &'a Field {

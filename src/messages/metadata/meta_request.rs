@@ -1,4 +1,4 @@
-//! META_REQUEST: the fields of a resource (S0, "METADATA").
+//! META_REQUEST: the fields of a resource (Genesis REST API, "METADATA").
 
 use protocol::{Nack, NackCode};
 use schemars::JsonSchema;
@@ -9,36 +9,46 @@ use crate::messages::details;
 use crate::messages::handler::{Access, ImmediateContext, ImmediateMessage};
 use crate::messages::record::WithDetails;
 use crate::subscriptions::DataSource;
-/// Of which resource.
+
+/// The resource whose fields are requested.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE", deny_unknown_fields)]
 pub struct MetaRequest {
+    /// RESOURCE_NAME of a resource that RESOURCES_REQUEST lists. Required.
     feature: Option<String>,
 }
 
-/// Fields of what is sent or shown; a request server has those of its requests and its replies.
+/// The fields of a resource.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub struct Details {
+    /// Type of the resource.
     r#type: ResourceType,
+    /// Name of the resource.
     name: &'static str,
+    /// Fields of DETAILS of an event, or columns of a data source; absent if TYPE is REQUESTSERVER.
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<Vec<Field>>,
+    /// Fields of DETAILS of a request; only if TYPE is REQUESTSERVER.
     #[serde(skip_serializing_if = "Option::is_none")]
     request_field: Option<Vec<Field>>,
+    /// Fields of the reply to a request; only if TYPE is REQUESTSERVER.
     #[serde(skip_serializing_if = "Option::is_none")]
     reply_field: Option<Vec<Field>>,
 }
 
-/// FEATURE of DETAILS.
+/// Returns the field FEATURE of DETAILS, which is required.
 pub(super) fn feature(context: &ImmediateContext<'_>) -> Result<String, Nack> {
     let read: MetaRequest = details::decode(context.envelope.details.map(|it| it.get()), false)?;
-    let none = || Nack::new(NackCode::FeatureNotProvided, "FEATURE names the resource");
-    read.feature.filter(|it| !it.is_empty()).ok_or_else(none)
+    let missing =
+        || Nack::new(NackCode::FeatureNotProvided, "FEATURE is missing or empty in DETAILS");
+    read.feature.filter(|it| !it.is_empty()).ok_or_else(missing)
 }
 
 impl ImmediateMessage for MetaRequest {
     const TYPE: &'static str = "META_REQUEST";
+    const SUMMARY: &'static str =
+        "Returns the fields of a message or of the rows of a data source.";
     const ACK: &'static str = "META_ACK";
     const NACK: &'static str = "META_NACK";
     const ACCESS: Access = Access::Session;
@@ -56,9 +66,12 @@ impl ImmediateMessage for MetaRequest {
                 details: Details { r#type, name, field, request_field, reply_field },
             });
         }
-        let unknown = || Nack::new(NackCode::FeatureNotFound, "no resource of yours is called so");
+        let unknown = || {
+            let text = "FEATURE names no resource that this session may use";
+            Nack::new(NackCode::FeatureNotFound, text)
+        };
         let handler =
-            context.permitted_handlers().find(|row| row.name == feature).ok_or_else(unknown)?;
+            context.permitted_handlers().find(|it| it.name == feature).ok_or_else(unknown)?;
         let r#type = ResourceType::from_handler(handler).ok_or_else(unknown)?;
         let (details, ack) = (handler.schemas)();
         let fields = Field::from_schema(details.as_value());

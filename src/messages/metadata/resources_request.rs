@@ -1,4 +1,6 @@
-//! RESOURCES_REQUEST: what this user may use here (S0, "RESOURCES").
+//! RESOURCES_REQUEST: the messages and data sources that the user may use.
+//!
+//! See Genesis REST API, "RESOURCES".
 
 use protocol::Nack;
 use schemars::JsonSchema;
@@ -7,27 +9,32 @@ use serde::Serialize;
 use super::fields::ResourceType;
 use crate::messages::handler::{Access, ImmediateContext, ImmediateMessage};
 use crate::subscriptions::DataSource;
+
 /// No fields.
 #[derive(JsonSchema)]
 pub struct ResourcesRequest {}
 
-/// All of them.
+/// The resources that the user may use.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub struct Ack {
+    /// Messages first, then data sources.
     resources: Vec<Resource>,
 }
 
-/// One of them.
+/// One resource.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub struct Resource {
+    /// MESSAGE_TYPE of the message, or name of the data source.
     resource_name: &'static str,
+    /// Type of the resource.
     resource_type: ResourceType,
 }
 
 impl ImmediateMessage for ResourcesRequest {
     const TYPE: &'static str = "RESOURCES_REQUEST";
+    const SUMMARY: &'static str = "Lists the messages and data sources that the user may use.";
     const ACK: &'static str = "RESOURCES_REQUEST_ACK";
     const NACK: &'static str = "RESOURCES_REQUEST_NACK";
     const ACCESS: Access = Access::Session;

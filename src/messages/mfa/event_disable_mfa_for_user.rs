@@ -1,4 +1,4 @@
-//! EVENT_DISABLE_MFA_FOR_USER: a login does not ask for codes of the confirmed secret.
+//! EVENT_DISABLE_MFA_FOR_USER: logins of a user no longer require codes of the confirmed secret.
 
 use protocol::{Nack, UserName};
 use schemars::JsonSchema;
@@ -9,15 +9,20 @@ use crate::messages::handler::{Access, Message};
 use crate::messages::record::NoDetails;
 use crate::messages::record::event::{self, Ack};
 use crate::realm::Command;
-/// Whose.
+
+/// The user whose logins no longer require a code. The secret is kept.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
 pub struct DisableMfaForUser {
+    /// Name of the user. The right MFA_DISABLE is required if this is not the user of the session,
+    /// or if `security.mfa.required_for` in the configuration makes the second factor of this user
+    /// mandatory.
     user_name: UserName,
 }
 
 impl Message for DisableMfaForUser {
     const TYPE: &'static str = "EVENT_DISABLE_MFA_FOR_USER";
+    const SUMMARY: &'static str = "Stops requiring the user's confirmed second factor at login.";
     const ACK: &'static str = "EVENT_DISABLE_MFA_FOR_USER_ACK";
     const NACK: &'static str = "EVENT_DISABLE_MFA_FOR_USER_NACK";
     const ACCESS: Access = Access::RightOrSelf("MFA_DISABLE");

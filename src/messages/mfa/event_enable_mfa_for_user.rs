@@ -1,4 +1,4 @@
-//! EVENT_ENABLE_MFA_FOR_USER: a login asks for codes of the confirmed secret again.
+//! EVENT_ENABLE_MFA_FOR_USER: logins of a user again require codes of the confirmed secret.
 
 use protocol::{Nack, UserName};
 use schemars::JsonSchema;
@@ -9,15 +9,18 @@ use crate::messages::handler::{Access, Message};
 use crate::messages::record::NoDetails;
 use crate::messages::record::event::{self, Ack};
 use crate::realm::Command;
-/// Whose.
+
+/// The user whose logins require a code again.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
 pub struct EnableMfaForUser {
+    /// Name of the user. The right MFA_ENABLE is required if this is not the user of the session.
     user_name: UserName,
 }
 
 impl Message for EnableMfaForUser {
     const TYPE: &'static str = "EVENT_ENABLE_MFA_FOR_USER";
+    const SUMMARY: &'static str = "Requires the user's confirmed second factor at login again.";
     const ACK: &'static str = "EVENT_ENABLE_MFA_FOR_USER_ACK";
     const NACK: &'static str = "EVENT_ENABLE_MFA_FOR_USER_NACK";
     const ACCESS: Access = Access::RightOrSelf("MFA_ENABLE");

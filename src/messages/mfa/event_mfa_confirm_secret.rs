@@ -1,4 +1,4 @@
-//! EVENT_MFA_CONFIRM_SECRET: a code of a new secret puts it in force; the ack has recovery codes.
+//! EVENT_MFA_CONFIRM_SECRET: activates a new secret by one of its codes; returns recovery codes.
 
 use protocol::{MfaCode, Nack, RefreshToken, UserName};
 use schemars::JsonSchema;
@@ -12,27 +12,37 @@ use crate::messages::login::{self, UserSecret};
 use crate::messages::record::WithDetails;
 use crate::messages::stale_retry::{retry_stale, submit_checked};
 use crate::realm::{Command, ConfirmSecret, Outcome, TokenHash};
-/// For whom, as in EVENT_MFA_CREATE_SECRET, and a code of the secret.
+
+/// A code that proves that the user's authenticator app has the new secret. After that, a pending
+/// login can be completed by its token, without MFA_CODE.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
 pub struct MfaConfirmSecret {
+    /// Name of the user. Default: the user of the session, or of the pending login. Another user
+    /// requires the right MFA_CONFIRM.
     user_name: Option<UserName>,
+    /// REFRESH_AUTH_TOKEN of an MFA_FAILED NACK with REASON ENROL. Replaces a session.
     refresh_auth_token: Option<RefreshToken>,
+    /// Current code of the new secret, as the authenticator app shows it.
     mfa_code: MfaCode,
 }
 
-/// Recovery codes: each is good once, as MFA_CODE.
+/// The recovery codes, which are shown only here.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub struct Details {
+    /// The recovery codes. A login accepts each of them once as MFA_CODE. They replace the user's
+    /// earlier recovery codes.
     recovery_code: Vec<String>,
 }
 
-/// Recovery codes of one secret.
+/// Number of recovery codes of one secret.
 const RECOVERY_CODES: usize = 10;
 
 impl Message for MfaConfirmSecret {
     const TYPE: &'static str = "EVENT_MFA_CONFIRM_SECRET";
+    const SUMMARY: &'static str =
+        "Activates a new secret by one of its codes and returns recovery codes.";
     const ACK: &'static str = "EVENT_MFA_CONFIRM_SECRET_ACK";
     const NACK: &'static str = "EVENT_MFA_CONFIRM_SECRET_NACK";
     const ACCESS: Access = Access::PendingLogin;

@@ -1,5 +1,6 @@
-//! EVENT_MFA_CREATE_SECRET: a new secret for codes, shown once; it counts once it is confirmed (S2,
-//! "qrCode").
+//! EVENT_MFA_CREATE_SECRET: creates a secret for an authenticator app, to be confirmed.
+//!
+//! See Genesis authentication, "qrCode".
 
 use protocol::{Nack, NackCode, RefreshToken, UserName};
 use schemars::JsonSchema;
@@ -10,27 +11,36 @@ use crate::messages::handler::{Access, Message};
 use crate::messages::record::WithDetails;
 use crate::messages::{errors, login};
 use crate::realm::{Command, CreateSecret, Outcome};
-/// For whom; nobody: oneself. REFRESH_AUTH_TOKEN: of a login that asks for it.
+
+/// The user who gets a new secret. An earlier secret stays active until EVENT_MFA_CONFIRM_SECRET
+/// confirms the new one.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
 pub struct MfaCreateSecret {
+    /// Name of the user. Default: the user of the session, or of the pending login. Another user
+    /// requires the right MFA_CREATE.
     user_name: Option<UserName>,
+    /// REFRESH_AUTH_TOKEN of an MFA_FAILED NACK with REASON ENROL. Replaces a session.
     refresh_auth_token: Option<RefreshToken>,
 }
 
-/// The secret in base32, as a link for an app, and that link as a picture (a data URI).
+/// The new secret, which is shown only here.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub struct Details {
+    /// The secret in base32.
     secret: String,
+    /// The secret as an `otpauth://` URI for an authenticator app.
     uri: String,
+    /// The URI as a QR code: a PNG picture in a data URI.
     qr_code: String,
-    /// Seconds within which it must be confirmed.
+    /// Seconds within which the secret must be confirmed.
     confirm_wait_period_secs: u64,
 }
 
 impl Message for MfaCreateSecret {
     const TYPE: &'static str = "EVENT_MFA_CREATE_SECRET";
+    const SUMMARY: &'static str = "Creates a secret for an authenticator app, to be confirmed.";
     const ACK: &'static str = "EVENT_MFA_CREATE_SECRET_ACK";
     const NACK: &'static str = "EVENT_MFA_CREATE_SECRET_NACK";
     const ACCESS: Access = Access::PendingLogin;
@@ -46,17 +56,18 @@ impl Message for MfaCreateSecret {
         )?;
         let options = context.gateway.settings().security.mfa.qr_code.clone();
         let (Some(options), Some(keys)) = (options, &context.gateway.keys) else {
-            let text = "codes are not in use here ([security.mfa.qr_code])";
+            let text = "authenticator apps are not enabled; the configuration lacks \
+                        [security.mfa.qr_code]";
             return Err(Nack::new(NackCode::InvalidMessage, text));
         };
         let codes = options.totp_config();
         let secret = codes.generate_secret();
         let shown = codes.provisioning(&secret, target.name.as_str()).map_err(|error| {
-            tracing::error!(%error, "a secret could not be shown");
+            tracing::error!(%error, "creating the QR code of a new secret failed");
             errors::internal_error(Self::TYPE)
         })?;
-        let sealed = keys.encrypt(target.name.as_str(), target.no.0, &secret);
-        let create = CreateSecret { actor, user_name: Some(target.name), encrypted: sealed };
+        let encrypted = keys.encrypt(target.name.as_str(), target.no.0, &secret);
+        let create = CreateSecret { actor, user_name: Some(target.name), encrypted };
         let Outcome::Done = context.submit(Command::CreateSecret(create)).await? else {
             return Err(errors::internal_error(Self::TYPE));
         };

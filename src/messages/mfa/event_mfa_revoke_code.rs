@@ -1,4 +1,4 @@
-//! EVENT_MFA_REVOKE_CODE: an active code is good no more, by its ID as MFA_ACTIVE_CODES shows it.
+//! EVENT_MFA_REVOKE_CODE: revokes an active code by its ID.
 
 use protocol::{Nack, NackCode};
 use schemars::JsonSchema;
@@ -9,15 +9,19 @@ use crate::messages::handler::{Access, Message};
 use crate::messages::record::NoDetails;
 use crate::messages::record::event::{self, Ack};
 use crate::realm::Command;
-/// Which.
+
+/// The active code to revoke.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
 pub struct MfaRevokeCode {
+    /// ID of the code in the data source MFA_ACTIVE_CODES. To revoke the code of another user, the
+    /// right MFA_DISABLE is required.
     id: String,
 }
 
 impl Message for MfaRevokeCode {
     const TYPE: &'static str = "EVENT_MFA_REVOKE_CODE";
+    const SUMMARY: &'static str = "Revokes an active code, which replaces a mailed link at login.";
     const ACK: &'static str = "EVENT_MFA_REVOKE_CODE_ACK";
     const NACK: &'static str = "EVENT_MFA_REVOKE_CODE_NACK";
     const ACCESS: Access = Access::RightOrSelf("MFA_DISABLE");
@@ -25,7 +29,8 @@ impl Message for MfaRevokeCode {
     type Ack = Ack<NoDetails>;
 
     async fn serve(self, context: &MessageContext) -> Result<Ack<NoDetails>, Nack> {
-        let none = || Nack::new(NackCode::InvalidParameter, "ID is a number of MFA_ACTIVE_CODES");
+        let none =
+            || Nack::new(NackCode::InvalidParameter, "ID must be a number from MFA_ACTIVE_CODES");
         let no = self.id.parse().map_err(|_| none())?;
         let command = Command::RevokeCode(context.actor()?, no);
         event::submit_record_event(context, command, event::no_details).await

@@ -1,7 +1,8 @@
-//! EVENT_BACKUP: everything that the gateway keeps, step by step, as it is at the last step.
+//! EVENT_BACKUP: a backup of all rows of the realm, in several replies.
 //!
-//! The first message begins a backup; each further one with its BACKUP_ID gives the next rows,
-//! until SHA256 comes. `tollgate backup` asks and puts them together.
+//! The first message begins a backup. Each further message, with the BACKUP_ID of the first reply,
+//! returns the next rows and the rows that changed meanwhile. The last reply has SHA256; the backup
+//! is the state at that time. `tollgate backup` sends these messages and assembles the rows.
 
 use protocol::{Nack, NackCode};
 use schemars::JsonSchema;
@@ -14,32 +15,42 @@ use crate::messages::record::WithDetails;
 use crate::platform::random;
 use crate::realm::{Command, Outcome, RefusalCount, StoredRow};
 use crate::replication::StepError;
-/// Which backup goes on; a new one without it.
+
+/// The backup to begin or continue.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
 pub struct Backup {
+    /// BACKUP_ID of the backup to continue. If absent, a new backup begins.
     backup_id: Option<String>,
 }
 
-/// Rows as they are stored, later ones instead of earlier ones with the same key; keys that are
-/// gone; with the last step, the sum over all and the entry of the log that they reflect.
+/// One step of a backup.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub struct Details {
+    /// Id of the backup, for the next EVENT_BACKUP.
     backup_id: String,
-    /// About how many rows there are.
+    /// Number of rows in the store now, which is about the final number of rows in the backup.
     rows_count: usize,
+    /// Rows as they are stored. A row replaces an earlier row of this backup with the same key.
     row: Vec<StoredRow>,
+    /// Keys, in hexadecimal, of rows that were deleted after the backup began.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     gone: Vec<String>,
+    /// SHA-256 over ROW and GONE of all steps, in hexadecimal; only in the last step.
     #[serde(skip_serializing_if = "Option::is_none")]
     sha256: Option<String>,
+    /// Sequence number of the last command log entry that the rows reflect; only in the last step.
     #[serde(skip_serializing_if = "Option::is_none")]
     log_sequence: Option<u64>,
 }
 
 impl Message for Backup {
     const TYPE: &'static str = "EVENT_BACKUP";
+    const SUMMARY: &'static str = "Returns the next part of a backup of all records.";
+    const DESCRIPTION: &'static str = "The first message begins a backup. Each further one, with \
+        the BACKUP_ID of the first reply, returns the next rows, until a reply has SHA256. \
+        `tollgate backup` sends these messages and writes the file.";
     const ACK: &'static str = "EVENT_BACKUP_ACK";
     const NACK: &'static str = "EVENT_BACKUP_NACK";
     const ACCESS: Access = Access::Right("BACKUP");
@@ -70,7 +81,8 @@ impl Message for Backup {
     }
 }
 
-/// Who takes everything away is in the audit trail before the first row leaves.
+/// Records the backup in the audit trail, before its first rows are sent. `RecordRefusals` writes
+/// the audit row although the code is OK, because a backup has no command of its own.
 async fn audit(context: &MessageContext) -> Result<(), Nack> {
     let user_name = Some(context.session()?.user_name.clone());
     let entry = RefusalCount {
@@ -88,13 +100,13 @@ async fn audit(context: &MessageContext) -> Result<(), Nack> {
 
 fn refusal(why: StepError) -> Nack {
     match why {
-        StepError::Busy(wait) => Nack::too_many("another backup goes on", wait),
+        StepError::Busy(wait) => Nack::too_many("another backup is running", wait),
         StepError::Unknown => unknown(),
     }
 }
 
 fn unknown() -> Nack {
-    let text =
-        "no such backup goes on: it ended, paused for too long, or too much changed meanwhile";
+    let text = "no such backup is running: it has ended, was not continued in time, or too many \
+                rows changed meanwhile";
     Nack::new(NackCode::RecordNotFound, text)
 }

@@ -1,5 +1,6 @@
-//! EVENT_AMEND_USER_LOGIN_ATTEMPT: sets how many wrong passwords of a user count; below
-//! the limit nobody is locked (S2, "retry").
+//! EVENT_AMEND_USER_LOGIN_ATTEMPT: sets the number of wrong passwords of a user.
+//!
+//! See Genesis authentication, "retry".
 
 use protocol::{Nack, UserName};
 use schemars::JsonSchema;
@@ -10,17 +11,21 @@ use crate::messages::handler::{Access, Message};
 use crate::messages::record::NoDetails;
 use crate::messages::record::event::{self, Ack};
 use crate::realm::Command;
-/// Whose.
+
+/// The user, and the number of wrong passwords to set. Below the configured limit, the user is
+/// unlocked. Otherwise the user is locked, and the lock time begins now.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
 pub struct AmendUserLoginAttempt {
+    /// Name of the user, as in the data source USER_LOGIN_ATTEMPT.
     user_name: UserName,
-    /// How many wrong passwords count; 0 if absent.
+    /// Number of wrong passwords; 0 if absent. 0 deletes the login attempts of the user.
     attempts: Option<u32>,
 }
 
 impl Message for AmendUserLoginAttempt {
     const TYPE: &'static str = "EVENT_AMEND_USER_LOGIN_ATTEMPT";
+    const SUMMARY: &'static str = "Sets the number of wrong passwords of a user.";
     const ACK: &'static str = "EVENT_AMEND_USER_LOGIN_ATTEMPT_ACK";
     const NACK: &'static str = "EVENT_AMEND_USER_LOGIN_ATTEMPT_NACK";
     const ACCESS: Access = Access::Right("RESET_ATTEMPTS");

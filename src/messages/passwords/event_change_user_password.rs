@@ -1,5 +1,6 @@
-//! EVENT_CHANGE_USER_PASSWORD: a new password for whoever knows the old one (S2, "Password
-//! change").
+//! EVENT_CHANGE_USER_PASSWORD: changes a password; the old one is required.
+//!
+//! See Genesis authentication, "Password change".
 
 use std::sync::Arc;
 
@@ -17,18 +18,25 @@ use crate::messages::record::Generated;
 use crate::messages::stale_retry::{retry_stale, submit_checked};
 use crate::realm::{ChangePassword, Command, Millis, Outcome, Realm, Verdict};
 
-/// Whose password, the old one and the new one; USER_NAME may stand at the root. The user's other
-/// sessions end.
+/// The user, the old password and the new one. The user's other sessions end.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
 pub struct ChangeUserPassword {
+    /// Name of the user, here or at the root. Default: the user of the session. With a session,
+    /// another user requires the right CHANGE_PWD.
     user_name: Option<UserName>,
+    /// Current password; empty after a blank reset.
     old_password: Password,
+    /// New password. It must comply with the password rules.
     new_password: Password,
 }
 
 impl Message for ChangeUserPassword {
     const TYPE: &'static str = "EVENT_CHANGE_USER_PASSWORD";
+    const SUMMARY: &'static str = "Changes a password; the current password is required.";
+    const DESCRIPTION: &'static str = "All other sessions of the user end with PASSWORD_CHANGED. \
+        A wrong OLD_PASSWORD counts as a failed login. If NEW_PASSWORD violates the password \
+        rules, ERROR has one element for each violation.";
     const ACK: &'static str = "EVENT_CHANGE_USER_PASSWORD_ACK";
     const NACK: &'static str = "EVENT_CHANGE_USER_PASSWORD_NACK";
     const LEGACY_NACK: &'static str = "CHANGE_USER_PASSWORD_NACK";
@@ -40,14 +48,15 @@ impl Message for ChangeUserPassword {
         context.check_failure_limit()?;
         let name = self.target(context)?;
         context.set_audited_user(&name);
-        let of_another = context.session.as_ref().filter(|session| session.user_name != name);
-        if let Some(session) = of_another
+        // The session of a caller who changes the password of another user.
+        let other_session = context.session.as_ref().filter(|session| session.user_name != name);
+        if let Some(session) = other_session
             && !context.read(|realm| realm.holds_code(session.user, "CHANGE_PWD"))
         {
             return Err(Nack::not_authorised("CHANGE_PWD"));
         }
-        let actor = of_another.map(|_| context.actor()).transpose()?;
-        let own = context.session.as_ref().filter(|session| session.user_name == name);
+        let actor = other_session.map(|_| context.actor()).transpose()?;
+        let own_session = context.session.as_ref().filter(|session| session.user_name == name);
         check::check_length(&self.new_password)?;
         let attempt = || async {
             let snapshot = LoginSnapshot::by_name(context, &name);
@@ -55,7 +64,7 @@ impl Message for ChangeUserPassword {
                 login::check_local_password(context, &self.old_password, &snapshot).await?;
             let is_proved = match checked.verdict {
                 Verdict::Matched => true,
-                Verdict::Blank => context.read(|realm| opens(realm, context.now, &name)),
+                Verdict::Blank => context.read(|realm| reset_is_open(realm, context.now, &name)),
                 Verdict::Wrong => false,
             };
             let credential =
@@ -66,7 +75,7 @@ impl Message for ChangeUserPassword {
                 checked: checked.checked,
                 credential,
                 actor: actor.clone(),
-                keep: own.map(|session| session.session),
+                keep: own_session.map(|session| session.session),
                 client: snapshot.client,
             };
             match submit_checked(context, Command::ChangePassword(change)).await? {
@@ -82,13 +91,15 @@ impl Message for ChangeUserPassword {
     }
 }
 
-/// Whether a reset of this user is open, as far as is known before the commit.
-fn opens(realm: &Realm, now: Millis, name: &UserName) -> bool {
+/// Whether a blank reset of this user is open. Only a first check: the realm checks again when it
+/// applies the command.
+fn reset_is_open(realm: &Realm, now: Millis, name: &UserName) -> bool {
     realm.user_by_name(name).is_some_and(|user| realm.reset_is_open(now, user))
 }
 
 impl ChangeUserPassword {
-    /// The hash of the new password, which is only looked at where the old one is proved.
+    /// Checks the new password against the password rules and hashes it. Called only if the old
+    /// password matched or a blank reset is open.
     async fn new_hash(&self, context: &MessageContext, name: &UserName) -> Result<Arc<str>, Nack> {
         let known = context.read(|realm| {
             let user = realm.user_by_name(name)?;
@@ -102,7 +113,8 @@ impl ChangeUserPassword {
         let root =
             context.envelope.user_name.as_deref().and_then(|name| UserName::parse(name).ok());
         let own = || context.session.as_ref().map(|session| session.user_name.clone());
-        let none = || Nack::new(NackCode::NoUserName, "USER_NAME says whose password to change");
+        let none =
+            || Nack::new(NackCode::NoUserName, "USER_NAME is missing in DETAILS and at the root");
         self.user_name.clone().or(root).or_else(own).ok_or_else(none)
     }
 }

@@ -1,5 +1,6 @@
-//! EVENT_DELETE_USER_LOGIN_ATTEMPT: forgets the wrong passwords of a user, and the lock
-//! with them (S2, "retry").
+//! EVENT_DELETE_USER_LOGIN_ATTEMPT: deletes the login attempts of a user, which unlocks the user.
+//!
+//! See Genesis authentication, "retry".
 
 use protocol::{Nack, UserName};
 use schemars::JsonSchema;
@@ -10,18 +11,21 @@ use crate::messages::handler::{Access, Message};
 use crate::messages::record::NoDetails;
 use crate::messages::record::event::{self, Ack};
 use crate::realm::Command;
-/// Whose.
+
+/// The user whose login attempts are deleted.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
 pub struct DeleteUserLoginAttempt {
+    /// Name of the user, as in the data source USER_LOGIN_ATTEMPT.
     user_name: UserName,
-    /// As the row shows it; of no effect.
+    /// Ignored. Accepted so that a client can send the row of the data source.
     #[serde(rename = "ATTEMPTS")]
     _attempts: Option<u32>,
 }
 
 impl Message for DeleteUserLoginAttempt {
     const TYPE: &'static str = "EVENT_DELETE_USER_LOGIN_ATTEMPT";
+    const SUMMARY: &'static str = "Deletes the failed logins of a user, which removes a lock.";
     const ACK: &'static str = "EVENT_DELETE_USER_LOGIN_ATTEMPT_ACK";
     const NACK: &'static str = "EVENT_DELETE_USER_LOGIN_ATTEMPT_NACK";
     const ACCESS: Access = Access::Right("RESET_ATTEMPTS");

@@ -1,5 +1,6 @@
-//! EVENT_PASSWORD_RESET_ACTION: a new password by the token of a mailed link (S2,
-//! "selfServiceReset").
+//! EVENT_PASSWORD_RESET_ACTION: sets a new password by the token of a mailed reset link.
+//!
+//! See Genesis authentication, "selfServiceReset".
 
 use protocol::{Nack, Password, ResetToken, UserName};
 use schemars::JsonSchema;
@@ -13,19 +14,24 @@ use crate::messages::passwords::rules::check;
 use crate::messages::record::Generated;
 use crate::realm::{Command, Outcome, Refusal, ResetByToken, TokenHash};
 
-/// Whose, the token, and the new password. INVALIDATE_ACTIVE_SESSIONS: whether the user's sessions
-/// end; they do unless it is false.
+/// The user, the token of the mailed link and the new password.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
 pub struct PasswordResetAction {
+    /// Name of the user.
     user_name: UserName,
+    /// Token of the mailed link. It can be used once.
     reset_token: ResetToken,
+    /// New password. It must comply with the password rules; if it does not, the token can still be
+    /// used.
     new_password: Password,
+    /// Whether the user's sessions end; true if absent.
     invalidate_active_sessions: Option<bool>,
 }
 
 impl Message for PasswordResetAction {
     const TYPE: &'static str = "EVENT_PASSWORD_RESET_ACTION";
+    const SUMMARY: &'static str = "Sets a new password by the token of a mailed link.";
     const ACK: &'static str = "EVENT_PASSWORD_RESET_ACTION_ACK";
     const NACK: &'static str = "EVENT_PASSWORD_RESET_ACTION_NACK";
     const ACCESS: Access = Access::Anyone;
@@ -42,9 +48,9 @@ impl Message for PasswordResetAction {
             Some((user.name.clone(), realm.remembered_hashes(user)))
         });
         let Some((name, previous)) = known else {
-            return Err(refused(context, Refusal::InvalidOneTimeToken));
+            return Err(count_refusal(context, Refusal::InvalidOneTimeToken));
         };
-        // A password that breaks the rules does not spend the token.
+        // Before the command: a password that violates the rules must not use up the token.
         let credential = new_hash(context, &name, &self.new_password, previous).await?;
         let reset = ResetByToken {
             user_name: self.user_name.clone(),
@@ -54,13 +60,14 @@ impl Message for PasswordResetAction {
         };
         match context.submit_raw(Command::ResetByToken(reset)).await? {
             Outcome::Done => Ok(Generated::default()),
-            Outcome::Refused(refusal) => Err(refused(context, refusal)),
+            Outcome::Refused(refusal) => Err(count_refusal(context, refusal)),
             _ => Err(errors::internal_error(Self::TYPE)),
         }
     }
 }
 
-fn refused(context: &MessageContext, refusal: Refusal) -> Nack {
+/// Counts a failed login of the client network and returns the NACK.
+fn count_refusal(context: &MessageContext, refusal: Refusal) -> Nack {
     context.record_failure();
     context.nack(refusal)
 }

@@ -1,5 +1,6 @@
-//! EVENT_RESET_USER_PASSWORD: takes a user's password away, with his sessions (S2, "Reset
-//! password").
+//! EVENT_RESET_USER_PASSWORD: removes a user's password and ends the user's sessions.
+//!
+//! See Genesis authentication, "Reset password".
 
 use std::sync::Arc;
 
@@ -15,15 +16,19 @@ use crate::messages::users::{UserAck, body};
 use crate::realm::{Command, ResetPassword};
 use crate::settings::ResetMode;
 
-/// Whose.
+/// The user whose password is reset. `security.reset_mode` in the configuration decides how the
+/// user gets a new password: by a change with an empty OLD_PASSWORD (the ack has a WARNING), by a
+/// one-time password in the ack, or by a one-time password in a mail.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
 pub struct ResetUserPassword {
+    /// Name of the user.
     user_name: UserName,
 }
 
 impl Message for ResetUserPassword {
     const TYPE: &'static str = "EVENT_RESET_USER_PASSWORD";
+    const SUMMARY: &'static str = "Removes the password of a user and ends their sessions.";
     const ACK: &'static str = "EVENT_RESET_USER_PASSWORD_ACK";
     const NACK: &'static str = "EVENT_RESET_USER_PASSWORD_NACK";
     const ACCESS: Access = Access::Right("RESET_PWD");
@@ -37,8 +42,9 @@ impl Message for ResetUserPassword {
             Ok(Command::ResetPassword(context.actor()?, reset))
         };
         if context.gateway.settings().security.reset_mode == ResetMode::Email {
-            reachable(context, &self.user_name)?;
-            // The password is drawn when its mail leaves; until then none logs in.
+            check_reachable(context, &self.user_name)?;
+            // The one-time password is generated when the mail is sent. Until then the user cannot
+            // log in.
             let done = body::submit(context, reset(None, true)?).await?;
             context.gateway.mail_wakeup.notify_one();
             return Ok(done);
@@ -49,29 +55,34 @@ impl Message for ResetUserPassword {
         if policy.blank_reset {
             let minutes = policy.reset_ms.div_ceil(60_000);
             let warning = format!(
-                "for {minutes} min whoever sends a blank OLD_PASSWORD first sets the password"
+                "for {minutes} min any client can set the password once, with a blank OLD_PASSWORD"
             );
             let command = reset(None, false)?;
             let done = body::submit_with(context, command, None, Some(warning)).await?;
-            tracing::warn!(user = %self.user_name, minutes, "a blank password reset is open");
+            tracing::warn!(
+                user = %self.user_name,
+                minutes,
+                "the user can set a password without the old one"
+            );
             return Ok(done);
         }
-        let drawn = crate::auth::one_time_password();
-        let password = Password::new(drawn.as_str());
+        let generated = crate::auth::one_time_password();
+        let password = Password::new(generated.as_str());
         let hash = context.gateway.passwords.hash(context.client.address, password).await;
         let hash = hash.map_err(|busy| context.hash_queue_full(busy))?;
-        body::submit_with(context, reset(Some(hash.into()), false)?, Some(drawn), None).await
+        body::submit_with(context, reset(Some(hash.into()), false)?, Some(generated), None).await
     }
 }
 
-/// Whether a mail can reach a user. Of one who is not there the command has its own refusal.
-fn reachable(context: &MessageContext, name: &UserName) -> Result<(), Nack> {
+/// Refuses a user without a mail address. An unknown user and a user of a directory pass: the
+/// command refuses them.
+fn check_reachable(context: &MessageContext, name: &UserName) -> Result<(), Nack> {
     let unreachable = context.read(|realm| {
         let user = realm.user_by_name(name);
         user.is_some_and(|user| !user.directory && user.mail_address().is_none())
     });
     if unreachable {
-        let text = "the user has no EMAIL_ADDRESS to which a new password could be sent";
+        let text = "the user has no EMAIL_ADDRESS to send the new password to";
         return Err(
             Nack::new(NackCode::MissingField, text).with(json!({ "FIELD": "EMAIL_ADDRESS" }))
         );

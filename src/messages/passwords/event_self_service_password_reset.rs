@@ -1,6 +1,7 @@
-//! EVENT_SELF_SERVICE_PASSWORD_RESET: a link by mail to whoever forgot his password (S2,
-//! "selfServiceReset"). It is always acknowledged, before anything is looked up: what went wrong is
-//! in the log only.
+//! EVENT_SELF_SERVICE_PASSWORD_RESET: mails a password reset link to a user.
+//!
+//! See Genesis authentication, "selfServiceReset". The gateway sends the ack before it checks the
+//! request, so that the ack reveals nothing about the user. Failures are only logged.
 
 use protocol::{Nack, UserName};
 use schemars::JsonSchema;
@@ -11,17 +12,24 @@ use crate::messages::context::MessageContext;
 use crate::messages::handler::{Access, Message};
 use crate::messages::record::Generated;
 use crate::realm::{Command, Origin, Outcome, Refusal, RequestReset};
-/// Whose; RETURN_URL counts only with `accept_client_url`.
+
+/// The user who gets a reset link by mail. The message is acknowledged even if no mail is sent.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
 pub struct SelfServicePasswordReset {
-    /// Not read as a name before the answer: that, too, would tell something.
+    // Not a `UserName`: its check fails with a NACK, but this message always gets the same ack.
+    /// Name of the user.
     user_name: String,
+    /// URL of the page that the link opens. Ignored unless `accept_client_url` is set in the
+    /// configuration.
     return_url: Option<String>,
 }
 
 impl Message for SelfServicePasswordReset {
     const TYPE: &'static str = "EVENT_SELF_SERVICE_PASSWORD_RESET";
+    const SUMMARY: &'static str = "Mails a link with which a user can set a new password.";
+    const DESCRIPTION: &'static str = "The gateway acknowledges the message before it checks \
+        anything, so the ACK does not reveal whether the user exists or gets a mail.";
     const ACK: &'static str = "EVENT_SELF_SERVICE_PASSWORD_RESET_ACK";
     const NACK: &'static str = "EVENT_SELF_SERVICE_PASSWORD_RESET_NACK";
     const ACCESS: Access = Access::Anyone;
@@ -29,18 +37,21 @@ impl Message for SelfServicePasswordReset {
 
     async fn serve(self, context: &MessageContext) -> Result<Generated, Nack> {
         match context.gateway.reset_permits.clone().try_acquire_owned() {
-            Ok(place) => {
-                let (node, address, now) =
+            Ok(permit) => {
+                let (gateway, address, now) =
                     (context.gateway.clone(), context.client.address, context.now);
                 let event = context.event;
                 tokio::spawn(async move {
-                    if let Err(why) = self.request_reset(&node, event, address, now).await {
-                        tracing::warn!(why, %address, "a reset was asked for, and is not mailed");
+                    if let Err(why) = self.request_reset(&gateway, event, address, now).await {
+                        tracing::warn!(why, %address, "no password reset mail was queued");
                     }
-                    drop(place);
+                    drop(permit);
                 });
             }
-            Err(_) => tracing::warn!(why = "too many at once", "a reset is not mailed"),
+            Err(_) => {
+                let why = "too many requests at once";
+                tracing::warn!(why, "no password reset mail was queued");
+            }
         }
         Ok(Generated::default())
     }
@@ -57,42 +68,43 @@ impl SelfServicePasswordReset {
         let (options, limits) = {
             let settings = gateway.settings();
             let options = settings.security.genesis_password.self_service_reset.clone();
-            (options.ok_or("it is not configured")?, settings.server.limits.clone())
+            (options.ok_or("self-service reset is not configured")?, settings.server.limits.clone())
         };
-        let often = gateway.reset_limiter.check(&limits, address, now);
-        often.map_err(|_| "too many from this address")?;
+        let admitted = gateway.reset_limiter.check(&limits, address, now);
+        admitted.map_err(|_| "too many requests from this address")?;
         gateway.reset_limiter.record_failure(&limits, address, now);
-        let user_name = UserName::parse(&self.user_name).map_err(|_| "this is no user name")?;
+        let user_name =
+            UserName::parse(&self.user_name).map_err(|_| "USER_NAME is not a valid user name")?;
         let url = self.return_url.filter(|_| options.accept_client_url);
         if url.as_deref().is_some_and(|url| !template::is_url(url)) {
-            return Err("RETURN_URL is no address of a page");
+            return Err("RETURN_URL is not a valid URL");
         }
         let request = RequestReset { user_name, url: url.map(Into::into) };
-        // What leads to no mail writes nothing into the log of commands, whoever is meant.
+        // A request that would queue no mail is not submitted, so it does not fill the command log.
         let planned = gateway.replica.read(|realm, _| {
             realm.plan(gateway.clock.now(), &Command::RequestReset(request.clone())).outcome
         });
-        refused(planned)?;
+        check_queued(planned)?;
         let host = address.to_string().into();
         let origin = Origin { event: event.into(), host, reason: None };
         let outcome =
             gateway.replica.submit_from(Command::RequestReset(request), Some(origin)).await;
-        refused(outcome.map_err(|_| "it could not be stored")?)?;
+        check_queued(outcome.map_err(|_| "the request could not be stored")?)?;
         gateway.mail_wakeup.notify_one();
         Ok(())
     }
 }
 
-/// Why there will be no mail, for the log.
-fn refused(outcome: Outcome) -> Result<(), &'static str> {
+/// Checks that the outcome is a queued mail. The error is the reason why not, for the log.
+fn check_queued(outcome: Outcome) -> Result<(), &'static str> {
     let Outcome::Refused(refusal) = outcome else { return Ok(()) };
     Err(match refusal {
-        Refusal::UnknownAccount => "no user has the name",
-        Refusal::ResetCooldown(_) => "the last one was a moment ago",
+        Refusal::UnknownAccount => "no user has this name",
+        Refusal::ResetCooldown(_) => "the last request for this user is too recent",
         Refusal::NotFound(..) => "the user has no EMAIL_ADDRESS",
-        Refusal::ManagedByDirectory => "the directory has the password",
+        Refusal::ManagedByDirectory => "a directory manages the password",
         Refusal::Disabled(_) => "the user is disabled",
-        Refusal::MailQueueFull => "too many mails wait",
-        _ => "it is not configured",
+        Refusal::MailQueueFull => "the mail queue is full",
+        _ => "self-service reset is not configured",
     })
 }

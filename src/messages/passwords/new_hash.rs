@@ -1,4 +1,4 @@
-//! The hash of a new password that a user chose: for a change and for a reset.
+//! The check and hash of a new password from a change or reset.
 
 use std::sync::Arc;
 
@@ -8,8 +8,8 @@ use super::rules::check;
 use crate::auth::NewHash;
 use crate::messages::context::MessageContext;
 
-/// Checks the rules for passwords and hashes the password, which must not be one of those with the
-/// `previous` hashes. Those are compared last, since each costs a hash.
+/// Checks a password against the password rules and hashes it. A password that matches one of the
+/// `previous` hashes is refused. This is checked last, because each comparison costs a hash.
 pub(super) async fn new_hash(
     context: &MessageContext,
     name: &UserName,

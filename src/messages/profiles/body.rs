@@ -1,4 +1,4 @@
-//! What the three profile events share: the body, the command made of it, and the ack.
+//! Body, command and ack that the three profile events share.
 
 use protocol::{Description, Nack, NackCode, ProfileName};
 use schemars::JsonSchema;
@@ -9,20 +9,34 @@ use crate::messages::context::MessageContext;
 use crate::messages::record::event::{self, Ack};
 use crate::messages::record::{RightRef, UserRef, reference};
 use crate::realm::{ChangedLists, Command, Outcome, ProfileSpec, ProfileStatus};
-/// A profile as it should look (PROTOCOL §7). A list that is present is the whole wanted state; a
-/// list that is absent stays as it is.
+
+/// The wanted state of a profile. An absent field stays unchanged. A list that is sent replaces the
+/// stored list. Exception: if `security.absent_list_clears` is set, an amend empties absent lists.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
 pub struct ProfileBody {
+    /// Id of the profile. Insert: the id to assign, which must be unused; if absent, the gateway
+    /// assigns one. Amend and delete: the key of the profile.
     id: Option<String>,
+    /// Name of the profile. Insert: required. Amend and delete: the key if ID is absent. Amend with
+    /// ID: the new name.
     name: Option<ProfileName>,
+    /// Description; empty by default.
     description: Option<Description>,
+    /// Status. A new profile is ENABLED by default. A DISABLED profile gives its users no rights.
     status: Option<Status>,
+    /// All rights that the profile gives.
     right: Option<Vec<RightRef>>,
+    /// The same as RIGHT. Send only one of the two.
     right_codes: Option<Vec<RightRef>>,
+    /// All users of the profile.
     user: Option<Vec<UserRef>>,
+    /// The same as USER. Send only one of the two.
     user_names: Option<Vec<UserRef>>,
+    /// RECORD_VERSION of the profile as the client has read it. If the profile has changed since,
+    /// the event is refused with OPTIMISTIC_CONCURRENCY_ERROR. Not allowed in an insert.
     record_version: Option<u32>,
+    /// ROW_REF of a data source row. Ignored.
     #[serde(rename = "ROW_REF")]
     _row_ref: Option<Value>,
 }
@@ -34,46 +48,52 @@ enum Status {
     Disabled,
 }
 
-/// The profile, and the names that its lists gained and lost.
+/// The profile after the event, and the changes of its lists.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub struct ProfileAck {
+    /// Id of the profile.
     id: String,
+    /// Version of the profile after the event. For a deleted profile: the last version.
     record_version: u32,
+    /// Codes of the rights that were added.
     right_added: Vec<String>,
+    /// Codes of the rights that were removed.
     right_removed: Vec<String>,
+    /// Names of the users that were added.
     user_added: Vec<String>,
+    /// Names of the users that were removed.
     user_removed: Vec<String>,
 }
 
 impl ProfileBody {
-    /// A new profile: NAME is its key.
+    /// Returns the wanted state of a new profile. NAME is required.
     pub fn into_new_spec(self) -> Result<ProfileSpec, Nack> {
         let is_named = self.name.is_some();
         let spec = self.checked(is_named)?;
         if spec.record_version.is_some() {
-            let text = "RECORD_VERSION belongs to an amend: a new profile has none yet";
+            let text = "RECORD_VERSION is not allowed for a new profile";
             return Err(Nack::new(NackCode::InvalidParameter, text));
         }
         Ok(spec)
     }
 
-    /// The wanted state of a profile: ID is its key if sent, else NAME.
+    /// Returns the wanted state of an existing profile. The key is ID if sent, else NAME.
     pub fn into_spec(self) -> Result<ProfileSpec, Nack> {
         let is_named = self.id.is_some() || self.name.is_some();
         self.checked(is_named)
     }
 
-    /// Checks what a struct cannot say and makes the wanted state of it.
+    /// Checks what the types of the fields cannot express, and returns the wanted state. `is_named`
+    /// is whether the required name or key was sent.
     fn checked(self, is_named: bool) -> Result<ProfileSpec, Nack> {
         if self.right.is_some() && self.right_codes.is_some() {
-            return Err(Nack::new(
-                NackCode::InvalidParameter,
-                "RIGHT and RIGHT_CODES are one list",
-            ));
+            let text = "send only one of RIGHT and RIGHT_CODES";
+            return Err(Nack::new(NackCode::InvalidParameter, text));
         }
         if self.user.is_some() && self.user_names.is_some() {
-            return Err(Nack::new(NackCode::InvalidParameter, "USER and USER_NAMES are one list"));
+            let text = "send only one of USER and USER_NAMES";
+            return Err(Nack::new(NackCode::InvalidParameter, text));
         }
         if !is_named {
             return Err(Nack::new(NackCode::MissingField, "NAME is missing in DETAILS"));
@@ -95,7 +115,7 @@ impl ProfileBody {
     }
 }
 
-/// Commands, or with VALIDATE only plans, and answers.
+/// Submits the command, or with VALIDATE only previews it, and returns the ack.
 pub async fn submit(context: &MessageContext, command: Command) -> Result<Ack<ProfileAck>, Nack> {
     let done = |outcome| if let Outcome::Profile(it) = outcome { Some(it.into()) } else { None };
     event::submit_record_event(context, command, done).await

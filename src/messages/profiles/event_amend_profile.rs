@@ -1,4 +1,4 @@
-//! EVENT_AMEND_PROFILE: a profile as it should look from now on (S2, "Amend profile").
+//! EVENT_AMEND_PROFILE: changes to a profile (Genesis authentication, "Amend profile").
 
 use protocol::Nack;
 use schemars::JsonSchema;
@@ -9,13 +9,16 @@ use crate::messages::context::MessageContext;
 use crate::messages::handler::{Access, Message};
 use crate::messages::record::event::Ack;
 use crate::realm::Command;
-/// The key is ID if sent (then NAME may rename), else NAME.
+
+/// The wanted state of a profile. If ID is sent, it is the key, and NAME is the new name. Without
+/// ID, NAME is the key.
 #[derive(Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct AmendProfile(ProfileBody);
 
 impl Message for AmendProfile {
     const TYPE: &'static str = "EVENT_AMEND_PROFILE";
+    const SUMMARY: &'static str = "Changes a profile, its rights and its users.";
     const ACK: &'static str = "EVENT_AMEND_PROFILE_ACK";
     const NACK: &'static str = "EVENT_AMEND_PROFILE_NACK";
     const ACCESS: Access = Access::Right("AMEND_PROFILE");

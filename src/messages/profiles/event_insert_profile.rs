@@ -1,4 +1,4 @@
-//! EVENT_INSERT_PROFILE: a new profile (S2, "Insert profile").
+//! EVENT_INSERT_PROFILE: creation of a profile (Genesis authentication, "Insert profile").
 
 use protocol::Nack;
 use schemars::JsonSchema;
@@ -9,13 +9,15 @@ use crate::messages::context::MessageContext;
 use crate::messages::handler::{Access, Message};
 use crate::messages::record::event::Ack;
 use crate::realm::Command;
-/// NAME is the key of the new profile; the rest is optional.
+
+/// The new profile. Only NAME is required.
 #[derive(Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct InsertProfile(ProfileBody);
 
 impl Message for InsertProfile {
     const TYPE: &'static str = "EVENT_INSERT_PROFILE";
+    const SUMMARY: &'static str = "Creates a profile, with its rights and users.";
     const ACK: &'static str = "EVENT_INSERT_PROFILE_ACK";
     const NACK: &'static str = "EVENT_INSERT_PROFILE_NACK";
     const ACCESS: Access = Access::Right("INSERT_PROFILE");

@@ -1,4 +1,4 @@
-//! Administration of profiles.
+//! Messages for the administration of profiles.
 
 mod body;
 pub mod event_amend_profile;

@@ -1,4 +1,4 @@
-//! REQ_PROFILE: a profile, as ALL_PROFILES shows it.
+//! REQ_PROFILE: the ALL_PROFILES row of one profile.
 
 use protocol::{Nack, ProfileName};
 use schemars::JsonSchema;
@@ -8,16 +8,20 @@ use crate::messages::context::MessageContext;
 use crate::messages::handler::{Access, Message};
 use crate::messages::record::query::{self, Ack};
 use crate::realm::Profile;
-/// The key: NAME, ID or both.
+
+/// The key of the profile: NAME, ID or both. If both are sent, they must name the same profile.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
 pub struct ReqProfile {
+    /// Name of the profile.
     name: Option<ProfileName>,
+    /// Id of the profile.
     id: Option<String>,
 }
 
 impl Message for ReqProfile {
     const TYPE: &'static str = "REQ_PROFILE";
+    const SUMMARY: &'static str = "Returns one profile, as ALL_PROFILES shows it.";
     const ACK: &'static str = "REP_PROFILE";
     const NACK: &'static str = "REQ_PROFILE_NACK";
     const ACCESS: Access = Access::Session;

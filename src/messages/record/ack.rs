@@ -1,33 +1,34 @@
-//! Roots of answers that several messages have.
+//! Roots of acks that several messages share.
 
 use schemars::JsonSchema;
 use serde::Serialize;
-/// The answer is in DETAILS.
+
+/// The result is in DETAILS.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub struct WithDetails<T> {
-    /// DETAILS.
     pub details: T,
 }
 
-/// It is done, and there is no more to say.
+/// The message succeeded.
 #[derive(Default, Serialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub struct Generated {
-    /// Ids that a change generated: always none, and some clients read it.
+    /// Always an empty list, which some clients require.
     generated: [(); 0],
 }
 
-/// The answer is in DETAILS; GENERATED is always an empty list, and some clients read it.
+/// The result is in DETAILS.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub struct GeneratedDetails<T> {
+    /// Always an empty list, which some clients require.
     generated: [(); 0],
     details: T,
 }
 
 impl<T> GeneratedDetails<T> {
-    /// The answer with these details.
+    /// Creates an ack with these details.
     pub fn new(details: T) -> Self {
         Self { generated: [], details }
     }

@@ -1,4 +1,4 @@
-//! A dry run: the plan of a command without its effect, told field by field.
+//! Dry runs: the field changes that a command would make, without applying it.
 
 use protocol::Nack;
 use schemars::JsonSchema;
@@ -6,14 +6,17 @@ use serde::Serialize;
 
 use crate::messages::context::MessageContext;
 use crate::realm::{Command, FieldChange, Outcome};
-/// DETAILS of the ack of a dry run.
+
+/// The result of an event with VALIDATE.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub struct WouldChange {
+    /// The fields that the event would change.
     would_change: Vec<FieldChange>,
 }
 
-/// Checks everything that the command would be checked for, and says what it would do.
+/// Checks the command as a real run does, and returns the field changes that the command would
+/// make.
 pub fn preview(context: &MessageContext, command: &Command) -> Result<WouldChange, Nack> {
     let planned = context.read(|realm| {
         let applied = realm.plan(context.now, command);

@@ -1,5 +1,7 @@
-//! What the events that change records share: the command is made, or with VALIDATE only planned,
-//! and answered with what was done or would be.
+//! Submission and acks of the events that change records.
+//!
+//! With VALIDATE the command is only planned, and the ack lists the changes that the command would
+//! make.
 
 use protocol::Nack;
 use schemars::JsonSchema;
@@ -10,24 +12,26 @@ use super::dry_run::{self, WouldChange};
 use crate::messages::context::MessageContext;
 use crate::messages::errors;
 use crate::realm::{Command, Outcome};
-/// What was done, or with VALIDATE what would be.
+
+/// The ack of an event that changes records.
 pub type Ack<D> = GeneratedDetails<Details<D>>;
 
-/// What an event that changes records answers in DETAILS.
+/// The result of an event that changes records.
 #[derive(Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Details<D> {
-    /// What was done.
+    /// Without VALIDATE: what was changed.
     Changed(D),
-    /// With VALIDATE: what would be done.
+    /// With VALIDATE: what would be changed.
     Preview(WouldChange),
 }
 
-/// Nothing to tell of what was done.
+/// No fields.
 #[derive(Serialize, JsonSchema)]
 pub struct NoDetails {}
 
-/// Commands, or with VALIDATE only plans, and answers; `done` reads the outcome.
+/// Submits the command, or with VALIDATE only previews it, and returns the ack. `read_outcome`
+/// returns `None` for an outcome that this command cannot have.
 pub async fn submit_record_event<D>(
     context: &MessageContext,
     command: Command,
@@ -42,7 +46,7 @@ pub async fn submit_record_event<D>(
     Ok(GeneratedDetails::new(Details::Changed(done)))
 }
 
-/// Reads an outcome that has no details.
+/// Returns empty details for an outcome without data; `None` for any other outcome.
 pub fn no_details(outcome: Outcome) -> Option<NoDetails> {
     matches!(outcome, Outcome::Done | Outcome::EndedSessions(_)).then_some(NoDetails {})
 }

@@ -1,4 +1,4 @@
-//! What the messages about records share: answers, events, queries and references.
+//! Shared parts of the messages about records: acks, events, queries and references.
 
 mod ack;
 mod dry_run;

@@ -1,4 +1,4 @@
-//! Request servers: one record by its key, as its data source shows it to the user who asks.
+//! Requests for one record: the row of a data source with its key.
 
 use protocol::{Nack, NackCode};
 use schemars::JsonSchema;
@@ -8,21 +8,25 @@ use serde_json::{Map, Value};
 use super::record_kind::RecordKind;
 use crate::messages::context::MessageContext;
 use crate::subscriptions::Viewer;
-/// The record, or nothing: what one may not see does not exist.
+
+/// The requested record.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub struct Ack {
+    /// The record, with the columns of its data source and ROW_REF. Empty if the record does not
+    /// exist or the user may not see it.
     reply: Vec<Map<String, Value>>,
 }
 
-/// Answers with the record that the name and the id mean; both must then agree.
+/// Returns the record with this name or id. If both are sent, both must belong to the same record.
 pub fn find_record<K: RecordKind>(
     context: &MessageContext,
     name: Option<&K::Name>,
     id: Option<&str>,
 ) -> Result<Ack, Nack> {
     if id.is_none() && name.is_none() {
-        return Err(Nack::new(NackCode::MissingField, "the key is missing in DETAILS"));
+        let text = "the name or ID of the record is missing in DETAILS";
+        return Err(Nack::new(NackCode::MissingField, text));
     }
     let user = context.session()?.user;
     let row = context.read(|realm| {

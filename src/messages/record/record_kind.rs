@@ -1,4 +1,4 @@
-//! The kinds of records that a request server finds: users, profiles and rights.
+//! Kinds of records that a request can find: users, profiles and rights.
 
 use protocol::{ProfileName, RightCode, UserName};
 
@@ -7,18 +7,19 @@ use crate::subscriptions::{DataSource, SourceRecord};
 
 /// A kind of record with a name and an id, shown by one data source.
 pub trait RecordKind: Sized {
-    /// What names a record.
+    /// The type of the name.
     type Name;
-    /// The data source that shows it.
+    /// The data source that shows these records.
     const SOURCE: DataSource;
 
-    /// The record of a name.
+    /// Returns the record with this name.
     fn find_by_name<'a>(realm: &'a Realm, name: &Self::Name) -> Option<&'a Self>;
-    /// The record of the number in an id; its location is not compared.
+    /// Returns the record with the number in this id. Ignores the location, which the id also
+    /// contains: compare [`Self::id`].
     fn find_by_id<'a>(realm: &'a Realm, id: &str) -> Option<&'a Self>;
-    /// The record as its data source knows it.
+    /// Returns the record in the form that its data source reads.
     fn source_record(&self) -> SourceRecord<'_>;
-    /// ID.
+    /// Returns the ID of the record.
     fn id(&self) -> String;
 }
 

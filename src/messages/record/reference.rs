@@ -1,62 +1,69 @@
-//! Elements of lists that name records: a name alone, or an object with the id, the name or both.
+//! References to records in lists: a name, or an object with id, name or both.
 
 use protocol::{ProfileName, RightCode, UserName};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::realm::RecordRef;
-/// A code, or an object with ID, CODE or both.
+
+/// A right: its code, or an object with ID, CODE or both.
 #[derive(Deserialize, JsonSchema)]
-#[serde(untagged, expecting = "a code, or an object of ID, CODE or RIGHT_CODE")]
+#[serde(untagged, expecting = "a right code, or an object with ID, CODE or RIGHT_CODE")]
 pub enum RightRef {
     /// The code alone.
     Code(RightCode),
-    /// More of it.
+    /// The id, the code or both.
     Object(RightObject),
 }
 
-/// A right by ID, CODE or both.
+/// A right by ID, CODE or both. If both are sent, they must name the same right.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE", deny_unknown_fields)]
 pub struct RightObject {
+    /// Id of the right.
     id: Option<String>,
+    /// Code of the right. RIGHT_CODE is another name of this field.
     #[serde(alias = "RIGHT_CODE")]
     code: Option<RightCode>,
 }
 
-/// A user name, or an object with ID, USER_NAME or both.
+/// A user: the user name, or an object with ID, USER_NAME or both.
 #[derive(Deserialize, JsonSchema)]
-#[serde(untagged, expecting = "a user name, or an object of ID and USER_NAME")]
+#[serde(untagged, expecting = "a user name, or an object with ID or USER_NAME")]
 pub enum UserRef {
     /// The name alone.
     Name(UserName),
-    /// More of it.
+    /// The id, the name or both.
     Object(UserObject),
 }
 
-/// A user by ID, USER_NAME or both.
+/// A user by ID, USER_NAME or both. If both are sent, they must name the same user.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
 pub struct UserObject {
+    /// Id of the user.
     id: Option<String>,
+    /// Name of the user.
     user_name: Option<UserName>,
 }
 
-/// A profile's name, or an object with ID, NAME or both.
+/// A profile: its name, or an object with ID, NAME or both.
 #[derive(Deserialize, JsonSchema)]
-#[serde(untagged, expecting = "a profile's name, or an object of ID and NAME")]
+#[serde(untagged, expecting = "a profile name, or an object with ID, NAME or PROFILE_NAME")]
 pub enum ProfileRef {
     /// The name alone.
     Name(ProfileName),
-    /// More of it.
+    /// The id, the name or both.
     Object(ProfileObject),
 }
 
-/// A profile by ID, NAME or both.
+/// A profile by ID, NAME or both. If both are sent, they must name the same profile.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
 pub struct ProfileObject {
+    /// Id of the profile.
     id: Option<String>,
+    /// Name of the profile. PROFILE_NAME is another name of this field.
     #[serde(alias = "PROFILE_NAME")]
     name: Option<ProfileName>,
 }
@@ -88,7 +95,7 @@ impl From<ProfileRef> for RecordRef<ProfileName> {
     }
 }
 
-/// The wanted state of a list.
+/// Converts the elements of a list.
 pub fn into_refs<R: Into<RecordRef<N>>, N>(list: Option<Vec<R>>) -> Option<Vec<RecordRef<N>>> {
     list.map(|list| list.into_iter().map(R::into).collect())
 }

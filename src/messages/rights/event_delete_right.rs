@@ -1,4 +1,4 @@
-//! EVENT_DELETE_RIGHT: a right that nobody holds any more is gone.
+//! EVENT_DELETE_RIGHT: deletion of a right that no user or profile has.
 
 use protocol::{Nack, RightCode};
 use schemars::JsonSchema;
@@ -9,15 +9,18 @@ use crate::messages::context::MessageContext;
 use crate::messages::handler::{Access, Message};
 use crate::messages::record::event::{self, Ack};
 use crate::realm::Command;
-/// CODE is the key.
+
+/// The right to delete.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE", deny_unknown_fields)]
 pub struct DeleteRight {
+    /// Code of the right. The event is refused while a user or profile has the right.
     code: RightCode,
 }
 
 impl Message for DeleteRight {
     const TYPE: &'static str = "EVENT_DELETE_RIGHT";
+    const SUMMARY: &'static str = "Deletes a right that no user or profile has.";
     const ACK: &'static str = "EVENT_DELETE_RIGHT_ACK";
     const NACK: &'static str = "EVENT_DELETE_RIGHT_NACK";
     const ACCESS: Access = Access::Right("DELETE_RIGHT");

@@ -1,4 +1,4 @@
-//! EVENT_INSERT_RIGHT: a right that profiles and users can be given from now on.
+//! EVENT_INSERT_RIGHT: creation of a right, which can then be given to profiles and users.
 
 use protocol::{Description, Nack, RightCode};
 use schemars::JsonSchema;
@@ -8,25 +8,31 @@ use crate::messages::context::MessageContext;
 use crate::messages::handler::{Access, Message};
 use crate::messages::record::event::{self, Ack};
 use crate::realm::{Command, Outcome, RightSpec};
-/// CODE is the key; an ID may be chosen if it is free.
+
+/// The new right.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE", deny_unknown_fields)]
 pub struct InsertRight {
+    /// Id to assign, which must be unused. If absent, the gateway assigns one.
     id: Option<String>,
+    /// Code of the right, which must be unused.
     code: RightCode,
+    /// Description; empty by default.
     #[serde(default)]
     description: Description,
 }
 
-/// The id of the right.
+/// The right that was inserted or deleted.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub struct RightAck {
+    /// Id of the right.
     id: String,
 }
 
 impl Message for InsertRight {
     const TYPE: &'static str = "EVENT_INSERT_RIGHT";
+    const SUMMARY: &'static str = "Creates a right.";
     const ACK: &'static str = "EVENT_INSERT_RIGHT_ACK";
     const NACK: &'static str = "EVENT_INSERT_RIGHT_NACK";
     const ACCESS: Access = Access::Right("INSERT_RIGHT");
@@ -41,7 +47,7 @@ impl Message for InsertRight {
 }
 
 impl RightAck {
-    /// What became of a right.
+    /// Returns the ack for the outcome of an insert or a delete; `None` for any other outcome.
     pub fn from_outcome(outcome: Outcome) -> Option<Self> {
         if let Outcome::Right { id } = outcome { Some(Self { id }) } else { None }
     }

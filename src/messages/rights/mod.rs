@@ -1,4 +1,4 @@
-//! Administration of rights.
+//! Messages for the administration of rights.
 
 pub mod event_delete_right;
 pub mod event_insert_right;

@@ -1,4 +1,4 @@
-//! REQ_RIGHT: a right, as ALL_RIGHTS shows it.
+//! REQ_RIGHT: the ALL_RIGHTS row of one right.
 
 use protocol::{Nack, RightCode};
 use schemars::JsonSchema;
@@ -8,16 +8,20 @@ use crate::messages::context::MessageContext;
 use crate::messages::handler::{Access, Message};
 use crate::messages::record::query::{self, Ack};
 use crate::realm::Right;
-/// The key: CODE, ID or both.
+
+/// The key of the right: CODE, ID or both. If both are sent, they must name the same right.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
 pub struct ReqRight {
+    /// Code of the right.
     code: Option<RightCode>,
+    /// Id of the right.
     id: Option<String>,
 }
 
 impl Message for ReqRight {
     const TYPE: &'static str = "REQ_RIGHT";
+    const SUMMARY: &'static str = "Returns one right, as ALL_RIGHTS shows it.";
     const ACK: &'static str = "REP_RIGHT";
     const NACK: &'static str = "REQ_RIGHT_NACK";
     const ACCESS: Access = Access::Session;

@@ -1,43 +1,32 @@
-//! AsyncAPI 3.0: the conversation on the WebSocket.
+//! AsyncAPI 3.0 document: the messages on the WebSocket.
 
 use serde_json::{Map, Value, json};
 
-use super::components::{Schemas, describe_access, schema_ref};
+use super::components::{Schemas, description, schema_ref};
+use super::pushed::PUSHED;
 use crate::messages::handler::Handler;
 use crate::messages::table::HANDLERS;
 
-/// What the gateway says without being asked.
-const PUSH_MESSAGES: [(&str, &str); 4] = [
-    ("QUERY_UPDATE", "Rows of a subscription, as they change."),
-    ("SESSION_EXPIRING", "The session ends soon for want of use."),
-    ("SESSION_ENDED", "Why the session ended; the close follows."),
-    ("MSG_NACK", "A frame that is no message was refused."),
-];
-
-/// The whole document.
+/// Returns the document.
 pub fn document() -> Value {
     let mut schemas = Schemas::default();
     schemas.add_shared();
-    for name in ["SESSION_EXPIRING", "SESSION_ENDED"] {
-        let details = json!({ "type": "object" });
-        let properties = json!({ "MESSAGE_TYPE": { "const": name }, "DETAILS": details });
-        schemas.add(name, json!({ "type": "object", "properties": properties }));
-    }
     let (mut messages, mut operations) = (Map::new(), Map::new());
     for handler in &HANDLERS {
         schemas.add_message(handler);
-        messages.insert(
-            handler.name.to_owned(),
-            message(handler.name, handler.name, &describe_access(handler.access)),
-        );
-        messages.insert(handler.ack.to_owned(), message(handler.ack, handler.ack, "The answer."));
-        messages.insert(handler.nack.to_owned(), message(handler.nack, "NACK", "The refusal."));
+        let description = description(handler);
+        let client = message(handler.name, handler.name, handler.summary, &description);
+        messages.insert(handler.name.to_owned(), client);
+        messages.insert(handler.ack.to_owned(), message(handler.ack, handler.ack, "The ACK.", ""));
+        messages.insert(handler.nack.to_owned(), message(handler.nack, "NACK", "The NACK.", ""));
         operations.insert(handler.name.to_owned(), client_message(handler));
     }
-    for (name, says) in PUSH_MESSAGES {
-        let schema = if name == "MSG_NACK" { "NACK" } else { name };
-        messages.insert(name.to_owned(), message(name, schema, says));
-        operations.insert(format!("push_{name}"), push_message(name, says));
+    for pushed in &PUSHED {
+        let key = pushed.key();
+        schemas.add_pushed(pushed);
+        let gateway = message(pushed.name, &key, pushed.summary, pushed.description);
+        messages.insert(key.clone(), gateway);
+        operations.insert(format!("push_{}", pushed.name), push_message(&key, pushed.summary));
     }
     let all: Map<String, Value> = messages
         .keys()
@@ -48,8 +37,8 @@ pub fn document() -> Value {
         "info": {
             "title": "tollgate",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "One JSON envelope a text frame. Every message gets an answer with its \
-                            SOURCE_REF; rows of subscriptions are pushed.",
+            "description": "One JSON envelope per text frame. Every message gets a reply with its \
+                            SOURCE_REF. Rows of subscriptions are pushed as QUERY_UPDATE.",
         },
         "defaultContentType": "application/json",
         "servers": { "local": { "host": "127.0.0.1:9064", "protocol": "ws" } },
@@ -59,12 +48,14 @@ pub fn document() -> Value {
     })
 }
 
-/// A message and its two answers, as the gateway sees them.
+/// Returns the operation of a client message with its two replies. The document describes the
+/// gateway, so the action is `receive`.
 fn client_message(handler: &Handler) -> Value {
     json!({
         "action": "receive",
         "channel": { "$ref": "#/channels/gateway" },
-        "summary": describe_access(handler.access),
+        "summary": handler.summary,
+        "description": description(handler),
         "messages": [on_channel(handler.name)],
         "reply": {
             "channel": { "$ref": "#/channels/gateway" },
@@ -73,11 +64,11 @@ fn client_message(handler: &Handler) -> Value {
     })
 }
 
-fn push_message(name: &str, says: &str) -> Value {
+fn push_message(name: &str, summary: &str) -> Value {
     json!({
         "action": "send",
         "channel": { "$ref": "#/channels/gateway" },
-        "summary": says,
+        "summary": summary,
         "messages": [on_channel(name)],
     })
 }
@@ -86,6 +77,10 @@ fn on_channel(name: &str) -> Value {
     json!({ "$ref": format!("#/channels/gateway/messages/{name}") })
 }
 
-fn message(name: &str, schema: &str, says: &str) -> Value {
-    json!({ "name": name, "summary": says, "payload": schema_ref(schema) })
+fn message(name: &str, schema: &str, summary: &str, description: &str) -> Value {
+    let mut message = json!({ "name": name, "summary": summary, "payload": schema_ref(schema) });
+    if !description.is_empty() {
+        message["description"] = description.into();
+    }
+    message
 }

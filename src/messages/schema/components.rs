@@ -1,18 +1,20 @@
-//! What OpenAPI (REST) and AsyncAPI (WebSocket) share. Both are made from the handler table: there
-//! is no second description of a message.
+//! Schemas and descriptions that OpenAPI (REST) and AsyncAPI (WebSocket) share.
 //!
+//! Both documents are generated from the handler table: no second description of a message exists.
 //! utoipa and aide document the handler functions of a web framework; they cannot read this table.
 
+use schemars::Schema;
 use serde_json::{Map, Value, json};
 
+use super::pushed::{NackBody, PushedMessage, QueryUpdate};
 use crate::messages::handler::{Access, Handler};
 
-/// Schemas by name; what they refer to stands beside them.
+/// Schemas by name. They refer to each other below `#/components/schemas`.
 #[derive(Default)]
 pub(super) struct Schemas(pub(super) Map<String, Value>);
 
 impl Schemas {
-    /// Takes a schema in; its definitions get names of their own below `name`.
+    /// Adds a schema. Its definitions become schemas of their own, called `name.definition`.
     pub(super) fn add(&mut self, name: &str, mut schema: Value) {
         if let Some(map) = schema.as_object_mut() {
             map.remove("$schema");
@@ -28,67 +30,46 @@ impl Schemas {
         self.0.insert(name.to_owned(), schema);
     }
 
-    /// The schemas of a message: its envelope, its ack; the NACK is one for all.
+    /// Adds the schemas of a message: DETAILS, ack and envelope. All messages share the NACK.
     pub(super) fn add_message(&mut self, handler: &Handler) {
         let (details, ack) = (handler.schemas)();
         self.add(&format!("{}.DETAILS", handler.name), details.to_value());
-        let mut ack = ack.to_value();
-        if let Some(properties) = ack.get_mut("properties").and_then(Value::as_object_mut) {
-            properties.insert("MESSAGE_TYPE".to_owned(), json!({ "const": handler.ack }));
-            properties.insert("SOURCE_REF".to_owned(), schema_ref("SOURCE_REF"));
-        }
-        self.add(handler.ack, ack);
+        self.add_root(handler.ack, Some(handler.ack), &ack);
         let envelope = json!({
             "type": "object",
             "properties": {
                 "MESSAGE_TYPE": { "const": handler.name },
                 "SOURCE_REF": schema_ref("SOURCE_REF"),
                 "SESSION_AUTH_TOKEN": { "type": "string" },
-                "USER_NAME": { "type": "string", "description": "never trusted, only compared" },
-                "VALIDATE": { "type": "boolean", "description": "a dry run of entity events" },
-                "REASON": { "type": "string", "description": "words for the audit" },
+                "USER_NAME": {
+                    "type": "string",
+                    "description": "Compared with the user of the session; never authenticates.",
+                },
+                "VALIDATE": {
+                    "type": "boolean",
+                    "description": "Dry run; only for events that change records.",
+                },
+                "REASON": {
+                    "type": "string",
+                    "description": "Reason for the audit trail; at most 512 bytes as JSON.",
+                },
                 "DETAILS": schema_ref(&format!("{}.DETAILS", handler.name)),
             },
         });
         self.add(handler.name, envelope);
     }
 
-    /// What all messages share.
+    /// Adds the schemas that all messages share.
     pub(super) fn add_shared(&mut self) {
         self.add(
             "SOURCE_REF",
             json!({
                 "type": ["string", "number"],
-                "description": "chosen by the client and echoed to the letter",
+                "description": "Chosen by the client; the reply repeats it unchanged.",
             }),
         );
-        self.add_refusals();
-        self.add_rows();
-    }
-
-    /// The refusals of messages, and of S1's routes.
-    fn add_refusals(&mut self) {
-        let fault = json!({
-            "type": "object",
-            "properties": {
-                "CODE": { "type": "string" }, "TEXT": { "type": "string" },
-                "STATUS_CODE": { "type": "string" }, "DETAILS": { "type": "object" },
-            },
-            "required": ["CODE", "TEXT", "STATUS_CODE"],
-        });
-        self.add(
-            "NACK",
-            json!({
-                "type": "object",
-                "properties": {
-                    "MESSAGE_TYPE": { "type": "string" },
-                    "SOURCE_REF": schema_ref("SOURCE_REF"),
-                    "CODE": { "type": "string" }, "TEXT": { "type": "string" },
-                    "ERROR": { "type": "array", "items": fault },
-                },
-                "required": ["MESSAGE_TYPE", "CODE", "TEXT", "ERROR"],
-            }),
-        );
+        self.add_root("NACK", None, &schemars::schema_for!(NackBody));
+        self.add_root("QUERY_UPDATE", Some("QUERY_UPDATE"), &schemars::schema_for!(QueryUpdate));
         self.add(
             "CONNECTOR_ERROR",
             json!({
@@ -101,23 +82,25 @@ impl Schemas {
         );
     }
 
-    fn add_rows(&mut self) {
-        self.add(
-            "QUERY_UPDATE",
-            json!({
-                "type": "object",
-                "properties": {
-                    "MESSAGE_TYPE": { "const": "QUERY_UPDATE" },
-                    "SOURCE_REF": schema_ref("SOURCE_REF"),
-                    "SEQUENCE_ID": { "type": "integer" }, "ROWS_COUNT": { "type": "integer" },
-                    "MORE_ROWS": { "type": "boolean" }, "RIGHTS_VERSION": { "type": "integer" },
-                    "ROW": { "type": "array", "items": {
-                        "type": "object", "properties": { "DETAILS": { "type": "object" } },
-                    } },
-                },
-                "required": ["MESSAGE_TYPE", "SEQUENCE_ID", "ROWS_COUNT", "MORE_ROWS", "ROW"],
-            }),
-        );
+    /// Adds the schema of a pushed message.
+    pub(super) fn add_pushed(&mut self, pushed: &PushedMessage) {
+        self.add_root(&pushed.key(), Some(pushed.name), &(pushed.schema)());
+    }
+
+    /// Adds the schema of the root of a message of the gateway, with MESSAGE_TYPE and SOURCE_REF.
+    /// `message_type`: `None` if the schema is that of several messages.
+    fn add_root(&mut self, name: &str, message_type: Option<&str>, schema: &Schema) {
+        let mut schema = schema.as_value().clone();
+        let any = json!({ "type": "string" });
+        let kind = message_type.map_or(any, |name| json!({ "const": name }));
+        if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
+            properties.insert("MESSAGE_TYPE".to_owned(), kind);
+            properties.insert("SOURCE_REF".to_owned(), schema_ref("SOURCE_REF"));
+        }
+        let mut required = vec![Value::from("MESSAGE_TYPE")];
+        required.extend(schema["required"].as_array().into_iter().flatten().cloned());
+        schema["required"] = required.into();
+        self.add(name, schema);
     }
 }
 
@@ -125,7 +108,7 @@ pub(super) fn schema_ref(name: &str) -> Value {
     json!({ "$ref": format!("#/components/schemas/{name}") })
 }
 
-/// Points references at the names that definitions have now.
+/// Replaces references to definitions of a schema by the names that [`Schemas::add`] gives them.
 fn qualify_refs(schema: &mut Value, name: &str) {
     match schema {
         Value::Object(map) => {
@@ -144,18 +127,26 @@ fn qualify_refs(schema: &mut Value, name: &str) {
     }
 }
 
-/// Who may send a message, in words.
+/// Returns the description of a message, with who may send it.
+pub(super) fn description(handler: &Handler) -> String {
+    let access = describe_access(handler.access);
+    match handler.description {
+        "" => access,
+        description => format!("{description} {access}"),
+    }
+}
+
+/// Describes who may send a message.
 pub(super) fn describe_access(access: Access) -> String {
     match access {
-        Access::Anyone => "Everybody, also before the login.".to_owned(),
-        Access::PendingLogin => {
-            "Whoever has a session, or the REFRESH_AUTH_TOKEN of a login that must enrol."
-                .to_owned()
-        }
-        Access::Session => "Whoever has a session.".to_owned(),
-        Access::Right(right) => format!("Whoever has a session and the right {right}."),
+        Access::Anyone => "Does not require a session.".to_owned(),
+        Access::PendingLogin => "Requires a session, or in DETAILS the REFRESH_AUTH_TOKEN of a \
+                                 pending login that must enrol a second factor."
+            .to_owned(),
+        Access::Session => "Requires a session.".to_owned(),
+        Access::Right(right) => format!("Requires a session and the right {right}."),
         Access::RightOrSelf(right) => {
-            format!("For oneself a session is enough; for others the right {right} is needed.")
+            format!("Requires a session; for another user also the right {right}.")
         }
     }
 }

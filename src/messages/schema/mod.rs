@@ -1,5 +1,10 @@
-//! API documents made from the handler table: OpenAPI and AsyncAPI.
+//! API documents made from the handler table: OpenAPI, AsyncAPI and the wire reference.
 
 pub mod asyncapi;
 mod components;
+mod markdown;
 pub mod openapi;
+mod pushed;
+pub mod reference;
+
+pub use markdown::table;

@@ -1,14 +1,14 @@
-//! OpenAPI 3.1: every message as a path, every data source as another.
+//! OpenAPI 3.1 document: a path for each message, data source and token API route.
 
 use serde_json::{Map, Value, json};
 
-use super::components::{Schemas, describe_access, schema_ref};
+use super::components::{Schemas, describe_access, description, schema_ref};
 use crate::messages::handler::{Access, Handler};
 use crate::messages::table::HANDLERS;
 use crate::messages::token_api::{ROUTES, RequiredToken, Route};
 use crate::subscriptions::DataSource;
 
-/// The whole document.
+/// Returns the document.
 pub fn document() -> Value {
     let mut schemas = Schemas::default();
     schemas.add_shared();
@@ -24,13 +24,13 @@ pub fn document() -> Value {
     for route in &ROUTES {
         let (request, response) = (route.schemas)();
         let name = |what: &str| slug(&format!("{} {} {what}", route.methods, route.path));
-        let (asked_name, told_name) = (name("asked"), name("told"));
-        schemas.add(&asked_name, request.to_value());
-        schemas.add(&told_name, response.to_value());
+        let (request_name, response_name) = (name("request"), name("response"));
+        schemas.add(&request_name, request.to_value());
+        schemas.add(&response_name, response.to_value());
         let item = paths.entry(route.path).or_insert_with(|| json!({}));
         for method in route.methods.split(", ") {
             item[method.to_lowercase()] =
-                token_api_operation(route, method, &asked_name, &told_name);
+                token_api_operation(route, method, &request_name, &response_name);
         }
     }
     for (name, _) in DataSource::NAMES {
@@ -41,8 +41,8 @@ pub fn document() -> Value {
         "info": {
             "title": "tollgate",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "Every message of the WebSocket as a request. An answer is 200 also for \
-                            a NACK, unless server.strict_http_status is set.",
+            "description": "Every WebSocket message as an HTTP request. A reply has status 200, \
+                            even if it is a NACK, unless server.strict_http_status is set.",
             "license": { "name": "Apache-2.0 OR MIT", "identifier": "Apache-2.0 OR MIT" },
         },
         "servers": [{ "url": "http://127.0.0.1:9064" }],
@@ -62,8 +62,8 @@ fn operation(handler: &Handler, method: &str) -> Value {
     let mut parameters = vec![header("SOURCE_REF", true), header("USER_NAME", false)];
     let mut operation = json!({
         "operationId": format!("{method}_{}", handler.name),
-        "summary": handler.name,
-        "description": describe_access(handler.access),
+        "summary": handler.summary,
+        "description": description(handler),
         "responses": responses(&[handler.ack]),
         "security": security(handler.access),
     });
@@ -82,22 +82,26 @@ fn operation(handler: &Handler, method: &str) -> Value {
     operation
 }
 
-/// A route of S1.
+/// Returns the operation of a token API route.
 fn token_api_operation(route: &Route, method: &str, request: &str, response: &str) -> Value {
-    let access = crate::messages::table::find(route.message)
-        .map_or(Access::Session, |handler| handler.access);
-    let says = format!("As {}, without SOURCE_REF and with real statuses.", route.message);
+    let handler = crate::messages::table::find(route.message);
+    let access = handler.map_or(Access::Session, |handler| handler.access);
+    let description = format!(
+        "{} without SOURCE_REF; errors have an HTTP status. {}",
+        route.message,
+        describe_access(access)
+    );
     let content = |name| json!({ "application/json": { "schema": schema_ref(name) } });
-    let refused = json!({ "description": "The refusal.", "content": content("CONNECTOR_ERROR") });
+    let refused = json!({ "description": "An error.", "content": content("CONNECTOR_ERROR") });
     let mut responses = Map::from_iter([(
         "200".to_owned(),
-        json!({ "description": "The answer.", "content": content(response) }),
+        json!({ "description": "The result.", "content": content(response) }),
     )]);
     responses.extend(REFUSALS.iter().map(|(status, _)| ((*status).to_owned(), refused.clone())));
     let mut operation = json!({
         "operationId": slug(&format!("{} {}", method.to_lowercase(), route.path)),
-        "summary": says,
-        "description": describe_access(access),
+        "summary": handler.map_or("", |handler| handler.summary),
+        "description": description,
         "responses": responses,
         "security": security(access),
     });
@@ -113,30 +117,33 @@ fn token_api_operation(route: &Route, method: &str, request: &str, response: &st
     operation
 }
 
-/// A name of the letters that names may have.
+/// Returns an identifier: the words of a text, joined by `_`.
 fn slug(text: &str) -> String {
     let words = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
     words.collect::<Vec<_>>().join("_")
 }
 
-/// The four methods of a data source.
+/// Returns the four operations on a data source.
 fn rows(name: &str) -> Value {
-    let operation = |method: &str, says: &str, answers: &[&str]| {
+    let operation = |method: &str, summary: &str, answers: &[&str]| {
         json!({
             "operationId": format!("{method}_{name}"),
-            "summary": says,
-            "parameters": [header("SOURCE_REF", true), header("SUBSCRIPTION_REF", false)],
+            "summary": summary,
+            "parameters": [header("SOURCE_REF", true)],
             "responses": responses(answers),
             "security": security(Access::Session),
         })
     };
-    let mut post = operation("post", "Logs on; the first rows come back.", &["QUERY_UPDATE"]);
+    let mut post = operation("post", "Subscribes and returns the first rows.", &["QUERY_UPDATE"]);
     post["requestBody"] = body(schema_ref("DATA_LOGON"));
+    let mut put = operation("put", "Returns the next rows.", &["QUERY_UPDATE"]);
+    // SUBSCRIPTION_REF names the subscription if SOURCE_REF is the reference of this request.
+    put["parameters"] = json!([header("SOURCE_REF", true), header("SUBSCRIPTION_REF", false)]);
     json!({
         "post": post,
-        "get": operation("get", "What changed since the last answer.", &["QUERY_UPDATE"]),
-        "put": operation("put", "The next rows.", &["QUERY_UPDATE"]),
-        "delete": operation("delete", "Logs off.", &["LOGOFF_ACK"]),
+        "get": operation("get", "Returns the changes since the last reply.", &["QUERY_UPDATE"]),
+        "put": put,
+        "delete": operation("delete", "Ends the subscription.", &["LOGOFF_ACK"]),
     })
 }
 
@@ -145,7 +152,7 @@ fn body(schema: Value) -> Value {
 }
 
 fn header(name: &str, required: bool) -> Value {
-    // Printable, and no outer spaces: what else stands in a header is not plain text.
+    // Printable ASCII without outer spaces: a header cannot carry any other text unchanged.
     let schema = json!({ "type": "string", "pattern": "^[!-~]([ -~]{0,98}[!-~])?$" });
     json!({ "name": name, "in": "header", "required": required, "schema": schema })
 }
@@ -160,7 +167,7 @@ fn security(access: Access) -> Value {
 fn responses(answers: &[&str]) -> Value {
     let any: Vec<_> = answers.iter().copied().chain(["NACK"]).map(schema_ref).collect();
     let content = json!({ "application/json": { "schema": { "anyOf": any } } });
-    let answer = json!({ "description": "The answer, or its refusal.", "content": content });
+    let answer = json!({ "description": "The reply: an ACK or a NACK.", "content": content });
     let mut responses = Map::from_iter([("200".to_owned(), answer)]);
     for (status, _) in REFUSALS {
         let shared = json!({ "$ref": format!("#/components/responses/{status}") });
@@ -169,17 +176,17 @@ fn responses(answers: &[&str]) -> Value {
     Value::Object(responses)
 }
 
-/// Real statuses, and when they are sent.
+/// HTTP statuses of errors, and when they are sent.
 const REFUSALS: [(&str, &str); 9] = [
-    ("400", "Not an envelope, or no SOURCE_REF."),
-    ("401", "With strict statuses: no session, or a wrong password."),
-    ("403", "The origin is not allowed; with strict statuses: a right is missing."),
-    ("404", "With strict statuses: there is no such record."),
-    ("409", "With strict statuses: the records contradict."),
+    ("400", "The request is no envelope, or has no SOURCE_REF."),
+    ("401", "With strict_http_status: no session, or wrong credentials."),
+    ("403", "The origin is not allowed; with strict_http_status also: a right is missing."),
+    ("404", "With strict_http_status: the record does not exist."),
+    ("409", "With strict_http_status: the change conflicts with existing records."),
     ("413", "The body is too large."),
     ("415", "The body is not application/json."),
-    ("429", "Too fast."),
-    ("503", "With strict statuses: nothing can be stored now."),
+    ("429", "Too many requests, or too many connections from this address."),
+    ("503", "Too many connections; with strict_http_status also: changes cannot be stored now."),
 ];
 
 fn refusals() -> Map<String, Value> {

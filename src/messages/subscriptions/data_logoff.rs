@@ -1,4 +1,4 @@
-//! DATA_LOGOFF: ends a subscription; nothing is sent under its SOURCE_REF any more.
+//! DATA_LOGOFF: the end of a subscription. Nothing is sent under its SOURCE_REF afterwards.
 
 use protocol::{Nack, NackCode};
 use schemars::JsonSchema;
@@ -6,17 +6,20 @@ use serde::{Deserialize, Serialize};
 
 use crate::messages::context::MessageContext;
 use crate::messages::handler::{Access, Message};
-/// SOURCE_REF at the root names the subscription.
+
+/// No fields: SOURCE_REF at the root names the subscription.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DataLogoff {}
 
-/// Ended.
+/// The subscription has ended.
 #[derive(Serialize, JsonSchema)]
 pub struct Ack {}
 
 impl Message for DataLogoff {
     const TYPE: &'static str = "DATA_LOGOFF";
+    const SUMMARY: &'static str = "Ends a subscription.";
+    const DESCRIPTION: &'static str = "Nothing is sent with its SOURCE_REF after LOGOFF_ACK.";
     const ACK: &'static str = "LOGOFF_ACK";
     const NACK: &'static str = "LOGOFF_NACK";
     const ACCESS: Access = Access::Session;

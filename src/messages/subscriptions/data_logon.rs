@@ -1,5 +1,6 @@
-//! DATA_LOGON: subscribes to a data source; rows follow, then every change of them (Genesis
-//! authentication, Rights polling).
+//! DATA_LOGON: a subscription to a data source (Genesis authentication, "Rights polling").
+//!
+//! The first rows follow the LOGON_ACK. After that, the gateway pushes every change of the rows.
 
 use protocol::{Filter, Nack, NackCode};
 use schemars::JsonSchema;
@@ -13,22 +14,37 @@ use crate::storage::Seq;
 use crate::subscriptions::{
     DataSource, FirstRows, SubscribeError, SubscriptionHandle, SubscriptionRequest,
 };
-/// Which rows, how many at a time, which fields.
+
+/// The data source to subscribe to, with filter, limits and columns.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
 pub struct DataLogon {
+    /// Name of the data source. Required.
     datasource_name: Option<String>,
+    /// Filter over the columns, such as `USER_NAME == 'jane'`. If absent, all rows match.
     criteria_match: Option<String>,
+    /// Maximum number of rows that DATA_LOGON or one MORE_ROWS reads, and of rows in one
+    /// QUERY_UPDATE: 1 to 10,000.
     #[serde(default = "rows_usual")]
     max_rows: usize,
+    /// Maximum number of rows that the client has at a time: 1 to 100,000. At this number,
+    /// MORE_ROWS reads further rows only after some rows were deleted.
     #[serde(default = "view_usual")]
     max_view: usize,
+    /// Names of the columns to send. If absent or empty, all columns are sent.
     fields: Option<Vec<String>>,
+    /// Only for USER_RIGHTS: RIGHTS_VERSION of the last QUERY_UPDATE that the client has received.
+    /// If possible, the gateway sends only the changes since then; see RESUMED of the LOGON_ACK.
     rights_version: Option<Seq>,
+    /// Not supported; only true, the default, is accepted.
     moving_view: Option<bool>,
+    /// Not supported; only 0 and 1 are accepted.
     view_number: Option<u64>,
+    /// Not supported; must be empty.
     order_by: Option<String>,
+    /// Not supported; only false, the default, is accepted.
     reverse: Option<bool>,
+    /// Not supported; must be empty.
     more_columns: Option<Vec<String>>,
 }
 
@@ -41,24 +57,32 @@ fn view_usual() -> usize {
 const ROWS_MAX: usize = 10_000;
 const VIEW_MAX: usize = 100_000;
 
-/// Subscribed; for USER_RIGHTS with the version that the rows to come reflect.
+/// The subscription is open. Its first rows follow in a QUERY_UPDATE.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub struct Ack {
+    /// Only for USER_RIGHTS.
     #[serde(skip_serializing_if = "Option::is_none")]
     details: Option<Details>,
 }
 
-/// Whether only the difference follows, and since which commit.
+/// How a subscription to USER_RIGHTS begins.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub struct Details {
+    /// Whether only the changes since the RIGHTS_VERSION of the request follow. False: all rows
+    /// follow, and the client must discard its earlier rows.
     resumed: bool,
+    /// Version of the rights that the following rows reflect.
     rights_version: Seq,
 }
 
 impl Message for DataLogon {
     const TYPE: &'static str = "DATA_LOGON";
+    const SUMMARY: &'static str = "Subscribes to the rows of a data source.";
+    const DESCRIPTION: &'static str = "SOURCE_REF is required: it names the subscription. \
+        LOGON_ACK is followed by a QUERY_UPDATE with this SOURCE_REF and the first rows, even if \
+        there are none, and then by one for each change.";
     const ACK: &'static str = "LOGON_ACK";
     const NACK: &'static str = "LOGON_NACK";
     const ACCESS: Access = Access::Session;
@@ -91,7 +115,8 @@ impl Message for DataLogon {
     }
 }
 
-/// Opens the subscription, with its first rows, if its owner may have it.
+/// Opens the subscription. The result states which first rows must still be read. Refused if the
+/// user lacks the right that the data source requires.
 fn subscribe<'c>(
     context: &'c MessageContext,
     realm: &Realm,
@@ -110,7 +135,7 @@ fn subscribe<'c>(
     hub.subscribe(realm, seq, outbox, request, quota, subscriptions_max).map_err(subscribe_nack)
 }
 
-/// Reads the first rows of a source that is not the realm's.
+/// Reads the first rows of a data source whose rows are not in the realm.
 async fn read_external_rows(
     context: &MessageContext,
     handle: SubscriptionHandle<'_>,
@@ -128,14 +153,16 @@ impl DataLogon {
     fn into_request(self, context: &MessageContext) -> Result<SubscriptionRequest, Nack> {
         let no_name = || Nack::new(NackCode::NoDsName, "DATASOURCE_NAME is missing in DETAILS");
         let name = self.datasource_name.as_deref().ok_or_else(no_name)?;
-        let unknown = || Nack::new(NackCode::InvalidDsName, "no data source has this name");
+        let unknown = || Nack::new(NackCode::InvalidDsName, "DATASOURCE_NAME names no data source");
         let source = DataSource::from_name(name).ok_or_else(unknown)?;
-        let no_ref =
-            || Nack::new(NackCode::NoSourceRef, "a subscription is named by its SOURCE_REF");
+        let no_ref = || {
+            let text = "SOURCE_REF is missing; it names the subscription";
+            Nack::new(NackCode::NoSourceRef, text)
+        };
         let source_ref = context.envelope.source_ref().ok_or_else(no_ref)?;
-        self.only_defaults()?;
+        self.check_unsupported_fields()?;
         if !(1..=ROWS_MAX).contains(&self.max_rows) || !(1..=VIEW_MAX).contains(&self.max_view) {
-            let text = format!("MAX_ROWS is 1 to {ROWS_MAX}, MAX_VIEW is 1 to {VIEW_MAX}");
+            let text = format!("MAX_ROWS must be 1 to {ROWS_MAX}, and MAX_VIEW 1 to {VIEW_MAX}");
             return Err(Nack::new(NackCode::InvalidParameter, text));
         }
         let criteria =
@@ -156,17 +183,18 @@ impl DataLogon {
         })
     }
 
-    fn only_defaults(&self) -> Result<(), Nack> {
-        let asks = [
+    /// Checks that the fields that are not supported have their default values.
+    fn check_unsupported_fields(&self) -> Result<(), Nack> {
+        let is_set = [
             ("MOVING_VIEW", self.moving_view == Some(false)),
             ("VIEW_NUMBER", self.view_number.is_some_and(|number| number > 1)),
             ("ORDER_BY", self.order_by.as_deref().is_some_and(|by| !by.is_empty())),
             ("REVERSE", self.reverse == Some(true)),
             ("MORE_COLUMNS", self.more_columns.as_ref().is_some_and(|more| !more.is_empty())),
         ];
-        match asks.iter().find(|(_, asked)| *asked) {
+        match is_set.iter().find(|(_, is_set)| *is_set) {
             Some((field, _)) => {
-                let text = format!("{field} is only served with its default");
+                let text = format!("{field} is supported only with its default value");
                 Err(Nack::new(NackCode::InvalidParameter, text))
             }
             None => Ok(()),
@@ -174,6 +202,7 @@ impl DataLogon {
     }
 }
 
+/// Returns the columns that FIELDS selects, one bit each. All bits if FIELDS is absent or empty.
 fn columns(source: DataSource, fields: Option<&[String]>) -> Result<u64, Nack> {
     let Some(fields) = fields.filter(|fields| !fields.is_empty()) else { return Ok(u64::MAX) };
     let mut mask = 0;
@@ -181,7 +210,7 @@ fn columns(source: DataSource, fields: Option<&[String]>) -> Result<u64, Nack> {
         let at = source.columns().iter().position(|column| column.name == field);
         let unknown = || {
             let shown = protocol::printable(field);
-            Nack::new(NackCode::InvalidParameter, format!("FIELDS names the unknown field {shown}"))
+            Nack::new(NackCode::InvalidParameter, format!("FIELDS has the unknown field {shown}"))
         };
         mask |= 1 << at.ok_or_else(unknown)?;
     }
@@ -192,11 +221,11 @@ fn subscribe_nack(why: SubscribeError) -> Nack {
     match why {
         SubscribeError::Exists => Nack::new(
             NackCode::InvalidDatasource,
-            "a subscription with this SOURCE_REF is open already",
+            "a subscription with this SOURCE_REF is already open",
         ),
         SubscribeError::TooMany => Nack::new(
             NackCode::MaxLogonLimit,
-            "as many subscriptions are open as allowed; close one first",
+            "the session has too many subscriptions; end one with DATA_LOGOFF first",
         ),
     }
 }

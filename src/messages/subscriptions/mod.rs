@@ -1,4 +1,4 @@
-//! Subscriptions to data sources.
+//! Messages for subscriptions to data sources.
 
 pub mod data_logoff;
 pub mod data_logon;

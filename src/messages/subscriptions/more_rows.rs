@@ -9,20 +9,25 @@ use super::read_rows;
 use crate::messages::context::{AfterReply, MessageContext};
 use crate::messages::handler::{Access, Message};
 use crate::subscriptions::DataSource;
-/// The subscription's SOURCE_REF; without DETAILS it stands at the root, and the rows are the
-/// answer.
+
+/// The subscription whose next rows are requested.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
 pub struct MoreRows {
+    /// SOURCE_REF of the subscription. If absent, SOURCE_REF at the root names the subscription,
+    /// and no MORE_ROWS_ACK is sent: the QUERY_UPDATE is the only reply.
     source_ref: Option<Value>,
 }
 
-/// The rows went before this.
+/// Sent after the QUERY_UPDATE with the rows, if DETAILS has SOURCE_REF.
 #[derive(Serialize, JsonSchema)]
 pub struct Ack {}
 
 impl Message for MoreRows {
     const TYPE: &'static str = "MORE_ROWS";
+    const SUMMARY: &'static str = "Requests the next rows of a subscription.";
+    const DESCRIPTION: &'static str = "They are sent in a QUERY_UPDATE with the SOURCE_REF of the \
+        subscription, before MORE_ROWS_ACK.";
     const ACK: &'static str = "MORE_ROWS_ACK";
     const NACK: &'static str = "MORE_ROWS_NACK";
     const ACCESS: Access = Access::Session;
@@ -30,7 +35,7 @@ impl Message for MoreRows {
 
     async fn serve(self, context: &MessageContext) -> Result<Ack, Nack> {
         let named = self.source_ref.map(|value| value.to_string());
-        let quiet = named.is_none();
+        let is_unacknowledged = named.is_none();
         let none = || Nack::new(NackCode::InvalidDatasource, "no subscription has this SOURCE_REF");
         let source_ref =
             named.or_else(|| context.envelope.source_ref().map(str::to_owned)).ok_or_else(none)?;
@@ -38,7 +43,7 @@ impl Message for MoreRows {
         let handle = hub.find(context.outbox()?, &source_ref).ok_or_else(none)?;
         let wanted = handle.rows_max();
         match handle.source() {
-            // DATA_LOGON gave all rows.
+            // DATA_LOGON has already read all rows.
             DataSource::Services => {}
             DataSource::AuditEvents => {
                 let position = handle.audit_position();
@@ -49,7 +54,7 @@ impl Message for MoreRows {
             }
         }
         handle.request_update();
-        if quiet {
+        if is_unacknowledged {
             context.set_after_reply(AfterReply::NoReply);
         }
         Ok(Ack {})

@@ -1,4 +1,4 @@
-//! Reading the rows of a subscription in steps, for DATA_LOGON and MORE_ROWS.
+//! Stepwise reading of the rows of a subscription, for DATA_LOGON and MORE_ROWS.
 
 use protocol::{Nack, NackCode};
 
@@ -7,17 +7,18 @@ use crate::messages::errors;
 use crate::storage::{AuditNo, Seq};
 use crate::subscriptions::{STEP_ROWS, SubscriptionHandle};
 
-/// Steps of the audit trail that one message reads; MORE_ROWS reads on.
+/// Maximum number of steps in which one message reads the audit trail; MORE_ROWS continues.
 const AUDIT_STEPS: usize = 200;
 
-/// Reads up to `wanted` rows of the realm and gives the commit that they reflect.
+/// Reads up to `wanted` rows of the realm. Returns the sequence number of the entry that the last
+/// step reflects.
 pub async fn read_realm_rows(
     context: &MessageContext,
     handle: SubscriptionHandle<'_>,
     mut wanted: usize,
 ) -> Seq {
     let mut version = 0;
-    // In steps: a table of a million rows must not keep commits waiting.
+    // Each step takes the lock again: reading a million rows must not delay commits.
     while !context.gateway.replica.read(|realm, seq| {
         version = seq;
         handle.read(realm, seq, &mut wanted)
@@ -27,7 +28,8 @@ pub async fn read_realm_rows(
     version
 }
 
-/// Reads up to `wanted` rows of the audit trail before `position`, newest first.
+/// Reads up to `wanted` rows of the audit trail before `position`, newest first. Reads no rows if
+/// `position` is `None`.
 pub async fn read_audit_rows(
     context: &MessageContext,
     handle: SubscriptionHandle<'_>,
@@ -43,11 +45,11 @@ pub async fn read_audit_rows(
         let rows = match read {
             Ok(Ok(rows)) => rows,
             Ok(Err(error)) => {
-                tracing::error!(%error, "the audit trail cannot be read");
-                let text = "the audit trail cannot be read now; the gateway's log says why";
+                tracing::error!(%error, "reading the audit trail failed");
+                let text = "the audit trail cannot be read now; see the log of the gateway";
                 return Err(Nack::new(NackCode::Unavailable, text));
             }
-            // It panicked, and the log says so.
+            // The task panicked, which is already logged.
             Err(_) => return Err(errors::internal_error(context.event)),
         };
         position = replica.read(|realm, _| handle.read_audit(realm, &rows, &mut wanted));

@@ -1,5 +1,6 @@
-//! EVENT_CREATE_ONE_TIME_TOKEN: a token for an external link, which says once whose it is (S1, "OTT
-//! verification").
+//! EVENT_CREATE_ONE_TIME_TOKEN: issues a token that identifies the user once, to another service.
+//!
+//! See TraderEvolution BO API, "OTT verification".
 
 use protocol::{Nack, SessionToken};
 use schemars::JsonSchema;
@@ -10,22 +11,26 @@ use crate::messages::errors;
 use crate::messages::handler::{Access, Message};
 use crate::messages::record::GeneratedDetails;
 use crate::realm::{Command, Outcome, TokenHash};
-/// No fields: it is for the user of the session.
+
+/// No fields. The token is issued for the user of the session.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateOneTimeToken {}
 
-/// The token.
+/// The one-time token.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub struct Details {
-    /// Told once; the gateway keeps only its hash.
+    /// The token, which is shown only here: the gateway stores its hash.
     token: String,
+    /// Seconds for which the token can be verified.
     life_time_secs: u64,
 }
 
 impl Message for CreateOneTimeToken {
     const TYPE: &'static str = "EVENT_CREATE_ONE_TIME_TOKEN";
+    const SUMMARY: &'static str =
+        "Issues a token that identifies the user once, to another service.";
     const ACK: &'static str = "EVENT_CREATE_ONE_TIME_TOKEN_ACK";
     const NACK: &'static str = "EVENT_CREATE_ONE_TIME_TOKEN_NACK";
     const ACCESS: Access = Access::Session;

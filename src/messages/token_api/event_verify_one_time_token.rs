@@ -1,5 +1,6 @@
-//! EVENT_VERIFY_ONE_TIME_TOKEN: whose a one-time token is; it is spent by the question (S1, "OTT
-//! verification").
+//! EVENT_VERIFY_ONE_TIME_TOKEN: uses up a one-time token and returns its user.
+//!
+//! See TraderEvolution BO API, "OTT verification".
 
 use protocol::{Nack, SessionToken, UserName};
 use schemars::JsonSchema;
@@ -11,59 +12,67 @@ use crate::messages::handler::{Access, Message};
 use crate::messages::record::WithDetails;
 use crate::realm::{Actor, Command, Outcome, Refusal, SpendOneTime, TokenHash};
 use crate::settings::OneTimeTokenVerify;
-/// The token.
+
+/// A one-time token. Verification uses up a valid token.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE", deny_unknown_fields)]
 pub struct VerifyOneTimeToken {
+    /// The token to verify.
     token: SessionToken,
 }
 
-/// Whether it was good; used, expired and unknown look alike.
+/// The result. Used, expired and unknown tokens get the same answer.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub struct Details {
+    /// Whether the token was valid.
     valid: bool,
+    /// Whether the token was expired, used or unknown: the opposite of VALID.
     is_expired: bool,
-    /// Whose it was.
+    /// Name of the user of the token; absent if the token was not valid.
     #[serde(skip_serializing_if = "Option::is_none")]
     user_name: Option<String>,
 }
 
 impl Message for VerifyOneTimeToken {
     const TYPE: &'static str = "EVENT_VERIFY_ONE_TIME_TOKEN";
+    const SUMMARY: &'static str = "Uses up a one-time token and returns its user.";
+    const DESCRIPTION: &'static str = "Requires a session and the right VERIFY_OTT, unless \
+        `security.one_time_token_verify_by = \"open\"` is configured.";
     const ACK: &'static str = "EVENT_VERIFY_ONE_TIME_TOKEN_ACK";
     const NACK: &'static str = "EVENT_VERIFY_ONE_TIME_TOKEN_NACK";
-    // The right VERIFY_OTT, unless `security.one_time_token_verify_by` is open.
+    // `verifier` checks session and right, since `one_time_token_verify_by = "open"` requires none.
     const ACCESS: Access = Access::Anyone;
     type Ack = WithDetails<Details>;
 
     async fn serve(self, context: &MessageContext) -> Result<WithDetails<Details>, Nack> {
         let actor = verifier(context)?;
-        // Where everybody may ask, guessing tokens is as slow as guessing passwords.
-        let by_anybody = actor.is_none();
-        if by_anybody {
+        // If every client may verify tokens, an invalid token counts as a failed login.
+        let is_open = actor.is_none();
+        if is_open {
             context.check_failure_limit()?;
         }
-        let over = || {
-            if by_anybody {
+        let invalid = || {
+            if is_open {
                 context.record_failure();
             }
             Ok(Details::from_user(None))
         };
         let token = TokenHash(crate::auth::hash_token(self.token.expose()));
         if !context.read(|realm| realm.one_time_token_is_valid(context.now, &token)) {
-            return over();
+            return invalid();
         }
         match context.submit_raw(Command::SpendOneTime(SpendOneTime { token, actor })).await? {
             Outcome::OneTimeTokenUsed(user) => Ok(Details::from_user(Some(&user))),
-            Outcome::Refused(Refusal::InvalidOneTimeToken) => over(),
+            Outcome::Refused(Refusal::InvalidOneTimeToken) => invalid(),
             Outcome::Refused(refused) => Err(context.nack(refused)),
             _ => Err(errors::internal_error(Self::TYPE)),
         }
     }
 }
 
-/// Who verifies; none: everybody may.
+/// Returns the session that verifies the token, after a check of its right. `None` if the
+/// configuration permits every client to verify tokens.
 fn verifier(context: &MessageContext) -> Result<Option<Actor>, Nack> {
     if context.gateway.settings().security.one_time_token_verify_by == OneTimeTokenVerify::Open {
         return Ok(None);

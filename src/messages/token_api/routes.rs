@@ -1,5 +1,7 @@
-//! Connectors: the routes of S1, each another spelling of a message. Session store, rules and
-//! limits are those of the messages; only names and statuses differ.
+//! Routes of the token API (TraderEvolution BO API).
+//!
+//! A request to a route is converted to a message and handled as this message, with the same rules
+//! and limits. Only field names and HTTP statuses differ.
 
 use protocol::{Nack, NackCode, OwnedEnvelope, to_raw_json};
 use schemars::{JsonSchema, Schema};
@@ -9,55 +11,60 @@ use serde_json::{Map, Value, json};
 
 use crate::messages::details;
 use crate::realm::EffectiveLifetimes;
-/// The life times of tokens, in seconds.
+
+/// The lifetimes of new tokens.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub struct LifeTimes {
+    /// Lifetime of access tokens, in seconds.
     access_token_life_time: u64,
+    /// Lifetime of refresh tokens, in seconds.
     refresh_token_life_time: u64,
+    /// Lifetime of one-time tokens, in seconds.
     one_time_token_life_time: u64,
 }
 
 impl From<EffectiveLifetimes> for LifeTimes {
-    fn from(lives: EffectiveLifetimes) -> Self {
+    fn from(lifetimes: EffectiveLifetimes) -> Self {
         Self {
-            access_token_life_time: lives.access_ms / 1_000,
-            refresh_token_life_time: lives.refresh_ms / 1_000,
-            one_time_token_life_time: lives.one_time_ms / 1_000,
+            access_token_life_time: lifetimes.access_ms / 1_000,
+            refresh_token_life_time: lifetimes.refresh_ms / 1_000,
+            one_time_token_life_time: lifetimes.one_time_ms / 1_000,
         }
     }
 }
 
-/// One route: how it is spelt, and the message that it is.
+/// A route, and the message to which its requests are converted.
 pub struct Route {
     /// The path.
     pub path: &'static str,
-    /// The methods, separated by `, `.
+    /// The HTTP methods, separated by `, `.
     pub methods: &'static str,
-    /// MESSAGE_TYPE.
+    /// MESSAGE_TYPE of the message.
     pub message: &'static str,
-    /// Where a token in the headers goes.
+    /// The token that a request must carry.
     pub token: RequiredToken,
-    /// DETAILS of a body.
+    /// Converts the body of a request to DETAILS.
     request: fn(&str) -> Result<Map<String, Value>, Nack>,
-    /// The body of the answer to this ack; `None` if the ack lacks a part of it.
+    /// Converts the ack to the body of the response; `None` if the ack lacks a field.
     pub response: fn(&Value) -> Option<Value>,
-    /// JSON Schemas of body and answer.
+    /// Returns the JSON Schemas of the request body and the response body.
     pub schemas: fn() -> (Schema, Schema),
 }
 
-/// What a token in the headers is.
+/// The token that a request to a route must carry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RequiredToken {
-    /// Nothing: the body says all.
+    /// No token: the credentials are in the body.
     None,
-    /// Authorization has the access token of the session that asks.
+    /// The access token of the client's session, in Authorization.
     Access,
-    /// The header `token`, else Authorization, else the body's `token` is the refresh token.
+    /// A refresh token. The first of these is used: the header `token`, Authorization, the field
+    /// `token` of the body.
     Refresh,
 }
 
-/// All routes.
+/// All routes of the token API.
 pub static ROUTES: [Route; 6] = [
     Route {
         path: "/auth/token",
@@ -145,7 +152,7 @@ pub static ROUTES: [Route; 6] = [
     },
 ];
 
-/// Names of life times, as S1 and as messages spell them.
+/// Names of the lifetimes: in the token API and in messages.
 const TOKEN_LIFETIMES: [(&str, &str); 3] = [
     ("accessTokenLifeTime", "ACCESS_TOKEN_LIFE_TIME"),
     ("refreshTokenLifeTime", "REFRESH_TOKEN_LIFE_TIME"),
@@ -153,13 +160,14 @@ const TOKEN_LIFETIMES: [(&str, &str); 3] = [
 ];
 
 impl Route {
-    /// The routes of a path.
+    /// Returns the routes of a path.
     pub fn by_path(path: &str) -> impl Iterator<Item = &'static Self> {
         ROUTES.iter().filter(move |route| route.path == path)
     }
 
-    /// The message that a request is, without SOURCE_REF. `body`: checked to be JSON without
-    /// duplicate keys.
+    /// Converts a request to an envelope without SOURCE_REF. `header` is the value of the header
+    /// `token`; `bearer` is the token in Authorization. The caller has checked that `body` is JSON
+    /// without duplicate keys.
     pub fn envelope(
         &self,
         body: &str,
@@ -176,8 +184,8 @@ impl Route {
                     details.insert("REFRESH_AUTH_TOKEN".to_owned(), token.into());
                 }
                 if details.is_empty() {
-                    let text = "the refresh token is missing: in the header token, in \
-                                Authorization, or as token in the body";
+                    let text = "the refresh token is missing: send it in the token header, in the \
+                                Authorization header or in the field token of the body";
                     return Err(Nack::new(NackCode::MissingField, text));
                 }
             }
@@ -186,7 +194,8 @@ impl Route {
         Ok(envelope)
     }
 
-    /// The body of a refusal; a wrong name looks like a wrong password.
+    /// Makes the response body for a NACK. An unknown user name and a wrong password get the same
+    /// body, so that it does not reveal which names exist.
     pub fn error_body(code: &str, text: &str) -> Value {
         match code {
             "UNKNOWN_ACCOUNT" | "INCORRECT_CREDENTIALS" => json!({
@@ -231,70 +240,89 @@ fn token_lifetimes(lifetimes: &Value) -> Option<Value> {
     TOKEN_LIFETIMES.iter().map(secs).collect::<Option<Map<_, _>>>().map(Value::Object)
 }
 
-/// Who logs in.
+/// The credentials of a login.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Credentials {
+    /// Name of the user.
     login: String,
+    /// Password of the user.
     password: String,
+    /// Second factor, if one is required: a code of the authenticator app, a recovery code or an
+    /// active code.
     mfa_code: Option<String>,
 }
 
-/// A refresh token, where no header has it.
+/// The refresh token, if it is not in a header.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct RefreshToken {
+    /// The refresh token. Ignored if the header `token` or Authorization carries one.
     token: Option<String>,
 }
 
-/// Nothing.
+/// No fields.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Empty {}
 
-/// The token to verify.
+/// A one-time token to verify.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Verify {
+    /// The token. If it is valid, it is used up.
     token: String,
 }
 
-/// Tokens and their life times in seconds.
+/// The tokens of a session.
 #[derive(JsonSchema)]
 #[schemars(rename_all = "camelCase")]
-#[expect(dead_code, reason = "it is a schema")]
+#[expect(dead_code, reason = "only its schema is used")]
 struct Pair {
+    /// Access token: a bearer token for REST, and SESSION_AUTH_TOKEN of messages.
     access_token: String,
+    /// Seconds after which the session ends, used or not.
     access_token_life_time: u64,
+    /// Token for `/auth/token/refresh`.
     refresh_token: String,
+    /// Seconds for which the refresh token is valid.
     refresh_token_life_time: u64,
 }
 
-/// A one-time token and its life time in seconds.
+/// A one-time token.
 #[derive(JsonSchema)]
 #[schemars(rename_all = "camelCase")]
-#[expect(dead_code, reason = "it is a schema")]
+#[expect(dead_code, reason = "only its schema is used")]
 struct OneTimeToken {
+    /// The token, which is shown only here.
     token: String,
+    /// Seconds for which the token can be verified.
     life_time: u64,
 }
 
-/// Whether a one-time token was good, and whose it was.
+/// The result of a verification. Used, expired and unknown tokens get the same answer.
 #[derive(JsonSchema)]
 #[schemars(rename_all = "camelCase")]
-#[expect(dead_code, reason = "it is a schema")]
+#[expect(dead_code, reason = "only its schema is used")]
 struct Verified {
+    /// Whether the token was valid.
     valid: bool,
+    /// Whether the token was expired, used or unknown: the opposite of `valid`.
     is_expired: bool,
+    /// Name of the user of the token; absent if the token was not valid.
     login: Option<String>,
 }
 
-/// Life times in seconds; null gives one back to the configuration.
+/// Lifetimes of new tokens. In a request, an absent field keeps its value, and null restores the
+/// value of the configuration. A response contains all fields.
 #[derive(JsonSchema)]
 #[schemars(rename_all = "camelCase", deny_unknown_fields)]
-#[expect(dead_code, reason = "it is a schema")]
+#[expect(dead_code, reason = "only its schema is used")]
 struct Settings {
+    /// Lifetime of access tokens: 1 to 86400 seconds.
     access_token_life_time: Option<u64>,
+    /// Lifetime of refresh tokens: 1 to 315360000 seconds, and longer than `accessTokenLifeTime`.
     refresh_token_life_time: Option<u64>,
+    /// Lifetime of one-time tokens: 1 to 3600 seconds.
     one_time_token_life_time: Option<u64>,
 }

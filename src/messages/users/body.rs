@@ -1,4 +1,4 @@
-//! What the events on users share: the body with S2's attributes, and the ack.
+//! Body and ack that the events on users share, with the attributes of Genesis authentication.
 
 use protocol::{Nack, NackCode, Password, UserName};
 use schemars::JsonSchema;
@@ -12,38 +12,60 @@ use crate::messages::record::{ProfileRef, RightRef, reference};
 use crate::realm::{
     ATTRIBUTES, AttributeSpec, ChangedLists, Command, Outcome, UserSpec, UserStatus,
 };
+
 macro_rules! user_body {
-    ($($attribute:ident),* $(,)?) => {
-        /// A user as it should look (PROTOCOL §7). A list that is present is the whole wanted
-        /// state, one that is absent stays; null clears an attribute.
+    ($($(#[$doc:meta])* $attribute:ident),* $(,)?) => {
+        /// The wanted state of a user. An absent field stays unchanged; null or an empty text
+        /// clears an attribute. A list that is sent replaces the stored list. Exception: if
+        /// `security.absent_list_clears` is set, an amend empties absent lists.
         #[derive(Deserialize, JsonSchema)]
         #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
         pub struct UserBody {
+            /// Id of the user. Insert: ignored, the gateway assigns an id. Amend and delete: the
+            /// key, alone or with USER_NAME.
             id: Option<String>,
+            /// Name of the user. Insert: required. Amend and delete: the key, alone or with ID.
             user_name: Option<UserName>,
+            /// Status. A new user is ENABLED by default, or PASSWORD_EXPIRED with a one-time
+            /// password. A change to DISABLED or PASSWORD_RESET ends the sessions of the user;
+            /// PASSWORD_RESET also removes the password.
             status: Option<Status>,
-            /// The password of a new user.
+            /// Password of a new user. Insert only.
             password: Option<Password>,
-            /// The password of a new user, who must change it at the first login.
+            /// Password of a new user, who must change it at the first login. Insert only.
             one_time_password: Option<Password>,
-            /// A one-time password is drawn and told in the ack, once.
+            /// Whether the gateway generates a one-time password and returns it in the ack. Insert
+            /// only.
             generate_password: Option<bool>,
+            /// All rights that are given to the user directly, not by a profile.
             right: Option<Vec<RightRef>>,
+            /// The same as RIGHT. Send only one of the two.
             right_codes: Option<Vec<RightRef>>,
+            /// All profiles of the user.
             user_profiles: Option<Vec<ProfileRef>>,
-            $(#[serde(default, deserialize_with = "nullable")]
-            $attribute: Option<Option<Attribute>>,)*
+            $(
+            /// Attribute: a text of at most 256 bytes without control characters.
+            $(#[$doc])*
+            #[serde(default, deserialize_with = "nullable")]
+            $attribute: Option<Option<Attribute>>,
+            )*
+            /// RECORD_VERSION of the user as the client has read it. If the user has changed
+            /// since, an amend or delete is refused with OPTIMISTIC_CONCURRENCY_ERROR.
             record_version: Option<u32>,
+            /// ROW_REF of a data source row. Ignored.
             #[serde(rename = "ROW_REF")]
             _row_ref: Option<Value>,
+            /// Column of ALL_USERS. Ignored.
             #[serde(rename = "LAST_LOGIN")]
             _last_login: Option<Value>,
+            /// Column of ALL_USERS. Ignored.
             #[serde(rename = "ONLINE")]
             _online: Option<Value>,
         }
 
         impl UserBody {
-            /// What it says of each attribute, in the order of [`ATTRIBUTES`].
+            /// Takes the attributes, in the order of [`ATTRIBUTES`]: `None` if absent, `Some(None)`
+            /// if null.
             fn attributes(&mut self) -> Vec<Option<Option<Attribute>>> {
                 vec![$(self.$attribute.take()),*]
             }
@@ -58,6 +80,7 @@ macro_rules! user_body {
 user_body!(
     first_name,
     last_name,
+    /// A mail address, to which reset links, login links and one-time passwords are sent.
     email_address,
     company_name,
     company_id,
@@ -79,7 +102,7 @@ user_body!(
     counterparty_id,
 );
 
-/// STATUS of a user (S2, "Entity management").
+/// STATUS of a user (Genesis authentication, "Entity management").
 #[derive(Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 enum Status {
@@ -89,7 +112,7 @@ enum Status {
     PasswordReset,
 }
 
-/// The text of an attribute: at most 256 bytes in one line.
+/// The text of an attribute: at most 256 bytes without control characters.
 #[derive(Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
 struct Attribute(String);
@@ -101,83 +124,92 @@ impl TryFrom<String> for Attribute {
         if is_attribute(&text) {
             Ok(Self(text))
         } else {
-            Err("expected a text of at most 256 bytes without control characters")
+            Err("a text of at most 256 bytes without control characters")
         }
     }
 }
 
-/// Whether a text can be an attribute: at most 256 bytes in one line.
+/// Whether a text can be an attribute: at most 256 bytes without control characters.
 pub fn is_attribute(text: &str) -> bool {
     text.len() <= ATTRIBUTE_BYTES_MAX && !text.chars().any(char::is_control)
 }
 
 const ATTRIBUTE_BYTES_MAX: usize = 256;
 
-/// The password that a new user begins with.
+/// The initial password of a new user.
 pub enum InitialPassword {
-    /// None: nobody logs in before a reset.
+    /// No password: the user cannot log in with a local password before a reset.
     None,
-    /// A lasting one.
+    /// A password that stays valid.
     Lasting(Password),
-    /// One that must be changed at the first login.
+    /// A password that the user must change at the first login.
     OneTime(Password),
-    /// As [`InitialPassword::OneTime`], drawn here.
+    /// A one-time password that the gateway generates.
     Generated,
 }
 
-/// The user, and the names that the lists gained and lost.
+/// The user after the event, and the changes of the lists.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub struct UserAck {
+    /// Id of the user.
     id: String,
+    /// Version of the user's record after the event. For a deleted user: the last version.
     record_version: u32,
+    /// Codes of the direct rights that were added.
     right_added: Vec<String>,
+    /// Codes of the direct rights that were removed.
     right_removed: Vec<String>,
+    /// Names of the profiles that were added.
     profile_added: Vec<String>,
+    /// Names of the profiles that were removed.
     profile_removed: Vec<String>,
-    /// Told once, to whoever asked for it.
+    /// The one-time password that the gateway generated. It is sent only in this reply.
     #[serde(skip_serializing_if = "Option::is_none")]
     one_time_password: Option<String>,
-    /// What is open until somebody acts.
+    /// A security warning that requires action, such as an open reset with a blank password.
     #[serde(skip_serializing_if = "Option::is_none")]
     warning: Option<String>,
 }
 
 impl UserBody {
-    /// Which password a new user begins with.
+    /// Takes the initial password of a new user. With a one-time password, sets STATUS to
+    /// PASSWORD_EXPIRED.
     pub fn initial_password(&mut self) -> Result<InitialPassword, Nack> {
         let wrong = |text: &'static str| Err(Nack::new(NackCode::InvalidParameter, text));
-        let drawn = self.generate_password.take() == Some(true);
-        let first = match (self.password.take(), self.one_time_password.take(), drawn) {
+        let is_generated = self.generate_password.take() == Some(true);
+        let first = match (self.password.take(), self.one_time_password.take(), is_generated) {
             (None, None, false) => return Ok(InitialPassword::None),
             (Some(password), None, false) => InitialPassword::Lasting(password),
             (None, Some(password), false) => InitialPassword::OneTime(password),
             (None, None, true) => InitialPassword::Generated,
-            _ => return wrong("PASSWORD, ONE_TIME_PASSWORD and GENERATE_PASSWORD exclude another"),
+            _ => {
+                return wrong("send only one of PASSWORD, ONE_TIME_PASSWORD and GENERATE_PASSWORD");
+            }
         };
         if !matches!(first, InitialPassword::Lasting(_)) {
             if self
                 .status
                 .is_some_and(|it| !matches!(it, Status::Enabled | Status::PasswordExpired))
             {
-                return wrong("a one-time password makes STATUS PASSWORD_EXPIRED; send no other");
+                return wrong("with a one-time password STATUS must be absent or PASSWORD_EXPIRED");
             }
             self.status = Some(Status::PasswordExpired);
         }
         Ok(first)
     }
 
-    /// Checks what a struct cannot say and makes the wanted state of it.
+    /// Checks what the types of the fields cannot express, and returns the wanted state.
     pub fn into_spec(mut self) -> Result<UserSpec, Nack> {
         let wrong = |text: &'static str| Err(Nack::new(NackCode::InvalidParameter, text));
         if self.right.is_some() && self.right_codes.is_some() {
-            return wrong("RIGHT and RIGHT_CODES are one list");
+            return wrong("send only one of RIGHT and RIGHT_CODES");
         }
         if self.password.is_some() || self.one_time_password.is_some() {
-            return wrong("passwords are set by EVENT_RESET_USER_PASSWORD once the user exists");
+            return wrong("passwords are only for new users; use EVENT_RESET_USER_PASSWORD");
         }
         if self.generate_password == Some(true) {
-            return wrong("GENERATE_PASSWORD is for new users");
+            return wrong("GENERATE_PASSWORD is only for new users; use EVENT_RESET_USER_PASSWORD");
         }
         if self.id.is_none() && self.user_name.is_none() {
             return Err(Nack::new(NackCode::MissingField, "USER_NAME is missing in DETAILS"));
@@ -206,16 +238,18 @@ impl Status {
     }
 }
 
-/// Attributes by their numbers; an empty text clears like null does.
+/// Returns the attributes that were sent, with their indexes in [`ATTRIBUTES`]. An empty text
+/// clears the attribute, as null does.
 fn by_index(attributes: Vec<Option<Option<Attribute>>>) -> Result<Vec<AttributeSpec>, Nack> {
     let mut numbered = Vec::new();
-    for (number, said) in (0u8..).zip(attributes) {
-        let Some(said) = said else { continue };
-        let text = said.map(|it| it.0).filter(|text| !text.is_empty());
+    for (number, sent) in (0u8..).zip(attributes) {
+        let Some(sent) = sent else { continue };
+        let text = sent.map(|it| it.0).filter(|text| !text.is_empty());
         if ATTRIBUTES[usize::from(number)] == "EMAIL_ADDRESS"
             && text.as_deref().is_some_and(|text| !crate::mail::is_address(text))
         {
-            return Err(Nack::new(NackCode::ValidationError, "EMAIL_ADDRESS is no mail address")
+            let text = "EMAIL_ADDRESS is not a mail address";
+            return Err(Nack::new(NackCode::ValidationError, text)
                 .with(serde_json::json!({ "FIELD": "EMAIL_ADDRESS" })));
         }
         numbered.push((number, text.map(Into::into)));
@@ -223,12 +257,12 @@ fn by_index(attributes: Vec<Option<Option<Attribute>>>) -> Result<Vec<AttributeS
     Ok(numbered)
 }
 
-/// Commands, or with VALIDATE only plans, and answers.
+/// Submits the command, or with VALIDATE only previews it, and returns the ack.
 pub async fn submit(context: &MessageContext, command: Command) -> Result<Ack<UserAck>, Nack> {
     submit_with(context, command, None, None).await
 }
 
-/// As [`submit`]; the ack also tells a password that was drawn, or warns.
+/// Like [`submit`], but the ack also contains the generated password or the warning.
 pub async fn submit_with(
     context: &MessageContext,
     command: Command,
@@ -269,10 +303,10 @@ mod tests {
     #[test]
     fn mail_addresses_have_a_mailbox_and_a_host() {
         for right in ["john.wolf@genesis.global", "a+b@x", "o'neil@mail-1.example.org"] {
-            assert!(crate::mail::is_address(right), "{right}");
+            assert!(crate::mail::is_address(right), "{right} is refused");
         }
         for wrong in ["", "@", "a@", "@b", "a@b@c", "a b@c", "a@b..c", ".a@b", "a@b\nBcc: c@d"] {
-            assert!(!crate::mail::is_address(wrong), "{wrong}");
+            assert!(!crate::mail::is_address(wrong), "{wrong} is accepted");
         }
     }
 }

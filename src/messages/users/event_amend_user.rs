@@ -1,4 +1,4 @@
-//! EVENT_AMEND_USER: a user as it should look from now on (S2, "Amend user").
+//! EVENT_AMEND_USER: changes to a user (Genesis authentication, "Amend user").
 
 use protocol::Nack;
 use schemars::JsonSchema;
@@ -10,13 +10,17 @@ use crate::messages::handler::{Access, Message};
 use crate::messages::record::event::Ack;
 use crate::messages::users::body::UserBody;
 use crate::realm::{Amendment, Command};
-/// The key is USER_NAME, ID or both; null clears an attribute.
+
+/// The wanted state of a user. The key is USER_NAME, ID or both. If both are sent, they must name
+/// the same user.
 #[derive(Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct AmendUser(UserBody);
 
 impl Message for AmendUser {
     const TYPE: &'static str = "EVENT_AMEND_USER";
+    const SUMMARY: &'static str =
+        "Changes the record, the direct rights and the profiles of a user.";
     const ACK: &'static str = "EVENT_AMEND_USER_ACK";
     const NACK: &'static str = "EVENT_AMEND_USER_NACK";
     const ACCESS: Access = Access::Right("AMEND_USER");

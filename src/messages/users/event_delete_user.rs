@@ -1,4 +1,6 @@
-//! EVENT_DELETE_USER: the user, his sessions and all that he was given are gone (S2).
+//! EVENT_DELETE_USER: deletion of a user with their sessions, rights and memberships.
+//!
+//! See Genesis authentication, "Delete user".
 
 use protocol::Nack;
 use schemars::JsonSchema;
@@ -10,13 +12,16 @@ use crate::messages::handler::{Access, Message};
 use crate::messages::record::event::Ack;
 use crate::messages::users::body::UserBody;
 use crate::realm::Command;
-/// The key is USER_NAME, ID or both; what else a row shows may come along.
+
+/// The user to delete. The key is USER_NAME, ID or both. If both are sent, they must name the same
+/// user. RECORD_VERSION is checked if sent. Other columns of an ALL_USERS row are ignored.
 #[derive(Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct DeleteUser(UserBody);
 
 impl Message for DeleteUser {
     const TYPE: &'static str = "EVENT_DELETE_USER";
+    const SUMMARY: &'static str = "Deletes a user and ends their sessions.";
     const ACK: &'static str = "EVENT_DELETE_USER_ACK";
     const NACK: &'static str = "EVENT_DELETE_USER_NACK";
     const ACCESS: Access = Access::Right("DELETE_USER");

@@ -1,4 +1,4 @@
-//! EVENT_DISABLE_USER: sessions and rights end at once, the record stays.
+//! EVENT_DISABLE_USER: disabling of a user. The user's sessions end; the record is kept.
 
 use protocol::{Nack, UserName};
 use schemars::JsonSchema;
@@ -9,15 +9,18 @@ use crate::messages::context::MessageContext;
 use crate::messages::handler::{Access, Message};
 use crate::messages::record::event::Ack;
 use crate::realm::{Amendment, Command, UserSpec};
-/// Whom.
+
+/// The user to disable.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
 pub struct DisableUser {
+    /// Name of the user.
     user_name: UserName,
 }
 
 impl Message for DisableUser {
     const TYPE: &'static str = "EVENT_DISABLE_USER";
+    const SUMMARY: &'static str = "Disables a user and ends their sessions; the record stays.";
     const ACK: &'static str = "EVENT_DISABLE_USER_ACK";
     const NACK: &'static str = "EVENT_DISABLE_USER_NACK";
     const ACCESS: Access = Access::Right("DISABLE_USER");

@@ -1,4 +1,4 @@
-//! EVENT_ENABLE_USER: a disabled user may log in again, with the rights that were his.
+//! EVENT_ENABLE_USER: enabling of a disabled user, who still has their rights and profiles.
 
 use protocol::{Nack, UserName};
 use schemars::JsonSchema;
@@ -9,15 +9,19 @@ use crate::messages::context::MessageContext;
 use crate::messages::handler::{Access, Message};
 use crate::messages::record::event::Ack;
 use crate::realm::{Amendment, Command, UserSpec};
-/// Whom.
+
+/// The user to enable.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
 pub struct EnableUser {
+    /// Name of the user. The event has no effect on a user who is not DISABLED.
     user_name: UserName,
 }
 
 impl Message for EnableUser {
     const TYPE: &'static str = "EVENT_ENABLE_USER";
+    const SUMMARY: &'static str =
+        "Enables a disabled user, who still has their rights and profiles.";
     const ACK: &'static str = "EVENT_ENABLE_USER_ACK";
     const NACK: &'static str = "EVENT_ENABLE_USER_NACK";
     const ACCESS: Access = Access::Right("ENABLE_USER");

@@ -1,4 +1,4 @@
-//! EVENT_INSERT_USER: a new user with attributes, rights, profiles and a first password (S2).
+//! EVENT_INSERT_USER: creation of a user (Genesis authentication, "Insert user").
 
 use protocol::{Nack, Password};
 use schemars::JsonSchema;
@@ -11,13 +11,17 @@ use crate::messages::passwords::rules::check;
 use crate::messages::record::event::Ack;
 use crate::messages::users::body::UserBody;
 use crate::realm::Command;
-/// USER_NAME is the key; the gateway gives the id.
+
+/// The new user. Only USER_NAME is required.
 #[derive(Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct InsertUser(UserBody);
 
 impl Message for InsertUser {
     const TYPE: &'static str = "EVENT_INSERT_USER";
+    const SUMMARY: &'static str = "Creates a user, with their rights and profiles.";
+    const DESCRIPTION: &'static str = "Without PASSWORD, ONE_TIME_PASSWORD and GENERATE_PASSWORD \
+        the user has no password and cannot log in with one before a reset.";
     const ACK: &'static str = "EVENT_INSERT_USER_ACK";
     const NACK: &'static str = "EVENT_INSERT_USER_NACK";
     const ACCESS: Access = Access::Right("INSERT_USER");
@@ -34,20 +38,21 @@ impl Message for InsertUser {
             let settings = context.gateway.settings();
             check::check(&settings.security.genesis_password.validation, name, chosen)?;
         }
-        let (password, told) = match first {
+        let (password, generated) = match first {
             InitialPassword::None => (None, None),
             InitialPassword::Lasting(password) | InitialPassword::OneTime(password) => {
                 (Some(password), None)
             }
             InitialPassword::Generated => {
-                let drawn = crate::auth::one_time_password();
-                (Some(Password::new(drawn.as_str())), Some(drawn))
+                let generated = crate::auth::one_time_password();
+                (Some(Password::new(generated.as_str())), Some(generated))
             }
         };
         if let Some(password) = password.filter(|_| !context.envelope.validate) {
             let hash = context.gateway.passwords.hash(context.client.address, password).await;
             spec.credential = Some(hash.map_err(|busy| context.hash_queue_full(busy))?.into());
         }
-        body::submit_with(context, Command::InsertUser(context.actor()?, spec), told, None).await
+        let command = Command::InsertUser(context.actor()?, spec);
+        body::submit_with(context, command, generated, None).await
     }
 }

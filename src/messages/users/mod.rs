@@ -1,4 +1,4 @@
-//! Administration of users.
+//! Messages for the administration of users.
 
 pub mod body;
 pub mod event_amend_user;

@@ -1,4 +1,4 @@
-//! REQ_USER: a user, as ALL_USERS shows it.
+//! REQ_USER: the ALL_USERS row of one user.
 
 use protocol::{Nack, UserName};
 use schemars::JsonSchema;
@@ -8,16 +8,20 @@ use crate::messages::context::MessageContext;
 use crate::messages::handler::{Access, Message};
 use crate::messages::record::query::{self, Ack};
 use crate::realm::User;
-/// The key: USER_NAME, ID or both.
+
+/// The key of the user: USER_NAME, ID or both. If both are sent, they must name the same user.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
 pub struct ReqUser {
+    /// Name of the user.
     user_name: Option<UserName>,
+    /// Id of the user.
     id: Option<String>,
 }
 
 impl Message for ReqUser {
     const TYPE: &'static str = "REQ_USER";
+    const SUMMARY: &'static str = "Returns one user, as ALL_USERS shows it.";
     const ACK: &'static str = "REP_USER";
     const NACK: &'static str = "REQ_USER_NACK";
     const ACCESS: Access = Access::Session;

@@ -1,4 +1,4 @@
-//! Where a gateway is, and whom to trust on the way: read once, used for every connection.
+//! Endpoint of a gateway: its address and TLS configuration, parsed once for all connections.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -18,16 +18,17 @@ use tokio_rustls::rustls::{
 
 use super::error::ClientError;
 use crate::net::stream::Stream;
-/// Whom to trust.
+
+/// The certificates that a client trusts.
 #[derive(Debug, Clone, Default)]
 pub struct TlsTrust {
-    /// A file with the certificates to trust (PEM) instead of the system's.
+    /// PEM file of certificates to trust instead of the system's.
     pub authority: Option<PathBuf>,
-    /// Believe any certificate, and talk in clear to other machines, too.
+    /// Whether to skip certificate verification and to allow plaintext to remote hosts.
     pub insecure: bool,
 }
 
-/// The way to one gateway.
+/// Address and TLS configuration of one gateway.
 #[derive(Clone)]
 pub struct Endpoint {
     target: Target,
@@ -36,7 +37,7 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// Reads an address and whom to trust.
+    /// Parses an address; for TLS, loads the trusted certificates.
     pub fn parse(to: &str, trust: &TlsTrust) -> Result<Self, ClientError> {
         let target = Target::parse(to).ok_or_else(|| ClientError::Address(to.to_owned()))?;
         let connector =
@@ -44,45 +45,47 @@ impl Endpoint {
         Ok(Self { target, connector, insecure: trust.insecure })
     }
 
-    /// Whether REST is spoken there.
+    /// Whether the address is for REST (http or https).
     pub fn is_rest(&self) -> bool {
         self.target.rest
     }
 
-    /// `host:port`.
+    /// Returns `host:port`.
     pub fn host_port(&self) -> &str {
         &self.target.host_port
     }
 
-    /// The path, `/` at least.
+    /// Returns the path, at least `/`.
     pub fn path(&self) -> &str {
         &self.target.path
     }
 
+    /// Returns the URL of the WebSocket handshake. Its scheme is `ws` even over a TLS stream.
     pub(super) fn url(&self) -> String {
         format!("ws://{}{}", self.target.host_port, self.target.path)
     }
 
-    /// Opens a connection, from this address of the machine if one is named.
+    /// Opens a connection, from the local address `from` if it is given.
     pub(in crate::net) async fn connect(
         &self,
         from: Option<IpAddr>,
     ) -> Result<Stream, ClientError> {
         let Target { host_port: at, host, .. } = &self.target;
-        let reach = |source| ClientError::Connect { at: at.clone(), source };
+        let unreachable = |source| ClientError::Connect { at: at.clone(), source };
         let stream = match from {
             None => TcpStream::connect(at).await,
             Some(from) => connect_from(from, at).await,
         };
-        let stream = stream.map_err(reach)?;
-        stream.set_nodelay(true).map_err(reach)?;
+        let stream = stream.map_err(unreachable)?;
+        stream.set_nodelay(true).map_err(unreachable)?;
         if let Some(connector) = &self.connector {
             let name = ServerName::try_from(host.clone())
                 .map_err(|_| ClientError::Address(host.clone()))?;
-            let stream = connector.connect(name, stream).await.map_err(reach)?;
+            let stream = connector.connect(name, stream).await.map_err(unreachable)?;
             return Ok(Stream::Tls(Box::new(stream.into())));
         }
-        let is_loopback = stream.peer_addr().map_err(reach)?.ip().to_canonical().is_loopback();
+        let is_loopback =
+            stream.peer_addr().map_err(unreachable)?.ip().to_canonical().is_loopback();
         if is_loopback || self.insecure {
             Ok(Stream::Plain(stream))
         } else {
@@ -92,8 +95,9 @@ impl Endpoint {
 }
 
 async fn connect_from(from: IpAddr, at: &str) -> std::io::Result<TcpStream> {
-    let same = |to: &SocketAddr| to.is_ipv4() == from.is_ipv4();
-    let to = lookup_host(at).await?.find(same).ok_or(std::io::ErrorKind::AddrNotAvailable)?;
+    let same_family = |to: &SocketAddr| to.is_ipv4() == from.is_ipv4();
+    let to =
+        lookup_host(at).await?.find(same_family).ok_or(std::io::ErrorKind::AddrNotAvailable)?;
     let socket = match from {
         IpAddr::V4(_) => TcpSocket::new_v4()?,
         IpAddr::V6(_) => TcpSocket::new_v6()?,
@@ -102,7 +106,7 @@ async fn connect_from(from: IpAddr, at: &str) -> std::io::Result<TcpStream> {
     socket.connect(to).await
 }
 
-/// `ws://host:port/path`, taken apart.
+/// The parts of an address such as `ws://host:port/path`.
 #[derive(Debug, Clone)]
 struct Target {
     tls: bool,
@@ -114,7 +118,7 @@ struct Target {
 
 impl Target {
     fn parse(to: &str) -> Option<Self> {
-        let (scheme, rest) = to.split_once("://").unwrap_or(("ws", to));
+        let (scheme, address) = to.split_once("://").unwrap_or(("ws", to));
         let (tls, is_rest) = match scheme {
             "ws" => (false, false),
             "wss" => (true, false),
@@ -122,7 +126,7 @@ impl Target {
             "https" => (true, true),
             _ => return None,
         };
-        let (at, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let (at, path) = address.split_once('/').unwrap_or((address, ""));
         let (host, port) = at.rsplit_once(':')?;
         port.parse::<u16>().ok()?;
         let host = host.trim_start_matches('[').trim_end_matches(']');
@@ -142,8 +146,8 @@ fn config(trust: &TlsTrust) -> Result<ClientConfig, ClientError> {
     let builder = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()?;
     if trust.insecure {
-        let anyone = Arc::new(AcceptAnyCertificate(provider));
-        let builder = builder.dangerous().with_custom_certificate_verifier(anyone);
+        let verifier = Arc::new(AcceptAnyCertificate(provider));
+        let builder = builder.dangerous().with_custom_certificate_verifier(verifier);
         return Ok(builder.with_no_client_auth());
     }
     let mut roots = RootCertStore::empty();
@@ -154,7 +158,7 @@ fn config(trust: &TlsTrust) -> Result<ClientConfig, ClientError> {
                 roots.add(certificate.map_err(unread)?)?;
             }
         }
-        // What cannot be read of the system's is not trusted.
+        // System certificates that cannot be loaded or parsed are skipped.
         None => {
             let system = rustls_native_certs::load_native_certs().certs;
             let _ = roots.add_parsable_certificates(system);
@@ -163,7 +167,8 @@ fn config(trust: &TlsTrust) -> Result<ClientConfig, ClientError> {
     Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }
 
-/// Believes any certificate: for load on machines whose certificates nobody signed.
+/// A verifier that accepts any certificate, for load tests of gateways with self-signed
+/// certificates.
 #[derive(Debug)]
 struct AcceptAnyCertificate(Arc<CryptoProvider>);
 
@@ -209,7 +214,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_taken_apart() {
+    fn addresses_are_parsed() {
         let parse =
             |to| Target::parse(to).map(|it| (it.tls, it.rest, it.host_port, it.host, it.path));
         let target = |tls, rest, at: &str, host: &str, path: &str| {
@@ -220,7 +225,7 @@ mod tests {
         assert_eq!(parse("wss://[::1]:1/"), target(true, false, "[::1]:1", "::1", "/"));
         assert_eq!(parse("https://a:1"), target(true, true, "a:1", "a", "/"));
         for wrong in ["ftp://a:1", "a", "wss://a", "ws://:1", "a:99999"] {
-            assert_eq!(parse(wrong), None, "{wrong}");
+            assert_eq!(parse(wrong), None, "{wrong} is accepted");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Errors of the client side.
+//! Errors of connections to a gateway.
 
 use std::path::PathBuf;
 
@@ -6,33 +6,33 @@ use tokio_rustls::rustls;
 use tokio_rustls::rustls::pki_types::pem;
 use tokio_tungstenite::tungstenite;
 
-/// Why a gateway was not reached, or did not answer.
+/// Why a gateway could not be reached or did not answer.
 #[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "named by the text")]
+#[expect(missing_docs, reason = "the error texts describe the variants")]
 pub enum ClientError {
     #[error(
-        "{0:?} is not an address like ws://127.0.0.1:9064 or wss://gateway.example:9064 \
-         (http:// and https:// where REST is spoken)"
+        "{0:?} is not a URL of the form ws://HOST:PORT or wss://HOST:PORT (http:// or https:// for \
+         REST)"
     )]
     Address(String),
-    #[error("{0:?} is in clear and off loopback, where a password would travel; wss:// hides it")]
+    #[error("plaintext to {0:?} would expose passwords (not on loopback); use wss:// or https://")]
     InClear(String),
     #[error("cannot reach {at}: {source}")]
     Connect { at: String, source: std::io::Error },
-    #[error("{path} holds no certificate that can be read: {source}")]
+    #[error("{path} contains no readable certificate: {source}")]
     Authority { path: PathBuf, source: pem::Error },
-    #[error("the authority cannot be used: {0}")]
+    #[error("the trusted certificates cannot be used: {0}")]
     Trust(#[from] rustls::Error),
-    #[error("the gateway did not speak WebSocket: {0}")]
+    #[error("the WebSocket connection failed: {0}")]
     WebSocket(#[from] tungstenite::Error),
-    #[error("the gateway did not speak HTTP: {0}")]
+    #[error("the HTTP connection failed: {0}")]
     Request(#[from] hyper::Error),
-    #[error("this makes no HTTP request: {0}")]
+    #[error("the HTTP request is invalid: {0}")]
     Head(#[from] hyper::http::Error),
-    #[error("the gateway gave no answer in time")]
+    #[error("the gateway did not answer in time")]
     Timeout,
     #[error("the gateway closed the connection")]
     Closed,
-    #[error("the gateway sent no JSON")]
+    #[error("the gateway sent a response that is not JSON")]
     InvalidJson,
 }

@@ -1,4 +1,4 @@
-//! REST requests to a gateway, one connection kept open for them.
+//! A REST client of a gateway, with one connection that is kept open.
 
 use std::net::IpAddr;
 
@@ -12,10 +12,10 @@ use serde_json::Value;
 use super::endpoint::Endpoint;
 use super::error::ClientError;
 
-/// The longest body that is taken.
+/// Longest accepted response body, in bytes.
 const BODY_MAX: usize = 64 << 20;
 
-/// A client that speaks REST.
+/// A REST client of one gateway.
 pub struct HttpClient {
     endpoint: Endpoint,
     from: Option<IpAddr>,
@@ -23,12 +23,13 @@ pub struct HttpClient {
 }
 
 impl HttpClient {
-    /// A client of the gateway at the end of this route; it connects when it asks first.
+    /// Creates a client that connects at its first request, from the local address `from` if it is
+    /// given.
     pub fn new(endpoint: Endpoint, from: Option<IpAddr>) -> Self {
         Self { endpoint, from, sender: None }
     }
 
-    /// Sends a request with a JSON body (none: empty) and gives the JSON of its response.
+    /// Sends a request with a JSON body (empty for no body) and returns the JSON of the response.
     pub async fn request(
         &mut self,
         method: &str,
@@ -59,6 +60,7 @@ impl HttpClient {
         serde_json::from_slice(&body).map_err(|_| ClientError::InvalidJson)
     }
 
+    /// Returns the open connection; connects if none is usable.
     async fn sender(&mut self) -> Result<&mut SendRequest<Full<Bytes>>, ClientError> {
         let usable = match &mut self.sender {
             Some(sender) => sender.ready().await.is_ok(),

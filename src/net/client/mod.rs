@@ -1,4 +1,4 @@
-//! The client side: connections to a gateway.
+//! Client side: WebSocket and REST connections to a gateway, and a recording proxy.
 
 mod endpoint;
 mod error;

@@ -1,4 +1,4 @@
-//! A listener between a client and a gateway: it passes frames on and tells what passed.
+//! A WebSocket proxy between clients and a gateway that reports the frames it forwards.
 
 use std::sync::Arc;
 
@@ -18,41 +18,29 @@ use super::endpoint::Endpoint;
 use super::error::ClientError;
 use crate::net::stream::Stream;
 
-/// Connections that are passed on at the same time.
+/// Maximum number of connections that are forwarded at the same time.
 const CONNECTIONS_MAX: usize = 1_000;
 
-/// What passed on a connection, which are counted from 0.
+/// An event of a connection. Connections are numbered from 0.
 #[derive(Debug)]
-#[expect(missing_docs, reason = "named by the words")]
+#[expect(missing_docs, reason = "the names describe the fields")]
 pub enum ProxyEvent {
-    Sent {
-        connection: usize,
-        text: String,
-    },
-    Received {
-        connection: usize,
-        text: String,
-    },
-    /// The client closed it.
-    ClientClosed {
-        connection: usize,
-    },
-    /// The gateway closed it.
-    GatewayClosed {
-        connection: usize,
-        code: Option<u16>,
-    },
-    /// The gateway was not reached, or what came made no sense.
-    Failed {
-        connection: usize,
-        why: String,
-    },
+    /// The client sent a text frame.
+    Sent { connection: usize, text: String },
+    /// The gateway sent a text frame.
+    Received { connection: usize, text: String },
+    /// The client closed the connection.
+    ClientClosed { connection: usize },
+    /// The gateway closed the connection, with this close code if it sent one.
+    GatewayClosed { connection: usize, code: Option<u16> },
+    /// The gateway could not be reached, or a handshake or frame was invalid.
+    Failed { connection: usize, why: String },
 }
 
-/// Told of all that passes.
+/// The function that receives all events of the proxy.
 pub type ProxyObserver = Arc<dyn Fn(ProxyEvent) + Send + Sync>;
 
-/// Passes connections on until it is dropped.
+/// Accepts and forwards connections until the future is dropped or accepting fails.
 pub async fn run_proxy(
     listener: TcpListener,
     endpoint: Endpoint,
@@ -74,7 +62,7 @@ pub async fn run_proxy(
     Ok(())
 }
 
-/// What the client asked for.
+/// Path and subprotocol of the client's upgrade request.
 #[derive(Default)]
 struct UpgradeRequest {
     path: String,
@@ -90,7 +78,7 @@ async fn proxy_connection(
     observe: &ProxyObserver,
 ) -> Result<(), ClientError> {
     let mut upgrade = UpgradeRequest::default();
-    #[expect(clippy::result_large_err, reason = "the form that the handshake asks for")]
+    #[expect(clippy::result_large_err, reason = "tungstenite's callback requires this type")]
     let callback = |request: &Request, response: Response| -> Result<Response, ErrorResponse> {
         Ok(accept_upgrade(&mut upgrade, request, response))
     };
@@ -99,14 +87,15 @@ async fn proxy_connection(
         Ok(gateway) => forward(client, gateway, connection, observe).await,
         Err(error) => {
             let code = CloseCode::from(BAD_GATEWAY);
-            let frame = CloseFrame { code, reason: "the gateway was not reached".into() };
+            let frame = CloseFrame { code, reason: "the gateway cannot be reached".into() };
             client.close(Some(frame)).await?;
             Err(error)
         }
     }
 }
 
-/// A browser that names protocols wants one of them.
+/// Stores the path and the first offered subprotocol of the request, and accepts this subprotocol:
+/// browsers close the connection if the response names none of the subprotocols that they offered.
 fn accept_upgrade(
     upgrade: &mut UpgradeRequest,
     request: &Request,
@@ -135,7 +124,7 @@ async fn connect_gateway(
     Ok(tokio_tungstenite::client_async(request, stream).await?.0)
 }
 
-/// Passes frames both ways until one side ends it, and tells the other.
+/// Forwards frames in both directions until one side closes; then closes the other side.
 async fn forward(
     mut client: WsStream<TcpStream>,
     mut gateway: WsStream<Stream>,
@@ -181,7 +170,7 @@ async fn forward(
     }
 }
 
-/// Pings are answered by each side for itself.
+/// Forwards text and binary frames; tungstenite answers pings on each side.
 async fn forward_message<S: AsyncRead + AsyncWrite + Unpin>(
     to: &mut WsStream<S>,
     message: Message,
@@ -192,10 +181,10 @@ async fn forward_message<S: AsyncRead + AsyncWrite + Unpin>(
     }
 }
 
-/// RFC 6455's registry: Bad Gateway.
+/// Close code "Bad Gateway" in IANA's registry of WebSocket close codes.
 const BAD_GATEWAY: u16 = 1014;
 
-/// The other side may have gone before the close reached it.
+/// Ignores that a connection could not be closed: its peer may have disconnected already.
 fn ignore_closed(closed: Result<(), tungstenite::Error>) -> Result<(), tungstenite::Error> {
     match closed {
         Err(tungstenite::Error::ConnectionClosed | tungstenite::Error::Io(_)) => Ok(()),

@@ -1,4 +1,4 @@
-//! A WebSocket client of a running gateway, for the command line and the replay of scripts.
+//! A WebSocket client of a gateway, for the command line and the replay of scripts.
 
 use std::net::IpAddr;
 use std::path::Path;
@@ -16,33 +16,35 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use super::endpoint::{Endpoint, TlsTrust};
 use super::error::ClientError;
 use crate::net::stream::Stream;
-/// An answer that takes longer is not coming.
+
+/// How long [`Client::receive_reply`] waits.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(30);
-/// Thousands of connections read into buffers of this size each.
+/// Read buffer of each connection; small, since a load test opens thousands of connections.
 const READ_BUFFER_BYTES: usize = 4 * 1024;
 
-/// What a connection receives.
+/// A text frame or the end of a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Received {
     /// A text frame.
     Text(String),
-    /// The end, with its close code if there was one.
+    /// The connection is closed, with this close code if one was received.
     Closed(Option<u16>),
 }
 
-/// A connection to a gateway.
+/// A WebSocket connection to a gateway.
 pub struct Client {
     stream: WebSocketStream<Stream>,
 }
 
 impl Client {
-    /// Connects; `authority`: a file with the certificates to trust instead of the system's.
+    /// Connects to an address. `authority` is a PEM file of certificates to trust instead of the
+    /// system's.
     pub async fn connect(to: &str, authority: Option<&Path>) -> Result<Self, ClientError> {
         let trust = TlsTrust { authority: authority.map(Path::to_owned), insecure: false };
         Self::connect_by(&Endpoint::parse(to, &trust)?, None).await
     }
 
-    /// Connects by a route, from this address of the machine if one is named.
+    /// Connects to an endpoint, from the local address `from` if it is given.
     pub async fn connect_by(
         endpoint: &Endpoint,
         from: Option<IpAddr>,
@@ -55,7 +57,7 @@ impl Client {
         Ok(Self { stream: socket })
     }
 
-    /// The message that logs in.
+    /// Returns the message of a login by password.
     pub fn login_message(user: &str, password: &Password) -> String {
         let details = json!({ "USER_NAME": user, "PASSWORD": password.expose() });
         let message: Value = json!({
@@ -64,7 +66,7 @@ impl Client {
         message.to_string()
     }
 
-    /// Sends a frame.
+    /// Sends a text frame.
     pub async fn send(&mut self, message: String) -> Result<(), ClientError> {
         Ok(self.stream.send(Message::text(message)).await?)
     }
@@ -74,7 +76,7 @@ impl Client {
         Ok(self.stream.send(Message::binary(bytes)).await?)
     }
 
-    /// What comes next, without waiting.
+    /// Polls for the next text frame or the end of the connection.
     pub fn poll_receive(&mut self, context: &mut Context<'_>) -> Poll<Received> {
         loop {
             match Pin::new(&mut self.stream).poll_next(context) {
@@ -91,7 +93,7 @@ impl Client {
         }
     }
 
-    /// The next text frame.
+    /// Waits for the next text frame.
     pub async fn receive(&mut self) -> Result<String, ClientError> {
         loop {
             match self.stream.next().await {
@@ -103,7 +105,7 @@ impl Client {
         }
     }
 
-    /// The next text frame, if it comes in time.
+    /// Waits at most 30 seconds for the next text frame.
     pub async fn receive_reply(&mut self) -> Result<String, ClientError> {
         let reply = tokio::time::timeout(REPLY_TIMEOUT, self.receive()).await;
         reply.unwrap_or(Err(ClientError::Timeout))

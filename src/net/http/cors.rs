@@ -1,6 +1,7 @@
-//! Browsers: which origins may speak, and what their scripts may read of an answer.
+//! CORS: allowed origins, preflight responses, and the headers that scripts may read.
 //!
-//! tower-http implements CORS as a tower layer; this server does not use tower.
+//! The crate tower-http does not fit: it implements CORS as a tower layer, and this server does not
+//! use tower.
 
 use std::sync::LazyLock;
 
@@ -12,18 +13,19 @@ use super::response::{HttpResponse, text_response};
 
 /// Response headers that scripts may read.
 const EXPOSED_HEADERS: &str = "SESSION_AUTH_TOKEN, REFRESH_AUTH_TOKEN, SESSION_ID, Retry-After";
-/// Request headers that scripts may send: the usual ones, and the fields of the root in both
-/// spellings.
+/// Request headers that scripts may send: common headers, and the headers for fields of a message,
+/// spelled with `_` and with `-`.
 #[expect(clippy::expect_used, reason = "constants of letters, `_` and `-`")]
 static ALLOWED_HEADERS: LazyLock<HeaderValue> = LazyLock::new(|| {
     let fields = rest_paths::HEADERS.map(str::to_owned);
     let with_hyphens = rest_paths::HEADERS.map(|field| field.replace('_', "-"));
     let usual = ["Content-Type", "Authorization", "token"].map(str::to_owned);
     let all = [&usual[..], &fields, &with_hyphens].concat().join(", ");
-    HeaderValue::try_from(all).expect("names of headers make a value of a header")
+    HeaderValue::try_from(all).expect("header names are a valid header value")
 });
 
-/// Browsers: the same origin, or one that is configured. Programs send no Origin.
+/// Whether the request's origin is the gateway or is configured. Programs other than
+/// browsers send no Origin and are allowed.
 pub fn is_allowed(headers: &HeaderMap, allowed: &[String]) -> bool {
     let mut origins = headers.get_all(header::ORIGIN).iter();
     let Some(origin) = origins.next() else { return true };
@@ -35,7 +37,7 @@ pub fn is_allowed(headers: &HeaderMap, allowed: &[String]) -> bool {
     same || allowed.iter().any(|it| it == origin)
 }
 
-/// The answer to the question that browsers ask before a request.
+/// Returns the response to a preflight request.
 pub fn preflight() -> HttpResponse {
     let mut response = text_response(StatusCode::NO_CONTENT, "");
     let headers = response.headers_mut();
@@ -46,7 +48,8 @@ pub fn preflight() -> HttpResponse {
     response
 }
 
-/// Lets the scripts of an allowed origin read the answer.
+/// Adds the headers that let scripts of `origin` read the response. The caller has checked that
+/// this origin is allowed.
 pub fn add_headers<B>(response: &mut Response<B>, origin: Option<HeaderValue>) {
     let headers = response.headers_mut();
     headers.insert(header::VARY, HeaderValue::from_static("Origin"));
@@ -79,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn only_known_origins_may_upgrade() {
+    fn only_same_and_configured_origins_are_allowed() {
         assert!(allowed(&[], "127.0.0.1:9064"));
         assert!(allowed(&["http://127.0.0.1:9064"], "127.0.0.1:9064"));
         assert!(allowed(&["https://desk.example"], "gate"));
@@ -95,7 +98,7 @@ mod tests {
             "file://",
             "",
         ] {
-            assert!(!allowed(&[hostile], "127.0.0.1:9064"), "{hostile}");
+            assert!(!allowed(&[hostile], "127.0.0.1:9064"), "{hostile:?} is allowed");
         }
         assert!(!allowed(&["https://desk.example", "https://evil.example"], "gate"));
     }

@@ -1,4 +1,4 @@
-//! HTTP/1.1 on the gateway's port: the upgrade to WebSocket, and REST.
+//! The HTTP/1.1 server on the gateway's port: WebSocket upgrades and REST.
 
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
@@ -22,16 +22,18 @@ use crate::net::rest::serve;
 use crate::net::stream::Stream;
 use crate::router::Router;
 use crate::settings::AddressRange;
-/// Request line and headers must be there in this time.
+
+/// Time limit for receiving the request line and headers.
 pub const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
-/// And fit into this many bytes.
+/// Longest request line and headers together, in bytes.
 pub const HEADER_BYTES_MAX: usize = 8 * 1024;
 
-/// The documents of the wire, made once: whoever asks for them costs little.
+/// The API schemas, generated once, so that requests for them are cheap.
 static OPENAPI: LazyLock<Bytes> = LazyLock::new(|| openapi::document().to_string().into());
 static ASYNCAPI: LazyLock<Bytes> = LazyLock::new(|| asyncapi::document().to_string().into());
 
-/// Serves one connection; `place` is held until its last byte.
+/// Serves one connection, also as a WebSocket connection after an upgrade. `permit` is held until
+/// the connection closes.
 pub async fn serve(stream: Stream, peer: SocketAddr, router: Router, permit: ConnectionPermit) {
     let permit = Arc::new(permit);
     let limits = &router.gateway().settings().server.limits;
@@ -51,7 +53,7 @@ pub async fn serve(stream: Stream, peer: SocketAddr, router: Router, permit: Con
         .serve_connection(TokioIo::new(stream), serve)
         .with_upgrades();
     if let Err(error) = connection.await {
-        tracing::debug!(%error, address = %peer.ip(), "a connection ended early");
+        tracing::debug!(%error, address = %peer.ip(), "connection ended with an error");
     }
 }
 
@@ -87,20 +89,22 @@ pub(super) async fn respond(
     };
     cors::add_headers(&mut response, origin);
     if is_chunked {
-        // A proxy may have read another length: what follows is not to be taken for a request.
+        // A proxy may have determined another length of the body. Without the close, the bytes
+        // after the body could be read as the next request (request smuggling).
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response
 }
 
-/// Who is at the other end: X-Forwarded-For counts as far as trusted proxies wrote it.
+/// Returns the client's address. X-Forwarded-For is read from its end; an entry counts only if a
+/// trusted proxy added it.
 fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[AddressRange]) -> IpAddr {
     let is_trusted = |address: IpAddr| trusted.iter().any(|range| range.contains(address));
-    let named = headers.get_all("x-forwarded-for").iter().filter_map(|it| it.to_str().ok());
-    let mut named: Vec<_> = named.flat_map(|it| it.split(',')).map(str::trim).collect();
+    let forwarded = headers.get_all("x-forwarded-for").iter().filter_map(|it| it.to_str().ok());
+    let mut forwarded: Vec<_> = forwarded.flat_map(|it| it.split(',')).map(str::trim).collect();
     let mut address = peer;
     while is_trusted(address) {
-        let Some(Ok(next)) = named.pop().map(str::parse) else { break };
+        let Some(Ok(next)) = forwarded.pop().map(str::parse) else { break };
         address = next;
     }
     address
@@ -111,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_trusted_proxies_say_who_is_behind_them() {
+    fn x_forwarded_for_counts_only_from_trusted_proxies() {
         let trusted: Vec<AddressRange> =
             serde_json::from_str(r#"["10.0.0.0/8", "127.0.0.1"]"#).unwrap();
         let client = |peer: &str, forwarded: &[&str]| {

@@ -1,4 +1,4 @@
-//! The upgrade to WebSocket, checked before it is granted.
+//! The upgrade from HTTP to WebSocket, with its checks.
 
 use std::net::IpAddr;
 
@@ -16,10 +16,10 @@ use crate::net::stream::Stream;
 use crate::net::websocket::{FrameStream, connection};
 use crate::router::Router;
 
-/// Where the upgrade is granted.
+/// Paths that accept the upgrade.
 pub const PATHS: [&str; 4] = ["/", "/ws", "/gwf", "/gwf/"];
 
-/// Grants the upgrade, or says why not.
+/// Accepts the upgrade, or returns a response with the reason of the refusal.
 pub fn respond(
     request: Request<Incoming>,
     address: IpAddr,
@@ -27,15 +27,15 @@ pub fn respond(
     permit: std::sync::Arc<ConnectionPermit>,
 ) -> HttpResponse {
     if request.method() != Method::GET {
-        return text_response(StatusCode::METHOD_NOT_ALLOWED, "WebSocket begins with GET\n");
+        return text_response(StatusCode::METHOD_NOT_ALLOWED, "a WebSocket upgrade must use GET\n");
     }
     let headers = request.headers();
     if !is_websocket_request(headers) {
-        let mut answer =
-            text_response(StatusCode::UPGRADE_REQUIRED, "tollgate speaks WebSocket here\n");
-        answer.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-        answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
-        return answer;
+        let mut response =
+            text_response(StatusCode::UPGRADE_REQUIRED, "a WebSocket upgrade is required\n");
+        response.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+        return response;
     }
     if !cors::is_allowed(headers, &router.gateway().settings().server.allowed_origins) {
         return text_response(StatusCode::FORBIDDEN, "this origin is not allowed\n");
@@ -43,26 +43,30 @@ pub fn respond(
     let version = headers.get(header::SEC_WEBSOCKET_VERSION).map(HeaderValue::as_bytes);
     let key = headers.get(header::SEC_WEBSOCKET_KEY);
     let (Some(key), Some(b"13")) = (key, version) else {
-        let mut answer =
-            text_response(StatusCode::BAD_REQUEST, "this needs WebSocket version 13 and a key\n");
-        answer.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
-        return answer;
+        let mut response = text_response(
+            StatusCode::BAD_REQUEST,
+            "WebSocket version 13 and Sec-WebSocket-Key are required\n",
+        );
+        response
+            .headers_mut()
+            .insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+        return response;
     };
     let accept = derive_accept_key(key.as_bytes());
     let Ok(accept) = HeaderValue::from_str(&accept) else {
-        return text_response(StatusCode::BAD_REQUEST, "the key cannot be read\n");
+        return text_response(StatusCode::BAD_REQUEST, "Sec-WebSocket-Key is invalid\n");
     };
     tokio::spawn(upgrade(request, address, router, permit));
-    let mut answer = Response::new(Full::default());
-    *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-    answer.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-    answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
-    answer.headers_mut().insert(header::SEC_WEBSOCKET_ACCEPT, accept);
-    answer
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    response.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    response.headers_mut().insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    response
 }
 
-/// Takes the stream out of hyper, so that nothing of HTTP stays in memory, and hands it to a
-/// connection.
+/// Takes the stream out of hyper, so that no HTTP state stays in memory, and serves it as a
+/// WebSocket connection.
 async fn upgrade(
     request: Request<Incoming>,
     address: IpAddr,
@@ -74,7 +78,7 @@ async fn upgrade(
     let (stream, early) = (parts.io.into_inner(), parts.read_buf);
     let socket = FrameStream::new(stream, &early, &router.gateway().settings().server.limits);
     drop(early);
-    // A task of its own: this one still holds the memory of the handshake.
+    // In a new task, since the memory of this task still includes the state of the handshake.
     tokio::spawn(connection::serve(socket, router, address, permit));
 }
 

@@ -1,4 +1,4 @@
-//! REST: each request is one message.
+//! The REST transport: each request is handled as one message.
 
 mod refusal;
 mod request;

@@ -1,14 +1,15 @@
-//! Refusals of requests that never became a message.
+//! Error responses to requests that could not be converted into a message.
 
 use hyper::StatusCode;
 use protocol::Nack;
 
 use crate::net::http::{HttpResponse, json};
-/// What never became a message: a real status, and the refusal that says why.
+
+/// The error of a request that could not be converted into a message: HTTP status and NACK.
 pub(super) struct RequestError(pub StatusCode, pub Nack);
 
 impl RequestError {
-    /// A malformed request.
+    /// Creates the error of a malformed request (400).
     pub fn bad_request(nack: Nack) -> Self {
         Self(StatusCode::BAD_REQUEST, nack)
     }

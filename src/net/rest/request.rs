@@ -1,4 +1,4 @@
-//! A REST request as a message: headers, query and body together.
+//! Conversion of a REST request into a message: headers, query and body.
 
 use hyper::header::{self, HeaderMap};
 use hyper::http::request::Parts;
@@ -7,11 +7,12 @@ use serde_json::{Map, Value};
 
 use crate::messages::Handler;
 use crate::router::Request;
-/// A REST request whose headers, query and body are merged, without its handler.
+
+/// A REST request with merged headers, query and body, before a handler is assigned.
 pub struct RestRequest {
-    /// MESSAGE_TYPE of the body; empty if it has none.
+    /// MESSAGE_TYPE of the body; empty if the body has none.
     message_type: String,
-    /// SUBSCRIPTION_REF of the headers.
+    /// The header SUBSCRIPTION_REF.
     subscription_ref: Option<String>,
     /// All other fields of the message.
     pub(super) envelope: OwnedEnvelope,
@@ -20,7 +21,8 @@ pub struct RestRequest {
 }
 
 impl RestRequest {
-    /// Reads a request. A field that header and body spell differently is refused.
+    /// Parses a request. Refuses a field that was sent twice with different values, for example in
+    /// a header and in the body.
     pub fn parse(head: &Parts, body: &[u8], depth_max: usize) -> Result<Self, Nack> {
         let body = body_text(body)?;
         let decoded = Envelope::decode(body, depth_max).map_err(|malformed| malformed.nack())?;
@@ -50,7 +52,7 @@ impl RestRequest {
         };
         let query = head.uri.query().unwrap_or_default();
         request.set_details(protocol::rest_paths::details_of_query(query)?)?;
-        // A refresh token in a header is the whole of the login that it asks for.
+        // A login may have the header REFRESH_AUTH_TOKEN instead of DETAILS.
         if let Some(token) = header("REFRESH_AUTH_TOKEN")?
             && request.envelope.details.is_none()
         {
@@ -59,18 +61,18 @@ impl RestRequest {
         Ok(request)
     }
 
-    /// SOURCE_REF as JSON text; `None` if it was not sent.
+    /// Returns SOURCE_REF as JSON text; `None` if it was not sent.
     pub fn source_ref(&self) -> Option<&str> {
         self.envelope.source_ref()
     }
 
-    /// The subscription that is meant: SUBSCRIPTION_REF, else SOURCE_REF; as JSON text.
+    /// Returns the reference of the subscription as JSON text: SUBSCRIPTION_REF, else SOURCE_REF.
     pub fn subscription(&self) -> Option<String> {
         let named = self.subscription_ref.as_deref().map(|it| Value::from(it).to_string());
         named.or_else(|| self.source_ref().map(str::to_owned))
     }
 
-    /// Sets fields of DETAILS. A field that the body has too must have the same value there.
+    /// Sets fields of DETAILS. A field that is also in the body must have the same value there.
     pub fn set_details(&mut self, fields: Vec<(String, String)>) -> Result<(), Nack> {
         if fields.is_empty() {
             return Ok(());
@@ -89,11 +91,11 @@ impl RestRequest {
         Ok(())
     }
 
-    /// The request for a handler. SOURCE_REF is required, and a MESSAGE_TYPE in the body must be
-    /// the handler's.
+    /// Assigns a handler. SOURCE_REF is required, and a MESSAGE_TYPE in the body must be the name
+    /// or an alias of the handler.
     pub fn into_request(self, handler: &'static Handler) -> Result<Request, Nack> {
         if self.source_ref().is_none() {
-            let text = "SOURCE_REF is missing: a header, or a field at the root of the body";
+            let text = "SOURCE_REF is missing; send it as a header or at the root of the body";
             return Err(Nack::new(NackCode::NoSourceRef, text));
         }
         let sent = self.message_type.as_str();
@@ -103,7 +105,8 @@ impl RestRequest {
         Ok(Request { handler, envelope: self.envelope, size: self.size })
     }
 
-    /// Another message of the same session on a subscription, which `source_ref` names.
+    /// Converts the request into a message about the subscription `source_ref`. The message has the
+    /// token and USER_NAME of the request, but no DETAILS.
     pub fn on_subscription(
         self,
         handler: &'static Handler,
@@ -117,9 +120,9 @@ impl RestRequest {
     }
 }
 
-/// The text of a body; an empty body is an empty object.
+/// Returns the body as text; an empty body counts as an empty object.
 pub(super) fn body_text(body: &[u8]) -> Result<&str, Nack> {
-    let text = std::str::from_utf8(body).map_err(|_| invalid("the body is not UTF-8"))?;
+    let text = std::str::from_utf8(body).map_err(|_| invalid("the body is not valid UTF-8"))?;
     Ok(if text.trim().is_empty() { "{}" } else { text })
 }
 
@@ -129,7 +132,7 @@ fn invalid(text: &'static str) -> Nack {
 
 fn conflicting_field(field: &str) -> Nack {
     let shown = protocol::printable(field);
-    let text = format!("{shown} is sent twice and differs; send it once");
+    let text = format!("{shown} was sent twice with different values; send it once");
     Nack::new(NackCode::InvalidParameter, text)
 }
 
@@ -144,13 +147,16 @@ fn merge_field(
     }
 }
 
-/// The value of a header that spells a field; two of them must agree.
+/// Returns the value of the header for a field; headers of the same field must have equal values.
 fn header_field(headers: &HeaderMap, field: &'static str) -> Result<Option<Box<str>>, Nack> {
     let mut found = None;
     for (name, value) in headers {
         if protocol::rest_paths::field_of_header(name.as_str()) == Some(field) {
             let text = value.to_str().map_err(|_| {
-                Nack::new(NackCode::InvalidMessage, format!("the header {field} is not plain text"))
+                Nack::new(
+                    NackCode::InvalidMessage,
+                    format!("the header {field} must be printable ASCII"),
+                )
             })?;
             found = merge_field(field, found, Some(text.into()))?;
         }
@@ -158,23 +164,23 @@ fn header_field(headers: &HeaderMap, field: &'static str) -> Result<Option<Box<s
     Ok(found)
 }
 
-/// `Authorization: Bearer …`.
+/// Returns the token of `Authorization: Bearer …`.
 pub(super) fn bearer(headers: &HeaderMap) -> Result<Option<Box<str>>, Nack> {
     let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
     let token = value.to_str().ok().and_then(|value| {
         let (scheme, token) = value.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().into())
     });
-    let wrong = || Nack::new(NackCode::InvalidParameter, "Authorization is Bearer <token>");
+    let wrong = || Nack::new(NackCode::InvalidParameter, "Authorization must be Bearer <token>");
     token.map(Some).ok_or_else(wrong)
 }
 
-/// SOURCE_REF of header and body as JSON text. A header is text, so `1` in it is the number 1 of a
-/// body, too.
+/// Merges the SOURCE_REF of header and body into JSON text. A header value is always text, so the
+/// header `1` also matches the number 1 in the body.
 fn source_ref(header: &str, body: Option<SourceRef<'_>>) -> Result<String, Nack> {
     let text = Value::from(header).to_string();
     if SourceRef::parse(&text).is_err() {
-        return Err(invalid("SOURCE_REF is at most 256 bytes"));
+        return Err(invalid("SOURCE_REF is longer than 256 bytes"));
     }
     match body.map(SourceRef::json) {
         Some(body) if body != text && body != header => Err(conflicting_field("SOURCE_REF")),

@@ -1,4 +1,4 @@
-//! REST requests: each becomes one message, and its reply the response.
+//! Handling of REST requests: converts each into a message, and its reply into a response.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -19,10 +19,11 @@ use crate::net::http::{HttpResponse, http_status, json};
 use crate::net::rate_limit::{RateDecision, RequestRate};
 use crate::router::{Reply, Router, TokenCache};
 use crate::subscriptions::DataSource;
-/// A body must be there in this time.
+
+/// Time limit for receiving a body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Answers one request.
+/// Responds to one request.
 pub async fn respond(
     request: Request<Incoming>,
     address: IpAddr,
@@ -43,7 +44,7 @@ pub async fn respond(
         };
     }
     let Some(route) = RestTarget::from_path(request.uri().path()) else {
-        let text = "no such route; POST /<message-type> in lower case, - for _";
+        let text = "no such route; use /<message-type> in lower case, with - instead of _";
         let nack = Nack::new(NackCode::UnknownMessageType, text);
         return error_response(RequestError(StatusCode::NOT_FOUND, nack), None);
     };
@@ -68,7 +69,7 @@ pub async fn respond(
     }
 }
 
-/// Serves a request as the message that it is; an error never became a message.
+/// Handles a request as a message. `Err` if the request cannot be converted into a message.
 async fn serve_target(
     target: RestTarget,
     method: &Method,
@@ -86,7 +87,7 @@ async fn serve_target(
     }
 }
 
-/// Answers a request to a route of S1.
+/// Responds to a request of the token API.
 async fn serve_token_api(
     request: Request<Incoming>,
     route: &'static Route,
@@ -105,7 +106,7 @@ fn method_not_allowed(
     allowed: &str,
     refusal: impl FnOnce(RequestError) -> HttpResponse,
 ) -> HttpResponse {
-    let nack = Nack::new(NackCode::InvalidMessage, format!("this route takes {allowed}"));
+    let nack = Nack::new(NackCode::InvalidMessage, format!("this route supports {allowed}"));
     let mut response = refusal(RequestError(StatusCode::METHOD_NOT_ALLOWED, nack));
     if let Ok(allowed) = HeaderValue::from_str(allowed) {
         response.headers_mut().insert(header::ALLOW, allowed);
@@ -113,11 +114,11 @@ fn method_not_allowed(
     response
 }
 
-/// What a path leads to.
+/// The message or data source that a path addresses.
 enum RestTarget {
     /// A message.
     Message(&'static Handler),
-    /// A data source, by its name.
+    /// The rows of the data source with this name.
     Rows(String),
 }
 
@@ -128,7 +129,7 @@ impl RestTarget {
         handler.or_else(|| DataSource::from_name(&name).map(|_| Self::Rows(name)))
     }
 
-    /// The methods that it takes, for the header Allow.
+    /// Returns the supported methods, for the header Allow.
     fn methods(&self) -> &'static str {
         match self {
             Self::Message(handler) if handler.read => "GET, POST, OPTIONS",
@@ -146,11 +147,11 @@ async fn read_body(
     let declared =
         headers.get(header::CONTENT_LENGTH).and_then(|it| it.to_str().ok()?.parse().ok());
     let too_large = || {
-        let text = format!("a body has at most {most} bytes");
+        let text = format!("the body is larger than {most} bytes");
         RequestError(StatusCode::PAYLOAD_TOO_LARGE, Nack::new(NackCode::InvalidMessage, text))
     };
     if declared.is_some() && headers.contains_key(header::TRANSFER_ENCODING) {
-        let text = "Content-Length and Transfer-Encoding exclude another";
+        let text = "Content-Length and Transfer-Encoding exclude each other";
         return Err(RequestError::bad_request(Nack::new(NackCode::InvalidMessage, text)));
     }
     if declared.is_some_and(|bytes: u64| bytes > most as u64) {
@@ -158,7 +159,7 @@ async fn read_body(
     }
     let collected = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, most).collect()).await;
     let late = |_| {
-        let nack = Nack::new(NackCode::InvalidMessage, "the body did not come in time");
+        let nack = Nack::new(NackCode::InvalidMessage, "the body was not received in time");
         RequestError(StatusCode::REQUEST_TIMEOUT, nack)
     };
     let body = collected.map_err(late)?.map_err(|_| too_large())?.to_bytes();
@@ -169,13 +170,14 @@ async fn read_body(
             .is_some_and(|it| it.trim_ascii().eq_ignore_ascii_case(b"application/json"))
     });
     if !body.is_empty() && !is_json {
-        let nack = Nack::new(NackCode::InvalidMessage, "the body is application/json");
+        let nack = Nack::new(NackCode::InvalidMessage, "Content-Type must be application/json");
         return Err(RequestError(StatusCode::UNSUPPORTED_MEDIA_TYPE, nack));
     }
     Ok(body)
 }
 
-/// The response to a message: 200, also for a NACK, unless statuses are strict.
+/// Returns the response to a message. Its status is 200 even for a NACK, unless
+/// `server.strict_http_status` is set.
 fn reply_response(reply: Reply, router: &Router) -> HttpResponse {
     let strict = router.gateway().settings().server.strict_http_status;
     let status = match reply.refused {
@@ -189,7 +191,7 @@ fn reply_response(reply: Reply, router: &Router) -> HttpResponse {
     response
 }
 
-/// Repeats the tokens that a login issued as headers.
+/// Adds headers with the tokens and the SESSION_ID of a login.
 fn add_token_headers(headers: &mut HeaderMap, tokens: &IssuedTokens) {
     let fields = [
         ("session_auth_token", tokens.session_auth_token.expose()),

@@ -1,4 +1,7 @@
-//! The token API over HTTP: no SOURCE_REF, real statuses, refusals as `{errorCode, message}`.
+//! The token API over HTTP.
+//!
+//! Its requests have no SOURCE_REF. An error is an HTTP status with the body
+//! `{errorCode, message}`.
 
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, StatusCode};
@@ -9,19 +12,21 @@ use super::request::{bearer, body_text};
 use crate::messages::{ClientInfo, Route, find, internal_error};
 use crate::net::http::{HttpResponse, http_status, json};
 use crate::router::{Reply, Request, Router, TokenCache};
-/// The route of a request; the methods that the path knows instead.
+
+/// Finds the route of a request; `None` if the path is unknown. If the path does not support the
+/// method, `Err` contains the methods that it supports, for the header Allow.
 pub(super) fn find_route(path: &str, method: &Method) -> Option<Result<&'static Route, String>> {
-    let mut known = Vec::new();
+    let mut methods = Vec::new();
     for route in Route::by_path(path) {
         if route.methods.split(", ").any(|it| it == method.as_str()) {
             return Some(Ok(route));
         }
-        known.push(route.methods);
+        methods.push(route.methods);
     }
-    (!known.is_empty()).then(|| Err(format!("{}, OPTIONS", known.join(", "))))
+    (!methods.is_empty()).then(|| Err(format!("{}, OPTIONS", methods.join(", "))))
 }
 
-/// Answers a request whose body was read.
+/// Responds to a request whose body was read.
 pub(super) async fn respond(
     route: &'static Route,
     headers: &HeaderMap,
@@ -43,7 +48,8 @@ pub(super) async fn respond(
     }
 }
 
-/// A refusal of the message: its status, and how long to wait.
+/// Returns the response for a NACK, with the HTTP status of its code. Sets Retry-After if the NACK
+/// has RETRY_AFTER_MS.
 fn nack_response(nack: &Nack) -> HttpResponse {
     let mut response = refusal(http_status(nack.code()), nack);
     let details = nack.errors.first().and_then(|error| error.details.as_ref());
@@ -55,7 +61,7 @@ fn nack_response(nack: &Nack) -> HttpResponse {
     response
 }
 
-/// A refusal of what never became a message.
+/// Returns the response to a request that could not be converted into a message.
 pub(super) fn error_response(RequestError(status, nack): RequestError) -> HttpResponse {
     refusal(status, &nack)
 }
@@ -73,11 +79,11 @@ fn request(
 ) -> Result<Request, Nack> {
     let wrong = |text| Nack::new(NackCode::InvalidMessage, text);
     let text = body_text(body)?;
-    // For its checks alone: depth, duplicate keys, an object at the root.
+    // Decoded only to check the depth, duplicate keys, and that the root is an object.
     let depth = router.gateway().settings().server.limits.json_depth;
     Envelope::decode(text, depth).map_err(|malformed| malformed.nack())?;
     let token = headers.get("token").map(|value| value.to_str().map(str::to_owned));
-    let token = token.transpose().map_err(|_| wrong("the header token is not plain text"))?;
+    let token = token.transpose().map_err(|_| wrong("the token header must be printable ASCII"))?;
     let envelope: OwnedEnvelope = route.envelope(text, token, bearer(headers)?)?;
     let handler = find(route.message).ok_or_else(|| internal_error(route.message))?;
     Ok(Request { handler, envelope, size: body.len() })

@@ -1,5 +1,6 @@
-//! The two directions of one connection. In clear they are apart: whoever has something to say may
-//! write while the socket's own task waits for what comes.
+//! The byte stream of a connection, with a separate write half for plaintext.
+//!
+//! A publishing thread can write to a plaintext socket while the connection's task waits for input.
 
 use std::io;
 use std::pin::Pin;
@@ -13,11 +14,13 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio_rustls::TlsStream;
 
 use crate::net::stream::Stream;
-/// A connection whose handshakes are over.
+
+/// The stream of a connection after its handshakes.
 pub(super) enum ByteStream {
-    /// In clear; the second is for others, the task itself finds the socket behind the first.
+    /// Plaintext. The write half is for direct writes of publishing threads; the connection's task
+    /// writes to the socket through the read half.
     Plain(OwnedReadHalf, Arc<OwnedWriteHalf>),
-    /// Through TLS: its state is the task's alone.
+    /// TLS. Only the connection's task uses it: other threads cannot share the TLS state.
     Tls(Box<TlsStream<TcpStream>>),
 }
 
@@ -57,7 +60,7 @@ impl ByteStream {
             Self::Plain(read, _) => (*read).as_ref(),
         };
         loop {
-            // It takes them as a rule: whether it does is asked only when it did not.
+            // The socket is usually writable, so readiness is polled only after a failed attempt.
             match stream.try_write(bytes) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 written => return Poll::Ready(written),
@@ -66,7 +69,7 @@ impl ByteStream {
         }
     }
 
-    /// TLS may hold back what the socket did not take.
+    /// Flushes what TLS has buffered; plaintext is not buffered.
     pub(super) fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Self::Plain(..) => Poll::Ready(Ok(())),
@@ -74,7 +77,8 @@ impl ByteStream {
         }
     }
 
-    /// Says that nothing more is written; TLS tells an end from a cut.
+    /// Shuts down the write direction. TLS sends close_notify, so that the peer can distinguish the
+    /// end from a truncated stream.
     pub(super) async fn shutdown(&mut self) -> io::Result<()> {
         match self {
             Self::Plain(read, _) => {

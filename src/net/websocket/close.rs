@@ -1,4 +1,4 @@
-//! The end of a socket: its last words, and of all that belonged to it.
+//! Close of a connection: SESSION_ENDED, the close frame, and cleanup.
 
 use std::task::Poll;
 use std::time::Duration;
@@ -7,13 +7,16 @@ use super::close_reason::CloseReason;
 use super::connection::Connection;
 use crate::platform::{metrics, random};
 use crate::settings::ShutdownClose;
-/// A peer gets this long to take the last words.
+
+/// Time limit for sending the close frame and receiving the close frame of the peer.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
-/// GUIs come back spread over this time.
+/// Maximum of the random RETRY_AFTER_MS, which spreads the reconnects of many clients.
 const RETRY_JITTER_MAX_MS: u64 = 10_000;
 
 impl Connection {
-    /// The last words, then the end of all that belonged here.
+    /// Ends the subscriptions, sends SESSION_ENDED and a close frame, and unregisters the
+    /// connection. Sends neither of the two if the peer is gone, or on a shutdown with
+    /// `server.shutdown_close = "drop"`.
     pub(super) async fn close(&mut self, reason: CloseReason) {
         let gateway = self.router.gateway().clone();
         let (word, code, _) = reason.wire();
@@ -22,7 +25,7 @@ impl Connection {
             || (reason == CloseReason::Shutdown
                 && gateway.settings().server.shutdown_close == ShutdownClose::Drop);
         if silent {
-            // What was answered still leaves, and the answer to a close after it.
+            // Writes the last replies and the answer to the peer's close frame, without waiting.
             std::future::poll_fn(|context| {
                 let _ = self.stream.poll_flush(context);
                 Poll::Ready(())

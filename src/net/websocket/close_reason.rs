@@ -1,70 +1,182 @@
-//! Reasons for closing a connection, with close codes and retry advice.
+//! Reasons for closing a connection, with close codes, retry advice and documentation.
 
 use serde_json::{Value, json};
 
+use crate::messages::schema::table;
 use crate::realm::{EndReason, Millis};
 
-/// Why the gateway closes a connection.
+macro_rules! connection_reasons {
+    ($($variant:ident = $word:literal, $code:literal, $retry:ident, $meaning:literal,
+       $advice:literal;)*) => {
+        /// Why the gateway closes a connection.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum CloseReason {
+            /// The session of the connection ended.
+            Session(EndReason),
+            $(#[doc = $meaning] $variant,)*
+            /// The peer closed, disappeared or violated RFC 6455; no SESSION_ENDED is sent.
+            PeerGone,
+        }
+
+        impl CloseReason {
+            /// The documented reasons that do not end the session.
+            const OF_CONNECTIONS: &[CloseReason] = &[$(CloseReason::$variant,)*];
+
+            /// Returns the reason as the client gets it.
+            const fn wire_reason(self) -> WireReason {
+                match self {
+                    Self::Session(ended) => of_session(ended),
+                    $(Self::$variant => WireReason {
+                        word: $word,
+                        code: $code,
+                        retry: Retry::$retry,
+                        meaning: $meaning,
+                        advice: $advice,
+                    },)*
+                    Self::PeerGone => WireReason {
+                        word: "GONE",
+                        code: 1001,
+                        retry: Retry::Reconnect,
+                        meaning: "",
+                        advice: "",
+                    },
+                }
+            }
+        }
+    };
+}
+
+connection_reasons! {
+    Shutdown = "SHUTDOWN", 4003, Reconnect,
+        "The gateway stops; the session goes on.",
+        "Connect again after RETRY_AFTER_MS and continue with SESSION_AUTH_TOKEN; subscribe again.";
+    SlowConsumer = "SLOW_CONSUMER", 4010, Reconnect,
+        "The client did not read fast enough: a write made no progress for the allowed time.",
+        "Connect again, subscribe again, and read faster or subscribe to fewer rows.";
+    RateLimit = "TOO_FAST", 4511, Stop,
+        "The client sent more than ten times the allowed messages per second.",
+        "Do not connect again automatically: this is a defect of the client.";
+    LoginTimeout = "LOGIN_WAIT", 4012, Reconnect,
+        "The connection belonged to no session for the allowed time after it was opened.",
+        "Connect again when the user logs in; do not keep connections without a session.";
+    BinaryFrame = "BAD_FRAME", 1003, Stop,
+        "The client sent a binary frame; only text frames are supported.",
+        "Do not connect again automatically: this is a defect of the client.";
+    InvalidUtf8 = "BAD_FRAME", 1007, Stop,
+        "A text frame was not valid UTF-8.",
+        "Do not connect again automatically: this is a defect of the client.";
+    TooLarge = "BAD_FRAME", 1009, Stop,
+        "A frame or message was larger than allowed, or had more than 64 fragments.",
+        "Do not send this message again: it exceeds a limit of the gateway.";
+}
+
+/// A close reason as the client gets it, with its documentation.
+struct WireReason {
+    /// Value of REASON.
+    word: &'static str,
+    /// Close code of the WebSocket.
+    code: u16,
+    /// Value of RETRY.
+    retry: Retry,
+    /// What happened.
+    meaning: &'static str,
+    /// What a GUI should do.
+    advice: &'static str,
+}
+
+/// RETRY: how a client gets a session again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the words are those of the protocol's table")]
-pub enum CloseReason {
-    Session(EndReason),
-    Shutdown,
-    SlowConsumer,
-    RateLimit,
-    LoginTimeout,
-    /// Binary where text belongs.
-    BinaryFrame,
-    /// A frame or message beyond the limits.
-    TooLarge,
-    /// Not UTF-8.
-    InvalidUtf8,
-    /// The peer is gone: nobody is told.
-    PeerGone,
+enum Retry {
+    /// Connect again and refresh the session.
+    Refresh,
+    /// Connect again with the same session.
+    Reconnect,
+    /// Ask the user to log in.
+    Login,
+    /// Do not try again automatically.
+    Stop,
+}
+
+impl Retry {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Refresh => "REFRESH",
+            Self::Reconnect => "RECONNECT",
+            Self::Login => "LOGIN",
+            Self::Stop => "STOP",
+        }
+    }
+}
+
+const fn of_session(ended: EndReason) -> WireReason {
+    let refresh = "Connect again after RETRY_AFTER_MS and send EVENT_LOGIN_AUTH with \
+                   REFRESH_AUTH_TOKEN; if that is refused, show the login dialog.";
+    let (code, retry, advice) = match ended {
+        EndReason::Idle => (4001, Retry::Refresh, refresh),
+        EndReason::HeartbeatMissed => (4002, Retry::Refresh, refresh),
+        EndReason::Logout => (4500, Retry::Login, "Show the login dialog."),
+        EndReason::Evicted => (
+            4501,
+            Retry::Login,
+            "Show the login dialog and state that the user logged in elsewhere. Do not log in \
+             again automatically: two GUIs would evict each other.",
+        ),
+        EndReason::PasswordChanged => {
+            (4502, Retry::Login, "Show the login dialog; delete a stored password.")
+        }
+        EndReason::Expired => {
+            (4503, Retry::Login, "Get new tokens by the refresh token, or log in again.")
+        }
+        EndReason::Disabled => {
+            (4504, Retry::Stop, "State that an administrator must enable the account.")
+        }
+        EndReason::Deleted => (4505, Retry::Stop, "State that the account no longer exists."),
+        EndReason::Revoked => {
+            (4506, Retry::Stop, "State that the session was ended; the user may log in again.")
+        }
+    };
+    WireReason { word: ended.word(), code, retry, meaning: ended.meaning(), advice }
 }
 
 impl CloseReason {
-    /// REASON, close code and RETRY.
+    /// Returns REASON, close code and RETRY.
     pub const fn wire(self) -> (&'static str, u16, &'static str) {
-        match self {
-            Self::Session(ended) => {
-                let (code, retry) = match ended {
-                    EndReason::Idle => (4001, "REFRESH"),
-                    EndReason::HeartbeatMissed => (4002, "REFRESH"),
-                    EndReason::Logout => (4500, "LOGIN"),
-                    EndReason::Evicted => (4501, "LOGIN"),
-                    EndReason::PasswordChanged => (4502, "LOGIN"),
-                    EndReason::Expired => (4503, "LOGIN"),
-                    EndReason::Disabled => (4504, "STOP"),
-                    EndReason::Deleted => (4505, "STOP"),
-                    EndReason::Revoked => (4506, "STOP"),
-                };
-                (ended.word(), code, retry)
-            }
-            Self::Shutdown => ("SHUTDOWN", 4003, "RECONNECT"),
-            Self::SlowConsumer => ("SLOW_CONSUMER", 4010, "RECONNECT"),
-            Self::RateLimit => ("TOO_FAST", 4511, "STOP"),
-            Self::LoginTimeout => ("LOGIN_WAIT", 4012, "RECONNECT"),
-            Self::BinaryFrame => ("BAD_FRAME", 1003, "STOP"),
-            Self::InvalidUtf8 => ("BAD_FRAME", 1007, "STOP"),
-            Self::TooLarge => ("BAD_FRAME", 1009, "STOP"),
-            Self::PeerGone => ("GONE", 1001, "RECONNECT"),
-        }
+        let WireReason { word, code, retry, .. } = self.wire_reason();
+        (word, code, retry.word())
     }
 
-    /// DETAILS of SESSION_ENDED. `retry_after_ms` is spread, so that 10,000 GUIs do not come back
-    /// in one second.
+    /// Returns the table of all reasons that clients get, in Markdown.
+    pub fn reference_table() -> String {
+        let sessions = EndReason::ALL.iter().map(|ended| (Self::Session(*ended), ended));
+        let sessions = sessions.map(|(reason, ended)| {
+            let refresh = if ended.keeps_refresh() { "valid" } else { "revoked" };
+            (reason, refresh)
+        });
+        let connections = Self::OF_CONNECTIONS.iter().map(|reason| (*reason, "unchanged"));
+        let rows = sessions.chain(connections).map(|(reason, refresh)| {
+            let WireReason { word, code, retry, meaning, advice } = reason.wire_reason();
+            let cells = [word, &code.to_string(), retry.word(), refresh, meaning, advice];
+            cells.map(str::to_owned)
+        });
+        table(
+            ["REASON", "close code", "RETRY", "refresh token", "meaning", "what a GUI does"],
+            rows,
+        )
+    }
+
+    /// Returns the body of SESSION_ENDED. The caller generates `retry_after_ms` at random, so that
+    /// 10,000 GUIs do not reconnect within the same second.
     pub fn details(self, retry_after_ms: Millis) -> Value {
-        let (reason, _, retry) = self.wire();
+        let WireReason { word, retry, .. } = self.wire_reason();
         let actor = if matches!(self, Self::Session(EndReason::Logout | EndReason::PasswordChanged))
         {
             "USER"
         } else {
             "SERVER"
         };
-        let wait = if retry == "STOP" { 0 } else { retry_after_ms };
+        let wait = if retry == Retry::Stop { 0 } else { retry_after_ms };
         let details =
-            json!({ "REASON": reason, "BY": actor, "RETRY": retry, "RETRY_AFTER_MS": wait });
+            json!({ "REASON": word, "BY": actor, "RETRY": retry.word(), "RETRY_AFTER_MS": wait });
         json!({ "DETAILS": details })
     }
 }

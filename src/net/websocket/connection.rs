@@ -1,8 +1,8 @@
-//! The connection of one socket: one loop that reads, serves, pushes and keeps time.
+//! One WebSocket connection: a loop that reads, handles messages, pushes rows and checks deadlines.
 //!
-//! Messages in turn run one after another; those that may overtake are answered while reading.
-//! While a write is stuck nothing is read and nothing is taken from the outbox, so that a slow
-//! reader holds up nobody but himself.
+//! Queued messages are handled one after another; immediate messages are answered while reading.
+//! While a write is blocked, the connection neither reads nor takes rows from the outbox, so that a
+//! slow client delays only itself.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -24,9 +24,10 @@ use crate::realm::{Millis, SessionNo};
 use crate::router::{Accepted, Reply, Router, TokenCache};
 use crate::sessions::LiveSession;
 use crate::subscriptions::{ConnectionNotice, Outbox};
+
 type PendingReply = Pin<Box<dyn Future<Output = Reply> + Send>>;
 
-/// One socket and all that belongs to it.
+/// A connection: its stream, state, queues and bound session.
 pub(super) struct Connection {
     pub(super) stream: FrameStream,
     pub(super) router: Router,
@@ -37,37 +38,37 @@ pub(super) struct Connection {
     pub(super) queue: RequestQueue,
     pub(super) serving: Option<PendingReply>,
     pub(super) notices: VecDeque<ConnectionNotice>,
-    /// Sessions other than the bound one that have subscriptions here.
+    /// Sessions other than the bound session that have subscriptions on this connection.
     pub(super) other_sessions: Vec<Arc<LiveSession>>,
     pub(super) timer: Timer,
-    /// The outbox wakes this task by itself.
+    /// Whether the outbox has the waker of this task.
     waker_registered: bool,
-    /// Rows were asked for here.
+    /// Whether a subscription was opened on this connection.
     pub(super) subscribed: bool,
-    /// Whoever has rows may write them.
+    /// Whether publishing threads may write rows to the socket.
     pub(super) direct_write: bool,
     write_blocked: bool,
-    /// The time when this turn began.
+    /// When the current poll began.
     pub(super) polled_at: Millis,
     timing_batch: TimingBatch,
 }
 
-/// Room for the answer of a heartbeat.
+/// Buffer space reserved for an immediate reply, in bytes: enough for the reply to a heartbeat.
 const REPLY_CAPACITY: usize = 384;
 
-/// Serves one socket until it ends, and holds its place.
+/// Serves one connection until it closes, and holds its permit until then.
 pub fn serve(
     stream: FrameStream,
     router: Router,
     address: IpAddr,
     permit: Arc<ConnectionPermit>,
 ) -> impl Future<Output = ()> + Send {
-    // Made here and captured: what an async function takes lies in its future twice.
+    // Created outside the future: an argument of an `async fn` is stored twice in its future.
     let mut connection = Connection::new(stream, router, address);
     async move {
         metrics::gauge!("tollgate_connections").increment(1);
         let reason = connection.run().await;
-        // Elsewhere: an open socket has no room for its end.
+        // Boxed, so that the future of an open connection does not include memory for the close.
         Box::pin(connection.close(reason)).await;
         metrics::gauge!("tollgate_connections").decrement(1);
         drop(permit);
@@ -75,7 +76,7 @@ pub fn serve(
 }
 
 impl Connection {
-    /// A deadline has changed: the timer looks again.
+    /// Makes the timer due now, since a deadline has changed.
     pub(super) fn wake_timer(&mut self) {
         self.timer.set(self.polled_at, 0);
     }
@@ -124,7 +125,7 @@ impl Connection {
         self.router.gateway().clock.now()
     }
 
-    /// Does everything that can be done now; replies of one read leave in one flush.
+    /// Does all work that is possible now; the replies to one read are flushed together.
     fn poll_once(&mut self, context: &mut Context<'_>) -> Result<(), CloseReason> {
         let (now, watch) = self.router.gateway().clock.now_with_stopwatch();
         self.polled_at = now;
@@ -135,7 +136,7 @@ impl Connection {
         }
         let mut reads = 0;
         loop {
-            // What was made is sent before more is made.
+            // Flushes before more output is produced, so that the buffer stays small.
             if self.stream.buffered() > FLUSH_BYTES && !self.flush(context)? {
                 break;
             }
@@ -146,7 +147,7 @@ impl Connection {
                 continue;
             }
             if reads == READS_MAX {
-                // Others want to be served too.
+                // Yields to other connections; the wake-up lets this connection continue.
                 context.waker().wake_by_ref();
                 break;
             }
@@ -162,7 +163,8 @@ impl Connection {
         Ok(())
     }
 
-    /// Takes the reply of the message being served, if it is there, and starts the next one.
+    /// Sends the reply to the message being handled, if it is ready, and starts the next message.
+    /// Returns whether there was progress.
     fn finish_request(&mut self, context: &mut Context<'_>) -> Result<bool, CloseReason> {
         let Some(serving) = &mut self.serving else { return Ok(self.start_request()) };
         let Poll::Ready(reply) = serving.as_mut().poll(context) else { return Ok(false) };
@@ -170,12 +172,12 @@ impl Connection {
         let now = self.now();
         self.state.set_serving(false, now);
         if self.client.session.is_none() {
-            // The login wait goes on.
+            // The login timeout, paused while the message was handled, runs again.
             self.wake_timer();
         }
-        // Rows that were there before the reply go before it.
+        // Rows that were published before the reply are sent before it.
         self.drain_outbox()?;
-        // A session that is bound by the reply begins without it.
+        // Set before `self.reply`, which clears the cache if it binds another session.
         self.token_cache = reply.token_cache.clone();
         self.reply(reply)?;
         self.start_request();
@@ -183,7 +185,7 @@ impl Connection {
     }
 
     fn start_request(&mut self) -> bool {
-        // The end of the session comes before the next message.
+        // Notices are handled first: the session may have ended.
         if !self.notices.is_empty() {
             return false;
         }
@@ -207,7 +209,7 @@ impl Connection {
         if let AfterReply::ReleaseSubscription(subscription, session) = reply.after_reply {
             self.watch_session(&session);
             self.subscribed = true;
-            // A session that ended meanwhile gets no rows; its notice ends the subscription.
+            // A session that ended meanwhile gets no rows; `drain_outbox` ends the subscription.
             if !session.has_ended() {
                 self.outbox.release(subscription);
             }
@@ -215,7 +217,8 @@ impl Connection {
         Ok(())
     }
 
-    /// Reacts to one notice. The end of the session waits until its last message is answered.
+    /// Handles one notice; returns false if none can be handled. Notices wait while a message is
+    /// handled, so that the message is answered before the session's end closes the connection.
     fn handle_notice(&mut self) -> Result<bool, CloseReason> {
         if self.serving.is_some() {
             return Ok(false);
@@ -253,8 +256,8 @@ impl Connection {
         }
     }
 
-    /// Writes rows and keeps notices. Subscriptions of a session that is over end at once, also
-    /// while a message is served; only the close itself waits for its reply.
+    /// Writes the rows of the outbox and queues its notices. Subscriptions of an ended session end
+    /// at once, even while a message is handled; only the close waits for the message's reply.
     fn drain_outbox(&mut self) -> Result<bool, CloseReason> {
         let ended =
             self.client.session.iter().chain(&self.other_sessions).filter(|it| it.has_ended());
@@ -269,7 +272,7 @@ impl Connection {
         Ok(true)
     }
 
-    /// Reads. False when there is nothing, or when enough messages wait already.
+    /// Reads once and handles the frames. Returns false if there is no input or the queue is full.
     fn read(&mut self, context: &mut Context<'_>) -> Result<bool, CloseReason> {
         Ok(self.queue.has_capacity() && frame_stream::poll_read(self, context)?)
     }
@@ -297,8 +300,7 @@ impl Connection {
         }
     }
 
-    /// Answers a message that may overtake others in the place where its answer is sent from; all
-    /// others wait for their turn.
+    /// Answers an immediate message directly in the write buffer; queues any other message.
     fn accept(&mut self, frame: &str) -> Result<(), CloseReason> {
         let Self { router, client, token_cache, polled_at, .. } = self;
         let accepted = self.stream.text_with(REPLY_CAPACITY, |out| {
@@ -320,21 +322,21 @@ impl Connection {
         }
     }
 
-    /// Whether everything is written.
+    /// Writes the buffered output; returns whether all of it is written.
     fn flush(&mut self, context: &mut Context<'_>) -> Result<bool, CloseReason> {
         if self.stream.is_flushed() {
             return Ok(true);
         }
-        let was_stuck = self.write_blocked;
+        let was_blocked = self.write_blocked;
         self.write_blocked = match self.stream.poll_flush(context) {
             Poll::Pending => true,
             Poll::Ready(flushed) => flushed.map(|()| false)?,
         };
-        if self.write_blocked != was_stuck {
+        if self.write_blocked != was_blocked {
             let now = self.now();
             self.state.set_write_state(self.write_blocked, false, now);
             self.wake_timer();
-            // What came while nothing was read is read now.
+            // Polls again, to read the input that arrived while the write was blocked.
             context.waker().wake_by_ref();
         }
         Ok(!self.write_blocked)
@@ -381,7 +383,7 @@ impl FrameHandler for Connection {
     }
 }
 
-/// Past this, what waits is written before more is made.
+/// Number of buffered output bytes above which the output is flushed before more input is read.
 const FLUSH_BYTES: usize = 64 * 1024;
-/// Frames that are read before other sockets get their turn.
+/// Maximum number of reads in one poll, so that other connections are polled, too.
 const READS_MAX: usize = 64;

@@ -1,37 +1,40 @@
-//! PURE: one connection as a value — its deadlines, its rate, and why it is closed. Time is an
-//! argument; the socket that it belongs to is somebody else's.
+//! Connection state: deadlines, message rate, and the decision to close.
+//!
+//! PURE: no I/O, and time is an argument. `connection.rs` owns the socket.
 
 use super::close_reason::CloseReason;
 use crate::net::rate_limit::{RateDecision, RequestRate};
 use crate::realm::Millis;
+
 /// The limits of a connection.
 #[derive(Debug, Clone, Copy)]
 pub struct ConnectionLimits {
-    /// Without a session it is closed after this time.
+    /// A connection without a session is closed after this time.
     pub login_timeout_ms: Millis,
-    /// Messages a second; ten times as many close it.
+    /// Allowed messages per second. More than ten times as many messages close the connection.
     pub messages_per_sec: u32,
-    /// A ping goes out at this distance; two unanswered ones close it.
+    /// Interval of pings. If two pings are unanswered when the next ping is due, the connection is
+    /// closed.
     pub ping_interval_ms: Millis,
-    /// A write that is stuck for this long closes it.
+    /// A write that is blocked for this long closes the connection.
     pub write_timeout_ms: Millis,
 }
 
-/// What is to be done with a text frame.
+/// The decision on a text frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TextDecision {
-    /// Serve it.
+    /// Serve the message.
     Serve,
-    /// Refuse it; the next is welcome after this time.
+    /// Refuse the message; messages are served again after this time.
     RateLimited(Millis),
     /// Close the connection.
     Close(CloseReason),
 }
 
-/// What a deadline asks for.
+/// The result of a check of the deadlines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TimerDecision {
-    /// Nothing; look again then.
+    /// Nothing is due; check again at this time.
     Wait(Millis),
     /// Send a ping.
     Ping,
@@ -39,10 +42,10 @@ pub enum TimerDecision {
     Close(CloseReason),
 }
 
-/// A reader behind whom more waits than may wait gets this part of the time of others.
+/// The write timeout is divided by this number while the outbox exceeds its limit.
 const OVERFLOW_DIVISOR: Millis = 10;
 
-/// One connection.
+/// The deadlines and the message rate of one connection.
 #[derive(Debug)]
 pub struct ConnectionState {
     limits: ConnectionLimits,
@@ -53,27 +56,27 @@ pub struct ConnectionState {
     blocked_write: Option<BlockedWrite>,
 }
 
-/// How long a connection may do without a session.
+/// How long a connection may remain without a session.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum LoginTimer {
-    /// Until then.
+    /// Until this time.
     Until(Millis),
-    /// The clock stands while a message is served: that much is left.
+    /// Paused while a message is handled; this much time remains.
     Paused(Millis),
     /// A session is bound.
     Done,
 }
 
-/// A write that does not get through.
+/// A write that the socket does not accept.
 #[derive(Debug, Clone, Copy)]
 struct BlockedWrite {
     since: Millis,
-    /// More waits behind it than may wait: its time is shorter.
+    /// Whether the outbox exceeds its limit, which shortens the write timeout.
     outbox_overflows: bool,
 }
 
 impl ConnectionState {
-    /// A connection that was opened at `now`.
+    /// Creates the state of a connection that was opened at `now`.
     pub fn new(limits: ConnectionLimits, now: Millis) -> Self {
         Self {
             limits,
@@ -85,7 +88,7 @@ impl ConnectionState {
         }
     }
 
-    /// A text frame came.
+    /// Counts a received text frame and decides on it.
     pub fn on_text(&mut self, now: Millis) -> TextDecision {
         match self.rate.count(now) {
             RateDecision::Serve => TextDecision::Serve,
@@ -94,18 +97,18 @@ impl ConnectionState {
         }
     }
 
-    /// A pong came: the TCP connection lives.
+    /// Records a pong: the peer still answers.
     pub fn on_pong(&mut self) {
         self.unanswered_pings = 0;
     }
 
-    /// The connection belongs to a session now.
+    /// Ends the login timeout, since a session is bound.
     pub fn bind(&mut self) {
         self.login_timer = LoginTimer::Done;
     }
 
-    /// A message is being served, or was: a login that waits for its hash stops the clock, and
-    /// what was left of it is left.
+    /// Pauses the login timeout while a message is handled, since a login may wait for its password
+    /// hash. Afterwards the timeout continues with the same remaining time.
     pub fn set_serving(&mut self, is_serving: bool, now: Millis) {
         self.login_timer = match self.login_timer {
             LoginTimer::Until(deadline) if is_serving => {
@@ -116,7 +119,7 @@ impl ConnectionState {
         };
     }
 
-    /// Whether the last write is stuck, and whether more waits behind it than may wait.
+    /// Records whether the last write is blocked, and whether the outbox exceeds its limit.
     pub fn set_write_state(&mut self, is_blocked: bool, outbox_overflows: bool, now: Millis) {
         let since = self.blocked_write.map_or(now, |blocked| blocked.since);
         self.blocked_write = is_blocked.then_some(BlockedWrite { since, outbox_overflows });
@@ -127,13 +130,13 @@ impl ConnectionState {
     }
 
     fn write_deadline(&self) -> Option<Millis> {
-        let share =
+        let divisor =
             |blocked: BlockedWrite| if blocked.outbox_overflows { OVERFLOW_DIVISOR } else { 1 };
         self.blocked_write
-            .map(|blocked| blocked.since + self.limits.write_timeout_ms / share(blocked))
+            .map(|blocked| blocked.since + self.limits.write_timeout_ms / divisor(blocked))
     }
 
-    /// What is due at `now`.
+    /// Returns what is due at `now`, or the time of the next check.
     pub fn on_timer(&mut self, now: Millis) -> TimerDecision {
         if self.login_deadline().is_some_and(|deadline| now >= deadline) {
             return TimerDecision::Close(CloseReason::LoginTimeout);
@@ -149,7 +152,8 @@ impl ConnectionState {
             self.unanswered_pings += 1;
             return TimerDecision::Ping;
         }
-        // Behind a reader who is stuck more may come to wait than may.
+        // While a write is blocked, the outbox may grow beyond its limit, which shortens the
+        // timeout: the caller must check the outbox again.
         let recheck = self.blocked_write.filter(|blocked| !blocked.outbox_overflows);
         let recheck = recheck.map(|_| now + self.limits.write_timeout_ms / OVERFLOW_DIVISOR);
         let deadlines = [self.login_deadline(), self.write_deadline(), recheck, Some(self.ping_at)];
@@ -169,7 +173,7 @@ mod tests {
     };
 
     #[test]
-    fn a_connection_without_login_is_closed_on_time_and_a_hash_stops_the_clock() {
+    fn a_connection_without_login_is_closed_and_serving_pauses_the_timeout() {
         let mut connection =
             ConnectionState::new(ConnectionLimits { ping_interval_ms: 1 << 40, ..LIMITS }, 0);
         assert_eq!(connection.on_timer(29_999), TimerDecision::Wait(30_000));
@@ -177,7 +181,7 @@ mod tests {
         connection.set_serving(true, 29_000);
         assert!(matches!(connection.on_timer(40_000), TimerDecision::Wait(_)));
         connection.set_serving(false, 41_000);
-        // What was left of it is left: messages do not buy time.
+        // The remaining second is unchanged: messages do not extend the timeout.
         assert_eq!(connection.on_timer(41_999), TimerDecision::Wait(42_000));
         assert_eq!(connection.on_timer(42_000), TimerDecision::Close(CloseReason::LoginTimeout));
         connection.bind();
@@ -185,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn too_fast_is_refused_and_ten_times_too_fast_is_closed() {
+    fn messages_over_the_rate_are_refused_and_over_ten_times_the_rate_close() {
         let mut connection = ConnectionState::new(LIMITS, 0);
         let answers: Vec<_> = (0..51).map(|_| connection.on_text(400)).collect();
         assert_eq!(answers[4], TextDecision::Serve);
@@ -196,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn two_unanswered_pings_are_a_dead_peer() {
+    fn two_unanswered_pings_close_the_connection() {
         let mut connection =
             ConnectionState::new(ConnectionLimits { login_timeout_ms: 1 << 40, ..LIMITS }, 0);
         assert_eq!(connection.on_timer(30_000), TimerDecision::Ping);
@@ -207,12 +211,12 @@ mod tests {
     }
 
     #[test]
-    fn a_stuck_reader_is_closed_past_its_deadline() {
+    fn a_blocked_write_closes_the_connection_after_its_timeout() {
         let mut connection =
             ConnectionState::new(ConnectionLimits { login_timeout_ms: 1 << 40, ..LIMITS }, 0);
         connection.set_write_state(true, false, 1_000);
         connection.set_write_state(true, false, 5_000);
-        assert_eq!(connection.on_timer(5_000), TimerDecision::Wait(6_000), "it is looked at again");
+        assert_eq!(connection.on_timer(5_000), TimerDecision::Wait(6_000), "no recheck is due");
         assert_eq!(connection.on_timer(10_999), TimerDecision::Wait(11_000));
         assert_eq!(connection.on_timer(11_000), TimerDecision::Close(CloseReason::SlowConsumer));
         connection.set_write_state(false, false, 11_000);

@@ -1,5 +1,6 @@
-//! Direct writes: how rows reach a socket whose task has nothing to do. The publishing thread
-//! writes them, and the task is not woken.
+//! Direct writes: the publishing thread writes rows to the socket of an idle connection.
+//!
+//! The connection's task is not woken, which would cost more than writing a small row.
 
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use super::connection::Connection;
 use super::frame_stream;
 use crate::subscriptions::DirectWriter;
 
-/// A socket in clear.
+/// The write half of a plaintext socket.
 impl DirectWriter for OwnedWriteHalf {
     fn write_frame(&self, out: &mut Vec<u8>, write: &mut dyn FnMut(&mut Vec<u8>) -> bool) -> bool {
         frame_stream::text_with(out, write)
@@ -19,20 +20,20 @@ impl DirectWriter for OwnedWriteHalf {
 
     fn try_send(&self, frames: &[u8]) -> usize {
         let stream: &TcpStream = self.as_ref();
-        // Of a socket that is full or gone its task will hear.
+        // Errors are ignored: the connection's task notices a full or closed socket.
         let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
         rustix::net::send(stream, frames, flags).unwrap_or(0)
     }
 }
 
 impl Connection {
-    /// Rows of the session that the socket is bound to may be written directly.
+    /// Gives the outbox a direct writer if a session is bound; direct writes are not enabled yet.
     pub(super) fn attach_direct_writer(&mut self) {
         let writer = self.stream.direct_writer().filter(|_| self.client.session.is_some());
         self.outbox.set_direct_writer(writer.map(|write| write as Arc<dyn DirectWriter>));
     }
 
-    /// At the end of a turn: if nothing is left to do, others may write.
+    /// Enables direct writes at the end of a poll, if the connection is idle.
     pub(super) fn offer_direct_write(&mut self) {
         let is_idle = self.serving.is_none()
             && self.queue.is_empty()
@@ -44,7 +45,7 @@ impl Connection {
         self.direct_write = self.subscribed && is_idle && self.outbox.enable_direct_write(is_live);
     }
 
-    /// At the beginning of a turn: from now on only this task writes.
+    /// Disables direct writes at the beginning of a poll: from now on only this task writes.
     pub(super) fn withdraw_direct_write(&mut self) {
         if std::mem::take(&mut self.direct_write) {
             self.stream.restore_unsent(self.outbox.take_unsent());

@@ -1,42 +1,42 @@
-//! PURE: bytes of a client as frames (RFC 6455). What is not whole yet is kept, as far as it came;
-//! nothing else is: an idle connection holds no buffer.
+//! Frame reader: decodes a client's bytes into frames (RFC 6455).
+//!
+//! PURE: no I/O. Keeps only bytes that are not handled yet: an idle connection holds no buffer.
 
 use std::borrow::Cow;
 
 use super::close_reason::CloseReason;
 
-/// Fragments of one message.
+/// Maximum number of fragments of one message.
 const FRAGMENTS_MAX: u8 = 64;
-/// The longest payload of a control frame.
+/// Longest payload of a control frame, in bytes.
 const CONTROL_MAX: usize = 125;
 
-/// What a frame comes to.
+/// A decoded frame.
 #[derive(Debug, PartialEq, Eq)]
 pub enum FrameEvent<'a> {
-    /// A whole message.
+    /// A complete text message.
     Text(Cow<'a, str>),
-    /// A ping with this payload, which its pong repeats.
+    /// A ping with this payload, which the pong must repeat.
     Ping(&'a [u8]),
     /// A pong.
     Pong,
-    /// The client closes, with this payload.
+    /// A close with this payload.
     Close(&'a [u8]),
-    /// A part of a message.
+    /// A fragment of an incomplete message.
     Part,
 }
 
-/// The state between two reads.
+/// The state of the decoder between two reads.
 #[derive(Debug)]
 pub struct FrameReader {
-    /// The beginning of a frame whose end has not come, or frames that nobody has taken yet.
+    /// An incomplete frame, or complete frames that were not handled yet.
     partial: Vec<u8>,
-    /// So many bytes of the frame that `rest` begins with have to be there before it is looked at;
-    /// 0: nobody has looked yet.
+    /// Length of `partial` at which the next frame can be complete; 0 if it may be complete now.
     bytes_needed: usize,
-    /// The parts of a message whose end has not come.
+    /// The fragments of an incomplete message.
     message: Vec<u8>,
     fragments: u8,
-    /// So many of their bytes are known to be text.
+    /// Number of bytes of `message` that were checked as UTF-8.
     checked: usize,
     frame_max: usize,
     message_max: usize,
@@ -45,42 +45,42 @@ pub struct FrameReader {
 struct FrameHeader {
     last: bool,
     opcode: u8,
-    /// Where the payload begins.
+    /// Offset of the payload.
     start: usize,
     length: usize,
     key: [u8; 4],
 }
 
 impl FrameReader {
-    /// A reader of frames and messages of these sizes at most, to which `early` came already.
+    /// Creates a reader with size limits in bytes. `early`: bytes received before the first read.
     pub fn new(early: &[u8], frame_max: usize, message_max: usize) -> Self {
         let (partial, message) = (early.to_vec(), Vec::new());
         Self { partial, bytes_needed: 0, message, fragments: 0, checked: 0, frame_max, message_max }
     }
 
-    /// Whether a frame may be there that was not taken.
+    /// Whether the kept bytes may contain a complete frame.
     pub fn may_have_frame(&self) -> bool {
         !self.partial.is_empty() && self.partial.len() >= self.bytes_needed
     }
 
-    /// Adds what was read to what is kept, and gives it all; none: it is not whole yet.
+    /// Adds `read` to the kept bytes and takes all; `None` if the frame is still incomplete.
     pub fn append(&mut self, read: &[u8]) -> Option<Vec<u8>> {
         self.partial.extend_from_slice(read);
         self.may_have_frame().then(|| std::mem::take(&mut self.partial))
     }
 
-    /// Whether nothing is kept: what was read can be taken where it lies.
+    /// Whether no bytes are kept, so that input can be decoded in place.
     pub fn is_empty(&self) -> bool {
         self.partial.is_empty()
     }
 
-    /// Keeps what was not taken.
+    /// Keeps bytes that were not handled.
     pub fn keep_unread(&mut self, rest: &[u8]) {
         self.partial = rest.to_vec();
     }
 
-    /// The first frame of `bytes` and its length; none: it is not whole. Its payload is unmasked
-    /// where it lies.
+    /// Decodes the first frame of `bytes`, unmasks its payload in place, and returns the frame's
+    /// length and event; `None` if the frame is incomplete.
     pub fn next_frame<'a>(
         &mut self,
         bytes: &'a mut [u8],
@@ -101,7 +101,7 @@ impl FrameReader {
     fn parse_header(&self, bytes: &[u8]) -> Result<Option<FrameHeader>, CloseReason> {
         let &[first, second, ref rest @ ..] = bytes else { return Ok(None) };
         let (last, opcode) = (first & 0x80 != 0, first & 0x0f);
-        // Extensions were not agreed on, and what a client sends is masked.
+        // Reserved bits must be 0, since no extension is negotiated. Client frames must be masked.
         if first & 0x70 != 0 || second & 0x80 == 0 || !matches!(opcode, 0..=2 | 8..=10) {
             return Err(CloseReason::PeerGone);
         }
@@ -113,7 +113,7 @@ impl FrameReader {
             (126 | 127, _) => return Ok(None),
             (length, _) => (u64::from(length), 2),
         };
-        // Refused by what is announced: nothing of it need come.
+        // A frame that is too large is refused by its header, before the payload is received.
         let length = usize::try_from(length).map_err(|_| CloseReason::TooLarge)?;
         if opcode >= 8 && (!last || length > CONTROL_MAX) {
             return Err(CloseReason::PeerGone);
@@ -121,9 +121,9 @@ impl FrameReader {
         if opcode == 2 {
             return Err(CloseReason::BinaryFrame);
         }
-        // A ping between the parts of a message is none of them.
-        let begun = if opcode >= 8 { 0 } else { self.message.len() };
-        if length > self.frame_max || length.saturating_add(begun) > self.message_max {
+        // A control frame between the fragments of a message is not part of the message.
+        let collected = if opcode >= 8 { 0 } else { self.message.len() };
+        if length > self.frame_max || length.saturating_add(collected) > self.message_max {
             return Err(CloseReason::TooLarge);
         }
         let Some(&[a, b, c, d]) = bytes.get(after..after + 4) else { return Ok(None) };
@@ -135,22 +135,22 @@ impl FrameReader {
         header: &FrameHeader,
         payload: &'a [u8],
     ) -> Result<FrameEvent<'a>, CloseReason> {
-        let begun = self.fragments > 0;
+        let is_fragmented = self.fragments > 0;
         match (header.opcode, header.last) {
             (8, _) if payload.len() == 1 => Err(CloseReason::PeerGone),
             (8, _) => {
-                let words = payload.get(2..).unwrap_or_default();
-                std::str::from_utf8(words).map_err(|_| CloseReason::InvalidUtf8)?;
+                let reason = payload.get(2..).unwrap_or_default();
+                std::str::from_utf8(reason).map_err(|_| CloseReason::InvalidUtf8)?;
                 Ok(FrameEvent::Close(payload))
             }
             (9, _) => Ok(FrameEvent::Ping(payload)),
             (10, _) => Ok(FrameEvent::Pong),
-            (1, true) if !begun => {
+            (1, true) if !is_fragmented => {
                 let text = std::str::from_utf8(payload).map_err(|_| CloseReason::InvalidUtf8)?;
                 Ok(FrameEvent::Text(Cow::Borrowed(text)))
             }
-            // A message that begins within another, or goes on without a beginning.
-            (opcode, _) if (opcode == 1) == begun => Err(CloseReason::PeerGone),
+            // A new message before the last fragment, or a continuation without a first fragment.
+            (opcode, _) if (opcode == 1) == is_fragmented => Err(CloseReason::PeerGone),
             (_, last) => {
                 if self.fragments == FRAGMENTS_MAX {
                     return Err(CloseReason::TooLarge);
@@ -168,7 +168,7 @@ impl FrameReader {
         }
     }
 
-    /// A message that is no text is refused with the first part that shows it.
+    /// Checks the new bytes of a fragmented message, to refuse it at the first invalid byte.
     fn check_text(&mut self) -> Result<(), CloseReason> {
         match std::str::from_utf8(&self.message[self.checked..]) {
             Ok(text) => self.checked += text.len(),
@@ -215,7 +215,7 @@ mod tests {
         out
     }
 
-    /// What comes of pieces of a stream, in words; an error ends it.
+    /// Describes the frames that this crate's reader decodes from a stream, up to an error.
     fn ours(pieces: &[&[u8]]) -> Vec<String> {
         let mut reader = FrameReader::new(&[], FRAME_MAX, MESSAGE_MAX);
         let mut events = Vec::new();
@@ -256,7 +256,7 @@ mod tests {
         events
     }
 
-    /// The same by tungstenite.
+    /// Describes the frames that tungstenite decodes from a stream.
     fn theirs(stream: Vec<u8>) -> Vec<String> {
         struct Half(std::io::Cursor<Vec<u8>>);
         impl std::io::Read for Half {
@@ -287,10 +287,10 @@ mod tests {
                     events.push("close".to_owned());
                     return events;
                 }
-                // We refuse it as soon as it begins.
+                // This crate's reader refuses a binary frame by its header.
                 Ok(Message::Binary(_) | Message::Frame(_)) => events.push("error".to_owned()),
                 Err(Error::Utf8(_)) => return [events, vec!["not text".into()]].concat(),
-                // The stream ends where it was cut.
+                // The test stream ended without a close.
                 Err(Error::Protocol(error)) if format!("{error:?}").contains("ResetWithout") => {
                     return events;
                 }
@@ -331,7 +331,7 @@ mod tests {
         fn tungstenite_reads_the_same(stream in frames(), cuts in any::<[u16; 4]>()) {
             let expected = theirs(stream.clone());
             prop_assert_eq!(ours(&[&stream]), expected.clone());
-            // However the stream comes in pieces.
+            // The result does not depend on how the stream is split.
             let mut cuts = cuts.map(|cut| usize::from(cut) % (stream.len() + 1));
             cuts.sort_unstable();
             let [a, b, c, d] = cuts;
@@ -341,32 +341,32 @@ mod tests {
         }
 
         #[test]
-        fn nothing_that_comes_in_panics(stream in proptest::collection::vec(any::<u8>(), 0..200)) {
+        fn no_input_panics(stream in proptest::collection::vec(any::<u8>(), 0..200)) {
             ours(&[&stream]);
         }
     }
 
-    /// Asserts that both readers agree on a stream, whole and cut at any place.
+    /// Asserts that both readers decode a stream to the same frames, whole and split at any byte.
     fn assert_same(stream: &[u8]) {
         let expected = theirs(stream.to_vec());
         assert_eq!(ours(&[stream]), expected);
         for cut in 0..=stream.len() {
-            assert_eq!(ours(&[&stream[..cut], &stream[cut..]]), expected, "cut at {cut}");
+            assert_eq!(ours(&[&stream[..cut], &stream[cut..]]), expected, "split at {cut}");
         }
     }
 
     #[test]
-    fn a_close_frame_with_a_code_out_of_range_and_a_broken_reason() {
+    fn a_close_frame_with_an_invalid_code_and_reason() {
         assert_same(&[136, 131, 0, 0, 0, 0, 226, 130, 172]);
     }
 
     #[test]
-    fn a_first_part_that_is_not_utf8_after_a_message_of_empty_parts() {
+    fn an_invalid_first_fragment_after_a_message_of_empty_fragments() {
         assert_same(&[1, 128, 0, 0, 0, 0, 128, 128, 0, 0, 0, 0, 1, 130, 0, 0, 0, 0, 128, 0]);
     }
 
     #[test]
-    fn a_ping_between_the_parts_of_a_message_does_not_count() {
+    fn a_ping_between_fragments_does_not_count_as_part_of_the_message() {
         let part = |first| frame(first, &[b'a'; 290], [1, 2, 3, 4]);
         let ping = frame(0x89, &[b'p'; 120], [1, 2, 3, 4]);
         let rest = frame(0x80, &[b'b'; 110], [1, 2, 3, 4]);
@@ -376,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_announced_takes_no_memory() {
+    fn an_announced_length_allocates_no_memory() {
         let mut reader = FrameReader::new(&[], 1 << 20, 1 << 20);
         let mut huge = vec![0x81, 0xff, 0, 0, 0, 0, 0, 0x10, 0, 0, 1, 2, 3, 4, b'x'];
         assert_eq!(reader.next_frame(&mut huge), Ok(None));
@@ -387,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_has_at_most_so_many_parts() {
+    fn a_message_with_too_many_fragments_is_refused() {
         let part = frame(0x00, b"a", [1, 2, 3, 4]);
         let mut stream = frame(0x01, b"a", [1, 2, 3, 4]);
         (1..FRAGMENTS_MAX).for_each(|_| stream.extend_from_slice(&part));

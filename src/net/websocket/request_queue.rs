@@ -1,10 +1,10 @@
-//! The messages of a connection that wait for their turn.
+//! Request queue: the messages of a connection that are handled in order.
 
 use std::collections::VecDeque;
 
 use crate::router::Request;
 
-/// Messages that wait while another one is served, bounded by count and bytes.
+/// A queue of messages that wait while another message is handled, bounded by count and bytes.
 pub(super) struct RequestQueue {
     requests: VecDeque<Box<Request>>,
     bytes: usize,
@@ -13,19 +13,19 @@ pub(super) struct RequestQueue {
 }
 
 impl RequestQueue {
-    /// An empty queue that is full at either limit.
+    /// Creates an empty queue, which is full when it reaches one of the limits.
     pub(super) fn new(requests_max: usize, bytes_max: usize) -> Self {
         let limit = |it| u32::try_from(it).unwrap_or(u32::MAX);
         let (requests_max, bytes_max) = (limit(requests_max), limit(bytes_max));
         Self { requests: VecDeque::new(), bytes: 0, requests_max, bytes_max }
     }
 
-    /// Whether another message may be read; one is always taken whole.
+    /// Whether another message may be read. This message may then exceed the limit of bytes.
     pub(super) fn has_capacity(&self) -> bool {
         self.requests.len() < self.requests_max as usize && self.bytes < self.bytes_max as usize
     }
 
-    /// Whether nothing waits.
+    /// Whether no message waits.
     pub(super) fn is_empty(&self) -> bool {
         self.requests.is_empty()
     }
@@ -36,7 +36,7 @@ impl RequestQueue {
         self.requests.push_back(request);
     }
 
-    /// Takes the first message.
+    /// Removes and returns the first message.
     pub(super) fn pop(&mut self) -> Option<Box<Request>> {
         let request = self.requests.pop_front()?;
         self.bytes -= request.size;

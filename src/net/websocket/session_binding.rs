@@ -1,4 +1,5 @@
-//! Whose socket it is: the session that it is bound to, and others whose end it must hear of.
+//! Session binding: the session of a connection, and other sessions with subscriptions on the
+//! connection.
 
 use std::sync::Arc;
 
@@ -9,8 +10,8 @@ use crate::router::TokenCache;
 use crate::sessions::LiveSession;
 
 impl Connection {
-    /// The socket belongs to this session from now on. Its former subscriptions end; the former
-    /// session lives on.
+    /// Binds the connection to a session. If the connection was bound to another session, ends the
+    /// subscriptions on the connection; the other session stays live.
     pub(super) fn bind(&mut self, session: Arc<LiveSession>) -> Result<(), CloseReason> {
         if self.client.session.as_ref().is_some_and(|bound| Arc::ptr_eq(bound, &session)) {
             return Ok(());
@@ -32,10 +33,11 @@ impl Connection {
         Ok(())
     }
 
-    /// A subscription of another session than the bound one must hear of that session's end.
+    /// Requests a notice of the end of a session that has a subscription on this connection without
+    /// being the bound session.
     pub(super) fn watch_session(&mut self, session: &Arc<LiveSession>) {
-        let knows = |other: &Arc<LiveSession>| Arc::ptr_eq(other, session);
-        if !self.client.session.iter().chain(&self.other_sessions).any(knows) {
+        let is_same = |other: &Arc<LiveSession>| Arc::ptr_eq(other, session);
+        if !self.client.session.iter().chain(&self.other_sessions).any(is_same) {
             session.add_outbox(&self.outbox);
             self.other_sessions.push(session.clone());
         }
@@ -45,6 +47,8 @@ impl Connection {
         self.client.session.as_ref().is_some_and(|bound| bound.session == session)
     }
 
+    /// Ends the subscriptions of a session on this connection (`None`: of all sessions), and sends
+    /// a LOGOFF_ACK for each.
     pub(super) fn end_subscriptions(
         &mut self,
         session: Option<SessionNo>,

@@ -1,4 +1,4 @@
-//! When a connection is to be looked at again, though nothing came.
+//! Timer of a connection, which wakes the connection's task at its next deadline.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -8,31 +8,34 @@ use std::time::Duration;
 use tokio::time::{Sleep, sleep};
 
 use crate::realm::Millis;
-/// A timer of one task. It is polled once a setting: from then on it wakes the task by itself.
+
+/// A timer of one task. The first [`Timer::is_due`] after each [`Timer::set`] registers the task to
+/// be woken.
 pub(super) struct Timer {
     sleep: Pin<Box<Sleep>>,
     polled: bool,
-    /// Before this time the timer, which lies elsewhere in memory, is not looked at.
+    /// Before this time `sleep` is not checked, to save the access to the memory of `sleep`.
     not_before: Millis,
 }
 
-/// The clock of the gateway is never this far from the timer's.
+/// Margin for a difference between the gateway's clock and tokio's clock. An eighth of the time is
+/// added to it.
 const SLACK_MS: Millis = 500;
 
 impl Timer {
-    /// One that is due.
+    /// Creates a timer that is due.
     pub(super) fn due() -> Self {
         Self { sleep: Box::pin(sleep(Duration::ZERO)), polled: false, not_before: 0 }
     }
 
-    /// It is due so many milliseconds after `now`.
+    /// Makes the timer due `after` milliseconds after `now`.
     pub(super) fn set(&mut self, now: Millis, after: Millis) {
         self.sleep.set(sleep(Duration::from_millis(after)));
         self.polled = false;
         self.not_before = now + after.saturating_sub(after / 8 + SLACK_MS);
     }
 
-    /// Whether it is due; else the task is woken when it is.
+    /// Whether the timer is due. If not, the task is woken when the timer is due.
     pub(super) fn is_due(&mut self, now: Millis, context: &mut Context<'_>) -> bool {
         if self.polled && (now < self.not_before || !self.sleep.is_elapsed()) {
             return false;

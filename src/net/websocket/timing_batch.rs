@@ -1,8 +1,9 @@
-//! Messages of one kind that were answered in one turn: their time is taken and counted together.
+//! Timing batch: measures immediate messages of one type together, within one poll.
 
 use crate::messages::{HANDLERS, Handler};
 use crate::platform::{Stopwatch, stopwatch};
-/// Messages that are not counted yet.
+
+/// Answered messages of one handler that are not in the handler's histogram yet.
 pub(super) struct TimingBatch {
     handler: &'static Handler,
     count: u32,
@@ -10,17 +11,18 @@ pub(super) struct TimingBatch {
 }
 
 impl TimingBatch {
-    /// None.
+    /// Creates an empty batch.
     pub(super) fn new() -> Self {
         Self { handler: &HANDLERS[0], count: 0, watch: stopwatch() }
     }
 
-    /// A turn begins.
+    /// Starts the measurement at the beginning of a poll.
     pub(super) fn begin(&mut self, watch: Stopwatch) {
         self.watch = watch;
     }
 
-    /// A message of this kind was answered.
+    /// Adds an answered message. If the batch belongs to another handler, records it first and
+    /// starts a new batch.
     pub(super) fn add(&mut self, handler: &'static Handler) {
         if !std::ptr::eq(handler, self.handler) {
             self.flush();
@@ -29,7 +31,7 @@ impl TimingBatch {
         self.count += 1;
     }
 
-    /// Counts them.
+    /// Records the batch in the histogram of its handler.
     pub(super) fn flush(&mut self) {
         if self.count > 0 {
             self.handler.timings.record(self.count, self.watch.elapsed_secs());

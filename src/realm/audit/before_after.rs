@@ -1,4 +1,4 @@
-//! The sides of an audit row: what was before and what is after.
+//! The fields BEFORE and AFTER of audit rows.
 
 use std::io;
 
@@ -8,17 +8,20 @@ use serde_json::{Map, Value};
 use super::field_changes::FieldChange;
 use crate::realm::model::{AuditEvent, FieldSnapshot};
 
-/// Bytes of BEFORE and AFTER in one row, about: the whole has to fit into one stored value. What is
-/// more goes into further rows of the same event.
+/// Approximate maximum size of BEFORE and AFTER in one row, in bytes: the row must fit into one
+/// stored value. Fields that do not fit are put into further rows of the same event.
 const BEFORE_AFTER_BYTES_MAX: usize = 2_200;
-/// A longer text is cut.
+/// Maximum length of a text as JSON, in bytes; a longer text is cut.
 const TEXT_MAX: usize = 800;
-/// Field changes of one command that are told one by one; the log has all of them.
+/// Maximum number of field changes of one command in the audit trail. The command log contains all
+/// changes.
 const CHANGES_MAX: usize = 2_000;
 
-/// BEFORE and AFTER, filled field by field into as many rows as are needed.
+/// BEFORE and AFTER of one event, filled field by field and split into as many rows as necessary.
 pub(super) struct BeforeAfter {
+    /// The completed rows.
     full: Vec<AuditEvent>,
+    /// The template of the rows, without BEFORE and AFTER.
     row: AuditEvent,
     before: Map<String, Value>,
     after: Map<String, Value>,
@@ -26,7 +29,8 @@ pub(super) struct BeforeAfter {
 }
 
 impl BeforeAfter {
-    /// The rows that tell these changes.
+    /// Returns the audit rows of these changes. MORE_CHANGES is the number of changes beyond
+    /// [`CHANGES_MAX`], which are left out.
     pub(super) fn split_events(
         mut changes: impl Iterator<Item = FieldChange>,
         row: AuditEvent,
@@ -42,14 +46,14 @@ impl BeforeAfter {
         before_after.full
     }
 
-    /// The members of two objects that differ.
+    /// Returns an audit row with the members that differ between two objects.
     pub(super) fn from_objects(old: Value, new: Value, row: AuditEvent) -> AuditEvent {
         let (Value::Object(mut old), Value::Object(mut new)) = (old, new) else {
             return row;
         };
-        let was = old.clone();
+        let old_members = old.clone();
         old.retain(|name, value| new.get(name).is_some_and(|it| it != value));
-        new.retain(|name, value| was.get(name) != Some(value));
+        new.retain(|name, value| old_members.get(name) != Some(value));
         AuditEvent {
             before: FieldSnapshot::from_members(&old),
             after: FieldSnapshot::from_members(&new),
@@ -57,7 +61,7 @@ impl BeforeAfter {
         }
     }
 
-    /// What was told so far is a row.
+    /// Completes the current row and starts the next one.
     fn finish(&mut self) {
         let before_after = [&mut self.before, &mut self.after];
         let [before, after] =
@@ -83,7 +87,8 @@ impl BeforeAfter {
     }
 }
 
-/// A second value of the same field makes a list of them: who is in a profile, and the like.
+/// Adds the value of a field. If a field has several values, such as the users of a profile, they
+/// become a list.
 fn put(fields: &mut Value, field: &str, value: Value) {
     let Value::Object(fields) = fields else { return };
     match fields.get_mut(field) {
@@ -93,6 +98,7 @@ fn put(fields: &mut Value, field: &str, value: Value) {
     }
 }
 
+/// Cuts a text that may be longer than [`TEXT_MAX`] as JSON; other values stay unchanged.
 fn short(value: Value) -> Value {
     match value {
         Value::String(text) if text.len() > TEXT_MAX / 6 => cut(&text).into(),
@@ -100,7 +106,7 @@ fn short(value: Value) -> Value {
     }
 }
 
-/// As much of a text as has room, written as JSON: one control character takes six bytes there.
+/// Cuts a text to [`TEXT_MAX`] bytes as JSON, where a control character takes six bytes.
 fn cut(text: &str) -> String {
     let mut bytes = 0;
     let more = text.char_indices().find(|(_, c)| {
@@ -113,7 +119,7 @@ fn cut(text: &str) -> String {
     }
 }
 
-/// Bytes of a value in JSON text.
+/// Returns the length of a value as JSON, in bytes.
 fn length(value: &Value) -> usize {
     struct Count(usize);
     impl io::Write for Count {
@@ -136,7 +142,7 @@ mod tests {
     use crate::realm::model::Millis;
     use crate::realm::row::Row;
 
-    /// The longest names and texts of the most expensive characters.
+    /// Uses the longest names, and texts of the characters that take most bytes as JSON.
     #[test]
     fn the_largest_row_fits_into_one_stored_value() {
         let name = "n".repeat(protocol::UserName::LENGTH_MAX);

@@ -1,5 +1,7 @@
-//! Audit: who did what, from where, and what it was before and after. Made of the realm before a
-//! command and of what the command came to, so that a replay makes the same.
+//! The audit events of a command: actor, target, address, code and changed fields.
+//!
+//! The events are computed from the realm before the command and from the outcome of the command,
+//! so that a replay produces the same events.
 
 use protocol::{NackCode, to_json_value};
 use serde_json::Map;
@@ -10,8 +12,9 @@ use crate::realm::command::{Command, Origin, RefusalCount};
 use crate::realm::model::{AuditEvent, EndReason, FieldSnapshot, Millis};
 use crate::realm::outcome::{Applied, Ended, Outcome, Refusal};
 use crate::realm::state::Realm;
+
 impl Realm {
-    /// The audit rows of a command that was planned on this realm.
+    /// Returns the audit rows of a command that was planned on this realm.
     pub(in crate::realm) fn audit(
         &self,
         at: Millis,
@@ -23,7 +26,7 @@ impl Realm {
             (Command::RecordRefusals(refusals), _) => {
                 return refusals.iter().map(|it| refusal_event(at, it, origin)).collect();
             }
-            // The first one replaces nothing.
+            // The first pepper check of a store is not a change of the pepper.
             (Command::SetPepperCheck(_), _) if self.pepper_check.is_none() => return Vec::new(),
             (Command::RecordSessionUse(_) | Command::MailSent(..), _)
             | (_, Outcome::Repeated | Outcome::EndedSessions(0))
@@ -63,7 +66,7 @@ impl Realm {
         }
     }
 
-    /// Sessions that the gateway ended.
+    /// Returns the audit rows of sessions that the gateway ended.
     fn session_ended_events(&self, at: Millis, applied: &Applied) -> Vec<AuditEvent> {
         let row = |ended: &Ended| AuditEvent {
             at,
@@ -80,7 +83,7 @@ impl Realm {
     }
 }
 
-/// What the gateway or the command line does without a message.
+/// Returns the event of a command that the gateway or the command line submitted without a message.
 fn event_without_message(command: &Command) -> &'static str {
     match command {
         Command::SetPolicy(_) => "SET_POLICY",

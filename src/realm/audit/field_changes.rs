@@ -1,4 +1,4 @@
-//! Fields: what a change does to each field of a record, for answers and for the audit trail.
+//! Changes of records field by field, for replies and for the audit trail.
 
 use std::borrow::Cow;
 
@@ -12,26 +12,26 @@ use crate::realm::model::{
 use crate::realm::row::{Change, Key, Row};
 use crate::realm::state::Realm;
 
-/// One field that is different; null: not there.
+/// The change of one field of a record. A value is null if the record does not have the field.
 #[derive(Debug, Clone, Serialize, JsonSchema, PartialEq)]
 #[serde(rename_all = "UPPERCASE")]
 pub struct FieldChange {
     /// The kind of record.
     pub table: &'static str,
-    /// The record's name.
+    /// The name of the record.
     pub key: String,
-    /// Which field.
+    /// The name of the field.
     pub field: &'static str,
-    /// What it was.
+    /// The value before the change.
     pub old: Value,
-    /// What it is.
+    /// The value after the change.
     pub new: Value,
 }
 
-/// The fields of one row, in the order in which they are shown.
+/// The fields of one row, in the order in which they are displayed.
 type Fields<'a> = Vec<(&'static str, DisplayValue<'a>)>;
 
-/// The value of a field; its text is not copied until it is shown.
+/// The value of a field. Its text is not copied until it is displayed.
 #[derive(Debug, Clone, PartialEq)]
 enum DisplayValue<'a> {
     Text(Cow<'a, str>),
@@ -79,15 +79,15 @@ impl DisplayValue<'_> {
 }
 
 impl Realm {
-    /// What changes do to each field, compared with the realm as it is. Bookkeeping rows are
-    /// left out.
+    /// Returns the field changes that `changes` make to this realm. Internal rows, such as
+    /// counters, are left out.
     pub fn compare<'a>(&'a self, changes: &'a [Change]) -> impl Iterator<Item = FieldChange> + 'a {
         let viewpoint = Viewpoint { realm: self, changes };
         changes.iter().flat_map(move |change| viewpoint.compare(change))
     }
 }
 
-/// What names are looked up in: the realm as it is, and what is new.
+/// A lookup of names in the realm and, if it has none, in the rows that the changes add.
 #[derive(Clone, Copy)]
 struct Viewpoint<'a> {
     realm: &'a Realm,
@@ -100,9 +100,9 @@ impl Viewpoint<'_> {
             Change::Put(row) => row.key(),
             Change::Delete(key) => key.clone(),
         };
-        let Some((table, name)) = self.named(&key) else { return Vec::new() };
+        let Some((table, name)) = self.table_and_name(&key) else { return Vec::new() };
         let (user, row) = match &key {
-            // Most changes are of users: what they have is not copied.
+            // Rows of users are not copied, because most changes are changes of users.
             Key::User(no) => (self.realm.user(*no), None),
             key => (None, self.realm.row(key)),
         };
@@ -125,8 +125,8 @@ impl Viewpoint<'_> {
         fields.filter_map(change).collect()
     }
 
-    /// Table and key of what a change is about.
-    fn named(self, key: &Key) -> Option<(&'static str, String)> {
+    /// Returns the table and the name of a record; `None` if the row is internal or has no name.
+    fn table_and_name(self, key: &Key) -> Option<(&'static str, String)> {
         Some(match key {
             Key::Profile(no) => ("PROFILE", self.profile(*no)?),
             Key::Grant(no, _) => ("PROFILE_RIGHT", self.profile(*no)?),
@@ -155,6 +155,7 @@ impl Viewpoint<'_> {
         })
     }
 
+    /// Returns the first result of `read` for a row that the changes add or replace.
     fn first_put<T>(self, read: impl Fn(&Row) -> Option<T>) -> Option<T> {
         self.changes.iter().find_map(|change| match change {
             Change::Put(row) => read(row),
@@ -187,6 +188,7 @@ impl Viewpoint<'_> {
         self.realm.right(no).map(|it| it.code.to_string()).or_else(|| self.first_put(new))
     }
 
+    /// Returns the user of a session that the changes add.
     fn new_session(self, no: SessionNo) -> Option<UserNo> {
         self.first_put(|row| match row {
             Row::Session(session) if session.no == no => Some(session.user),
@@ -194,7 +196,7 @@ impl Viewpoint<'_> {
         })
     }
 
-    /// The fields of a row.
+    /// Returns the fields of a row; empty for an internal row.
     fn displayed(self, row: &Row) -> Fields<'_> {
         match row {
             Row::Profile(it) => vec![
@@ -228,7 +230,7 @@ impl Viewpoint<'_> {
             Row::Grant(_, right) | Row::Direct(_, right) => {
                 vec![("RIGHT_CODE", self.right(*right).into())]
             }
-            // Bookkeeping.
+            // Internal rows.
             Row::Policy(_)
             | Row::Counters(_)
             | Row::RotatedToken(..)
@@ -260,7 +262,7 @@ fn display_lifetimes(lifetimes: &TokenLifetimes) -> Fields<'static> {
     ]
 }
 
-/// All that may be shown of a user: of the password only that there is one.
+/// Returns the fields of a user. Of the password, only its existence is disclosed.
 fn display_user(user: &User) -> Fields<'_> {
     let password = user.credential.as_ref().map(|_| "(set)");
     let mut fields = vec![

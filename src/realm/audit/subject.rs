@@ -1,4 +1,4 @@
-//! The subject of a command: who gives it, and whom or what it is about.
+//! The subject of a command: its actor and its target.
 
 use protocol::UserName;
 
@@ -8,8 +8,8 @@ use crate::realm::command::{
 use crate::realm::model::{Actor, SessionNo, TokenHash, User};
 use crate::realm::state::Realm;
 
-/// Who gives a command, and whom or what it is about, by name; `None` if there is none or the realm
-/// does not know it.
+/// The names of the actor and of the target of a command. Each is `None` if the command has none,
+/// or if the realm does not contain it.
 pub(super) struct Subject {
     pub(super) actor: Option<String>,
     pub(super) target: Option<String>,
@@ -20,19 +20,20 @@ impl Subject {
         Self { actor, target }
     }
 
-    /// A user who acts on their own account.
+    /// Returns the subject of a command with which a user acts on their own account.
     fn own(user: Option<String>) -> Self {
         Self { actor: user.clone(), target: user }
     }
 
-    /// The gateway acts, or a client without a session.
+    /// Returns the subject of a command without an actor: the gateway, the command line or a client
+    /// without a session submitted it.
     fn target_only(target: Option<String>) -> Self {
         Self { actor: None, target }
     }
 }
 
 impl Realm {
-    /// The subject of a command, on the realm before it.
+    /// Returns the subject of a command, given the realm before the command.
     pub(super) fn subject(&self, command: &Command) -> Subject {
         let of = |actor: &Actor| self.actor_name(actor);
         match command {
@@ -148,7 +149,7 @@ fn user_name(user: Option<&User>) -> Option<String> {
     user.map(|user| user.name.to_string())
 }
 
-/// The name of the user if there is one alone.
+/// Returns the name of the only user in the list; `None` if the list has several users or none.
 fn only_name(users: &[NewUser]) -> Option<String> {
     match users {
         [one] => name(&one.name),
@@ -156,7 +157,7 @@ fn only_name(users: &[NewUser]) -> Option<String> {
     }
 }
 
-/// What a message calls a record that the realm does not know.
+/// Returns the name or the id that a message gave for a record that the realm does not contain.
 fn name_or_id(name: &Option<impl ToString>, id: &Option<String>) -> Option<String> {
     name.as_ref().map(ToString::to_string).or_else(|| id.clone())
 }

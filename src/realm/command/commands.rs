@@ -1,4 +1,7 @@
-//! Commands: everything that can change the realm. They carry answers, never questions or secrets.
+//! The commands, which are the only way to change the realm.
+//!
+//! A command contains the results of work outside of the realm, such as verdicts and hashes, so
+//! that every replay decides the same. Secrets are contained only as hashes or encrypted.
 
 use std::sync::Arc;
 
@@ -16,7 +19,8 @@ use crate::realm::model::{
 };
 use crate::realm::row::StoredRow;
 
-/// One step of the realm. Stored in the log as JSON: variants and fields are only ever added.
+/// A command. Stored in the log as JSON, so variants and fields may only be added, or renamed with
+/// an alias.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "each variant is described by its payload")]
 pub enum Command {
@@ -72,41 +76,43 @@ pub enum Command {
     RecordRefusals(Vec<RefusalCount>),
 }
 
-/// Where a command came from, for the audit trail.
+/// The message that caused a command, for the audit trail.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
     /// MESSAGE_TYPE.
     pub event: Box<str>,
-    /// The peer's address.
+    /// The address of the client.
     pub host: Box<str>,
-    /// REASON: what the sender said about it.
+    /// REASON of the message, if the sender gave one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Box<str>>,
 }
 
-/// What was refused before any command was made of it, and how often lately.
+/// A count of messages that led to no command, usually because they were refused. Messages with the
+/// same client network and NACK code are counted together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefusalCount {
-    /// MESSAGE_TYPE.
+    /// MESSAGE_TYPE of the newest message.
     pub event: Box<str>,
-    /// From where.
+    /// The address of the first client; `(others)` for further networks if there are too many.
     pub host: Box<str>,
-    /// Who asked, or as whom: of the newest.
+    /// The user of the newest message that has one: of its session, or as named by the client.
     pub user_name: Option<UserName>,
-    /// The refusal.
+    /// The code of the NACK; OK for a message that succeeded without a command.
     pub code: Box<str>,
-    /// How many.
+    /// Number of messages.
     pub count: u32,
 }
 
-/// The first start: what is missing of the administration rights, USER_ADMIN and its first user.
+/// The bootstrap: creates missing administration rights, the profile USER_ADMIN and the first
+/// administrator.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Bootstrap {
     /// Code and description of the administration rights.
     pub rights: Vec<(RightCode, Description)>,
-    /// The profile that gives them all.
+    /// The name of the profile that grants all these rights.
     pub profile: ProfileName,
-    /// The first administrator, if one is to be made.
+    /// The first administrator; `None` if no user is to be created.
     pub administrator: Option<NewUser>,
 }
 
@@ -115,26 +121,26 @@ pub struct Bootstrap {
 pub struct NewUser {
     /// The name.
     pub name: UserName,
-    /// The password's hash as a PHC string.
+    /// The hash of the password as a PHC string; `None` if the user has no password.
     pub credential: Option<Arc<str>>,
     /// Attributes by number.
     #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
     pub attributes: Box<[(u8, Box<str>)]>,
-    /// Profiles to be in.
+    /// Profiles of the user.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub profiles: Vec<ProfileName>,
-    /// What the user may do at all; none: enabled.
+    /// The status; `None` means enabled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<UserStatus>,
-    /// Rights to hold directly.
+    /// Rights that are granted directly.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rights: Vec<RightCode>,
 }
 
-/// A password set on the command line: ends the user's sessions and locks.
+/// A password that is set on the command line. Setting it ends the sessions and locks of the user.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SetCredential {
-    /// Whose.
+    /// The user.
     pub user_name: UserName,
     /// The new hash.
     pub credential: Arc<str>,
@@ -143,129 +149,132 @@ pub struct SetCredential {
 /// A login whose password was checked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Login {
-    /// As whom.
+    /// The user name of the login.
     pub user_name: UserName,
-    /// What the check said.
+    /// The result of the password check.
     pub verdict: Verdict,
-    /// Against which credential; `None` if there was none.
+    /// The credential that the password was checked against; `None` if the user has no credential.
     pub checked: Option<Fingerprint>,
-    /// The session to open.
+    /// The id and the token hashes of the session to open.
     #[serde(alias = "pair")]
     pub token_hashes: TokenHashes,
-    /// From where.
+    /// The address of the client.
     pub host: String,
-    /// Whether a connection is bound to it, so that its heartbeats are monitored.
+    /// Whether a connection is bound to the session, so that its heartbeats are monitored.
     #[serde(alias = "watched")]
     pub monitored: bool,
-    /// The same from where, as locks count it.
+    /// The client, as far as locks depend on it.
     #[serde(default)]
     #[serde(alias = "peer")]
     pub client: LoginClient,
-    /// The password's hash by the cost of today, if its old one was by another.
+    /// The rehash: the password hashed at the current cost, if the stored hash has another cost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[serde(alias = "renewed")]
     pub rehash: Option<Arc<str>>,
-    /// What bounds the life of the session.
+    /// The kind of the session to open: what ends it without a logout.
     #[serde(rename = "token_api", default, skip_serializing_if = "SessionKind::is_interactive")]
     #[serde(alias = "connector")]
     pub session_kind: SessionKind,
-    /// The second factor.
+    /// The second factor, and the tokens that the login may issue.
     #[serde(default)]
     #[serde(alias = "second")]
     pub second_factor: SecondFactorInput,
-    /// What checked the password.
+    /// The authority that checked the password.
     #[serde(flatten)]
     pub authenticated_by: AuthenticatedBy,
 }
 
-/// A refresh token was presented.
+/// A refresh by a presented refresh token.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Refresh {
-    /// Its hash.
+    /// The hash of the presented token.
     pub presented: TokenHash,
-    /// The user who was named, if any.
+    /// The user that the message named, if any.
     pub user_name: Option<UserName>,
-    /// The new pair.
+    /// The new SESSION_ID and the hashes of the new token pair.
     #[serde(alias = "pair")]
     pub token_hashes: TokenHashes,
-    /// The new pair in clear, encrypted with the presented token, in case it is presented again.
+    /// The new token pair, encrypted with the presented token, for the case that the same token is
+    /// presented again during the grace period.
     #[serde(alias = "sealed")]
     pub encrypted: Vec<u8>,
-    /// From where.
+    /// The address of the client.
     pub host: String,
-    /// The same, as locks count it.
+    /// The client, as far as locks depend on it.
     #[serde(default)]
     #[serde(alias = "peer")]
     pub client: LoginClient,
-    /// Whether a socket is bound to it.
+    /// Whether a connection is bound to the session.
     #[serde(alias = "watched")]
     pub monitored: bool,
-    /// The second factor, where the session has none yet.
+    /// The second factor, if none was proved for the session yet.
     #[serde(default)]
     #[serde(alias = "second")]
     pub second_factor: SecondFactorInput,
 }
 
-/// A session is to end.
+/// The end of a session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionEnd {
-    /// Which.
+    /// The session.
     pub session: SessionNo,
-    /// Why.
+    /// Why it ends.
     pub reason: EndReason,
-    /// It is left alone if it was accessed after this time.
+    /// The session does not end if it was used after this time; `None` means that it ends anyway.
     pub unless_after: Option<Millis>,
 }
 
 /// A password change whose old password was checked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ChangePassword {
-    /// Whose.
+    /// The user.
     pub user_name: UserName,
-    /// What the check of the old password said.
+    /// The result of the check of the old password.
     pub verdict: Verdict,
-    /// Against which credential.
+    /// The credential that the old password was checked against; `None` if the user has no
+    /// credential.
     pub checked: Option<Fingerprint>,
-    /// The hash of the new password.
+    /// The hash of the new password; `None` if the old password was wrong.
     pub credential: Option<Arc<str>>,
-    /// Another user does it, by right.
+    /// The sender who changes the password of another user, which requires CHANGE_PWD; `None` if
+    /// users change their own passwords.
     #[serde(alias = "by")]
     pub actor: Option<Actor>,
-    /// The session that lives on.
+    /// The session that stays live; all other sessions of the user end.
     pub keep: Option<SessionNo>,
-    /// From where.
+    /// The client, as far as locks depend on it.
     #[serde(default)]
     #[serde(alias = "peer")]
     pub client: LoginClient,
 }
 
-/// A one-time token was presented.
+/// The verification of a presented one-time token.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SpendOneTime {
-    /// Its hash.
+    /// The hash of the presented token.
     pub token: TokenHash,
-    /// Who verifies it, where that needs a right.
+    /// The sender, who must hold VERIFY_OTT; `None` if no right is required.
     #[serde(alias = "by")]
     pub actor: Option<Actor>,
 }
 
-/// A kind of token of S1.
+/// A kind of token of the token API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the names say it")]
+#[expect(missing_docs, reason = "the names are self-explanatory")]
 pub enum TokenKind {
     Access,
     Refresh,
     OneTime,
 }
 
-/// A session was used.
+/// A report that a session was used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionUse {
-    /// Which.
+    /// The session.
     pub session: SessionNo,
-    /// When last.
+    /// When the session was last used.
     pub at: Millis,
-    /// Whether a socket was ever bound to it.
+    /// Whether a connection was ever bound to the session.
     #[serde(alias = "watched")]
     pub monitored: bool,
 }

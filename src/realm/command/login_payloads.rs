@@ -8,128 +8,131 @@ use serde::{Deserialize, Serialize};
 use super::record_payloads::AttributeSpec;
 use crate::realm::model::{Actor, Fingerprint, LoginClient, TokenHash, TokenHashes};
 
-/// The second factor of a login, and what it may leave behind.
+/// The second factor of a login, and the tokens that the login may issue.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SecondFactorInput {
-    /// What was given.
+    /// The second factor that the client sent, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[serde(alias = "given")]
     pub presented: Option<PresentedFactor>,
-    /// The hash of the token of a pending login; none: there will be none.
+    /// The hash of the token for a pending login; `None` if no pending login may be created.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[serde(alias = "half")]
     pub pending_login: Option<TokenHash>,
-    /// The hash of an active code, good once a link was proved.
+    /// The hash of an active code, which becomes valid if the code of a mailed link is accepted.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[serde(alias = "active")]
     pub active_code: Option<TokenHash>,
 }
 
-/// MFA_CODE, as far as it could be checked outside.
+/// MFA_CODE, checked as far as this is possible outside of the realm.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum PresentedFactor {
-    /// A code of digits.
+    /// A TOTP code.
     Totp {
-        /// The sealed secret that it was checked against; none: there was none.
+        /// The encrypted secret that the code was checked against; `None` if the user has no
+        /// secret.
         checked: Option<Fingerprint>,
-        /// The start of its period, in seconds of the epoch; none: it is wrong.
+        /// The start of the period of the code, in epoch seconds; `None` if the code is wrong.
         at_secs: Option<u64>,
-        /// The secret, sealed by the key of today, if its key was another.
+        /// The secret encrypted with the current key, if it was encrypted with an older one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[serde(alias = "resealed")]
         reencrypted: Option<Arc<str>>,
     },
-    /// A recovery code, the code of a link or an active code, hashed: none can be guessed.
+    /// The hash of a recovery code, the code of a mailed link or an active code. A fast hash
+    /// suffices, since these codes are too long to be guessed.
     Code(TokenHash),
 }
 
-/// The second factor of a login whose first one was right.
+/// The completion of a pending login by its second factor.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FinishLogin {
     /// The hash of the pending login's token.
     pub token: TokenHash,
-    /// The user who was named, if any.
+    /// The user that the message named, if any.
     pub user_name: Option<UserName>,
-    /// The session to open.
+    /// The id and the token hashes of the session to open.
     #[serde(alias = "pair")]
     pub token_hashes: TokenHashes,
-    /// From where.
+    /// The address of the client.
     pub host: String,
-    /// The same, as locks count it.
+    /// The client, as far as locks depend on it.
     #[serde(alias = "peer")]
     pub client: LoginClient,
-    /// Whether a socket is bound to it.
+    /// Whether a connection is bound to the session.
     #[serde(alias = "watched")]
     pub monitored: bool,
-    /// The second factor.
+    /// The second factor, and the tokens that the login may issue.
     #[serde(alias = "second")]
     pub second_factor: SecondFactorInput,
 }
 
-/// Who creates and confirms secrets.
+/// The sender of a command that creates or confirms a TOTP secret.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum EnrolmentActor {
-    /// A session, for its user or by right for another.
+    /// A session, for its own user, or for another user if its user holds the required right.
     #[serde(alias = "By")]
     Actor(Actor),
-    /// The token of a pending login that asks for it, hashed.
+    /// The hash of the token of a pending login that requires enrolment.
     #[serde(alias = "Half")]
     PendingLogin(TokenHash),
 }
 
-/// A secret for the codes of a user.
+/// A new TOTP secret of a user.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CreateSecret {
-    /// Who creates it.
+    /// The sender of the command.
     #[serde(alias = "by")]
     pub actor: EnrolmentActor,
-    /// For whom; none: for himself.
+    /// The user of the secret; `None` means the user of the sender.
     pub user_name: Option<UserName>,
-    /// The secret, sealed for that user.
+    /// The secret, encrypted for that user.
     #[serde(alias = "sealed")]
     pub encrypted: Arc<str>,
 }
 
-/// A code of a secret that waits to be confirmed.
+/// The confirmation of a new TOTP secret by one of its codes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ConfirmSecret {
-    /// Who confirms it.
+    /// The sender of the command.
     #[serde(alias = "by")]
     pub actor: EnrolmentActor,
-    /// For whom; none: for himself.
+    /// The user of the secret; `None` means the user of the sender.
     pub user_name: Option<UserName>,
-    /// The sealed secret that the code was checked against.
+    /// The encrypted secret that the code was checked against; `None` if the user has no new
+    /// secret.
     pub checked: Option<Fingerprint>,
-    /// The start of the code's period, in seconds of the epoch; none: it is wrong.
+    /// The start of the period of the code, in epoch seconds; `None` if the code is wrong.
     pub at_secs: Option<u64>,
-    /// Recovery codes, hashed.
+    /// Hashes of the new recovery codes.
     pub recovery: Vec<TokenHash>,
 }
 
-/// A user asked for a link by which he can choose a new password.
+/// A request for a mailed link with which the user can choose a new password.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RequestReset {
-    /// Who.
+    /// The user.
     pub user_name: UserName,
-    /// The page of the link, where the client may name it.
+    /// The page that the link opens, if the client named one; `None` means the configured page.
     pub url: Option<Box<str>>,
 }
 
-/// A new password by a mailed token.
+/// A new password, permitted by a mailed token.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ResetByToken {
-    /// Whose.
+    /// The user.
     pub user_name: UserName,
-    /// The token's hash.
+    /// The hash of the token.
     pub token: TokenHash,
     /// The hash of the new password.
     pub credential: Arc<str>,
-    /// Whether the user's sessions live on.
+    /// Whether the sessions of the user stay live.
     pub keep_sessions: bool,
 }
 
-/// What was drawn for a mail that is about to leave.
+/// The hash of the secret in a mail. The secret is generated just before the mail is sent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum MailSecret {
     /// The hash of a token or code.
@@ -138,34 +141,36 @@ pub enum MailSecret {
     Password(Arc<str>),
 }
 
-/// What became of a mail.
+/// The result of a send attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum MailSent {
-    /// The server took it.
+    /// The mail was sent.
     Sent,
-    /// It did not, this time.
+    /// The attempt failed; a later one may succeed.
     Failed,
-    /// It would say nothing that is still so.
+    /// The mail was not sent, because its contents are obsolete.
     Dropped,
 }
 
-/// What a directory says about a user whose password it confirmed.
+/// The record of a user according to the directory that confirmed the password.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SyncDirectoryUser {
-    /// Who.
+    /// The user.
     pub user_name: UserName,
-    /// Whether he is a local user, who only has to pass both checks.
+    /// Whether the user is a local user, whose password both the gateway and the directory check
+    /// (authentication type HYBRID).
     pub local: bool,
-    /// Whether a user whom nobody knows is made.
+    /// Whether an unknown user is created.
     pub create: bool,
-    /// Whether known attributes follow the directory.
+    /// Whether the attributes of a known user are updated.
     pub update: bool,
-    /// Attributes by number; none: the directory has no value.
+    /// Attributes by number; a text is `None` if the directory has no value.
     pub attributes: Vec<AttributeSpec>,
-    /// Profiles that the user is to be in.
+    /// Profiles of the user, according to the directory.
     pub profiles: Vec<ProfileName>,
-    /// Rights that a new user gets.
+    /// Rights that are granted directly to a new user.
     pub rights: Vec<RightCode>,
-    /// The profiles that follow the directory's groups; none: they do not.
+    /// All profiles that the directory controls. The user is removed from those of them that are
+    /// not in `profiles`. `None` if the profiles of known users are not synchronized.
     pub sync: Option<Vec<ProfileName>>,
 }

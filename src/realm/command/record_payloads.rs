@@ -1,4 +1,4 @@
-//! What administrators want: records as they should look.
+//! Payloads of commands that insert or amend users, profiles and rights.
 
 use std::sync::Arc;
 
@@ -14,44 +14,47 @@ pub struct RightSpec {
     pub id: Option<String>,
     /// The code.
     pub code: RightCode,
-    /// What people read.
+    /// The description, for display.
     pub description: Description,
 }
 
-/// How a profile should look. What is absent stays as it is; a list is the whole wanted state.
+/// The wanted state of a profile. An absent field stays unchanged, unless the policy makes an
+/// absent list clear the old list. A list replaces the old list.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ProfileSpec {
-    /// The key of an amend if present.
+    /// The id: chosen for a new profile, or the id of the profile to amend or delete.
     pub id: Option<String>,
-    /// The name: key, or the new name where an id is the key.
+    /// The name: identifies the profile if no id is present. Otherwise an amend renames the
+    /// profile.
     pub name: Option<ProfileName>,
-    /// What people read.
+    /// The description, for display.
     pub description: Option<Description>,
-    /// Whether it gives its rights.
+    /// Whether the users in the profile have its rights.
     pub status: Option<ProfileStatus>,
-    /// All rights that it should give.
+    /// All rights that the profile grants.
     pub rights: Option<Vec<RecordRef<RightCode>>>,
-    /// All users who should be in it.
+    /// All users who are in the profile.
     pub users: Option<Vec<RecordRef<UserName>>>,
-    /// The version that the client read.
+    /// The RECORD_VERSION that the client read. The command is refused if the record has another
+    /// version.
     pub record_version: Option<u32>,
 }
 
-/// Which event amends a user: each has a right of its own.
+/// The event that amends a user. Each requires a different right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Amendment {
-    /// EVENT_AMEND_USER: all of the record.
+    /// EVENT_AMEND_USER: the whole record.
     Record,
     /// EVENT_ENABLE_USER.
     Enable,
     /// EVENT_DISABLE_USER.
     Disable,
-    /// EVENT_USER_PROFILE_AMEND: the profiles alone.
+    /// EVENT_USER_PROFILE_AMEND: only the profiles.
     Profiles,
 }
 
 impl Amendment {
-    /// The right that it needs.
+    /// Returns the right that the event requires.
     pub const fn right(self) -> &'static str {
         match self {
             Self::Record => crate::realm::model::AMEND_USER,
@@ -62,39 +65,42 @@ impl Amendment {
     }
 }
 
-/// An attribute by its number, and its text; none: cleared.
+/// The number of an attribute, and its text; `None` clears the attribute.
 pub type AttributeSpec = (u8, Option<Box<str>>);
 
-/// How a user should look. What is absent stays as it is; a list is the whole wanted state.
+/// The wanted state of a user. An absent field stays unchanged, unless the policy makes an absent
+/// list clear the old list. A list replaces the old list.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct UserSpec {
-    /// The key, or part of it.
+    /// The id of the user to amend or delete. If the name is present, too, both must agree.
     pub id: Option<String>,
-    /// The name: the key, or the name of a new user.
+    /// The name of the user to amend or delete, or of a new user.
     pub name: Option<UserName>,
-    /// What the user may do at all.
+    /// The status.
     pub status: Option<UserStatus>,
-    /// The hash of a new user's password.
+    /// The hash of the password of a new user.
     pub credential: Option<Arc<str>>,
     /// Attributes to set or clear.
     pub attributes: Vec<AttributeSpec>,
-    /// All rights that the user should hold directly.
+    /// All rights that the user holds directly.
     pub rights: Option<Vec<RecordRef<RightCode>>>,
-    /// All profiles that the user should be in.
+    /// All profiles of the user.
     pub profiles: Option<Vec<RecordRef<ProfileName>>>,
-    /// The version that the client read.
+    /// The RECORD_VERSION that the client read. The command is refused if the record has another
+    /// version.
     pub record_version: Option<u32>,
 }
 
-/// A password is taken from its user by somebody with the right to.
+/// A reset of the password of a user, by a user who holds RESET_PWD.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ResetPassword {
-    /// Whose.
+    /// The user whose password is reset.
     pub user_name: UserName,
-    /// The hash of a one-time password; none: a blank one opens the change.
+    /// The hash of a one-time password; `None` if an empty password permits the change, or if the
+    /// one-time password is mailed.
     pub credential: Option<Arc<str>>,
-    /// A one-time password is drawn when its mail leaves.
+    /// Whether a one-time password is mailed. It is generated when the mail is sent.
     #[serde(default)]
     pub mailed: bool,
 }

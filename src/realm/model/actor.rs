@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::ids::SessionNo;
 use super::session::{SessionId, TokenHash};
 
-/// The tokens of a session to open, hashed.
+/// The id and the token hashes for a session that is opened or refreshed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenHashes {
     /// SESSION_ID.
@@ -16,11 +16,11 @@ pub struct TokenHashes {
     pub refresh: TokenHash,
 }
 
-/// Who commands.
+/// The sender of a command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Actor {
-    /// The command line, on a stopped store.
+    /// The command line, on the store of a stopped gateway.
     Operator,
-    /// A session: its user's rights are looked up at commit.
+    /// A session. The rights of its user are checked when the command is applied.
     Session(SessionNo),
 }

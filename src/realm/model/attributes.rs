@@ -1,4 +1,6 @@
-//! Attributes of a user: few are set, of a million users, so those of one lie in one piece.
+//! The attributes of a user, in one allocation.
+//!
+//! This saves memory: a deployment can have a million users, each with few attributes set.
 
 use std::fmt;
 
@@ -6,7 +8,8 @@ use serde::de::Deserializer;
 use serde::ser::{SerializeSeq, Serializer};
 use serde::{Deserialize, Serialize};
 
-/// The attributes of S2's user record, in the order of its sample. Append only: rows hold numbers.
+/// The attribute names of the user record, in the order of the sample in Genesis authentication.
+/// Names may only be appended: stored rows contain their numbers.
 pub const ATTRIBUTES: &[&str] = &[
     "FIRST_NAME",
     "LAST_NAME",
@@ -31,31 +34,31 @@ pub const ATTRIBUTES: &[&str] = &[
     "COUNTERPARTY_ID",
 ];
 
-/// Texts by their number in [`ATTRIBUTES`]. Stored as `[[number, text], …]`; in memory one after
-/// the other, each with its number and, in two bytes, its length.
+/// Attribute texts by their number in [`ATTRIBUTES`]. Stored as `[[number, text], …]`. In memory,
+/// the number (one byte) and the length of the text (two bytes) precede each text.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Attributes(Box<[u8]>);
 
-/// Bytes before each text.
+/// Bytes before each text: number and length.
 const HEAD: usize = 3;
 
 impl Attributes {
-    /// Whether none is set.
+    /// Whether no attribute is set.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Bytes of all of them, with what stands before each.
+    /// Returns the size in memory in bytes: all texts with their numbers and lengths.
     pub(in crate::realm) fn bytes(&self) -> usize {
         self.0.len()
     }
 
-    /// The text of this number.
+    /// Returns the text of an attribute; `None` if it is not set.
     pub fn get(&self, number: u8) -> Option<&str> {
         self.iter().find(|(known, _)| *known == number).map(|(_, text)| text)
     }
 
-    /// All of them, in the order in which they were set.
+    /// Returns numbers and texts, in the order in which they are stored.
     pub fn iter(&self) -> impl Iterator<Item = (u8, &str)> {
         let mut rest = &*self.0;
         std::iter::from_fn(move || {
@@ -64,7 +67,7 @@ impl Attributes {
             let (text, after) = after.split_at_checked(length)?;
             rest = after;
             let Ok(text) = std::str::from_utf8(text) else {
-                unreachable!("attributes are made of texts");
+                unreachable!("attributes are valid UTF-8");
             };
             Some((*number, text))
         })
@@ -76,7 +79,8 @@ impl<T: AsRef<str>> FromIterator<(u8, T)> for Attributes {
         let mut bytes = Vec::new();
         for (number, text) in texts {
             let text = text.as_ref();
-            // A row that long is not stored: `Row::VALUE_MAX`.
+            // This never cuts a stored text: a row with a text of this length exceeds
+            // `Row::VALUE_MAX` and is refused.
             let text = &text[..text.floor_char_boundary(usize::from(u16::MAX))];
             let [high, low] = (text.len() as u16).to_be_bytes();
             bytes.extend([number, high, low]);
@@ -122,7 +126,7 @@ mod tests {
         assert_eq!(json, "[[0,\"Jane\"],[2,\"\"],[5,\"\\\"quoted\\\" \u{1F600}\"]]");
         assert_eq!(serde_json::from_str::<Attributes>(&json).unwrap(), attributes);
         assert!(Attributes::default().is_empty());
-        // Longer than can be: cut between two characters.
+        // A text that is too long for the length field is cut between two characters.
         let attributes = Attributes::from_iter([(1, &*long), (2, "after")]);
         assert_eq!(attributes.get(1).map(str::len), Some(65_534));
         assert_eq!(attributes.get(2), Some("after"));

@@ -6,24 +6,25 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::ids::Millis;
-/// One side: fields by record, a JSON object that is finished when the row is made. It is kept,
-/// handed on and stored as it is.
+
+/// Fields by record, before or after a change: a JSON object that is encoded once, when the audit
+/// row is created.
 #[derive(Debug, Clone, Default, Serialize)]
 #[serde(transparent)]
 pub struct FieldSnapshot(Option<Box<RawValue>>);
 
 impl FieldSnapshot {
-    /// The side with these members.
+    /// Encodes the members of the object.
     pub(in crate::realm) fn from_members(members: &Map<String, Value>) -> Self {
         Self((!members.is_empty()).then(|| to_raw_json(members)))
     }
 
-    /// Whether it has no members.
+    /// Whether the object has no members.
     pub fn is_empty(&self) -> bool {
         self.0.is_none()
     }
 
-    /// The object as JSON text; none: no members.
+    /// Returns the object as JSON text; `None` if it has no members.
     pub fn json(&self) -> Option<&str> {
         self.0.as_deref().map(RawValue::get)
     }
@@ -45,28 +46,29 @@ impl<'de> Deserialize<'de> for FieldSnapshot {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub struct AuditEvent {
-    /// When, epoch ms.
+    /// Time of the event, in epoch milliseconds.
     pub at: Millis,
-    /// MESSAGE_TYPE, or what the gateway did by itself.
+    /// MESSAGE_TYPE, or the name of an action of the gateway or the command line.
     pub event: Box<str>,
-    /// Who; none: the gateway, or the command line.
+    /// The user who acted; `None` if the gateway, the command line or a client with an unknown user
+    /// acted.
     #[serde(default, rename = "USER_NAME", skip_serializing_if = "Option::is_none")]
     pub user_name: Option<Box<str>>,
-    /// To whom or what.
+    /// The name of the user or record that the event is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<Box<str>>,
-    /// From where.
+    /// The address of the client.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<Box<str>>,
-    /// OK, the code of the refusal, or why a session ended.
+    /// OK, the code of the NACK, or why a session ended.
     pub code: Box<str>,
     /// REASON of the message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Box<str>>,
-    /// Fields as they were, by record.
+    /// Changed fields before the event, by record.
     #[serde(default, skip_serializing_if = "FieldSnapshot::is_empty")]
     pub before: FieldSnapshot,
-    /// Fields as they are.
+    /// Changed fields after the event, by record.
     #[serde(default, skip_serializing_if = "FieldSnapshot::is_empty")]
     pub after: FieldSnapshot,
 }

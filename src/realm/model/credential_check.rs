@@ -1,59 +1,63 @@
-//! Results of password checks, made outside of the realm.
+//! Results of password checks and the facts about a login that the realm cannot determine.
 
 use serde::{Deserialize, Serialize};
 
 use super::stable_hash::fnv1a;
 
-/// What the check of a password outside the realm said.
+/// The result of a password check, which is made outside of the realm because hashing is slow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Verdict {
-    /// The password fits the credential.
+    /// The password matches the credential.
     Matched,
-    /// It does not.
+    /// The password does not match the credential.
     Wrong,
-    /// It was empty: it fits nothing, but may open a blank reset.
+    /// The password was empty. An empty password never matches, but permits to change the password
+    /// after a reset without a one-time password.
     Blank,
 }
 
-/// Names the credential that a password was checked against, without holding it.
+/// An identifier of the credential or TOTP secret that a password or code was checked against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprint(pub u64);
 
 impl Fingerprint {
-    /// The fingerprint of a PHC string: it tells versions apart and protects nothing.
+    /// Returns the fingerprint of a credential. The fingerprint is not a cryptographic hash: it
+    /// only detects that the credential changed.
     pub fn new(credential: &str) -> Self {
         Self(fnv1a(credential.as_bytes()))
     }
 }
 
-/// Where an attempt came from, as locks by address count it.
+/// The client of a login, as far as locks depend on it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LoginClient {
-    /// An address, or a network whose addresses are one.
+    /// The client network: an IPv4 address or an IPv6 /64.
     #[serde(alias = "source")]
     pub network: Box<str>,
-    /// Whether the user has a session from there, so that strangers elsewhere cannot lock it.
+    /// Whether the user has a session from this network. The daily limit does not apply to a
+    /// familiar client, so that an attacker in another network cannot lock the user out.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub familiar: bool,
 }
 
-/// What checked the password of a login. The log keeps it as the two flags that it was before.
+/// The authority that checked the password of a login. Stored in the log as two flags, the format
+/// of former versions.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "DirectoryFlags", into = "DirectoryFlags")]
 pub enum AuthenticatedBy {
-    /// The credential that is kept here.
+    /// The gateway, with the stored credential.
     #[default]
     Password,
-    /// A directory, and nothing else.
+    /// A directory alone.
     Directory {
-        /// Whether the checks of the account still apply.
+        /// Whether the login gate still checks the account.
         checks: AccountChecks,
     },
 }
 
 impl AuthenticatedBy {
-    /// Whether the checks of the account apply to this login.
+    /// Returns whether the login gate checks the account.
     pub fn account_checks(self) -> AccountChecks {
         match self {
             Self::Password => AccountChecks::Enforced,
@@ -67,10 +71,10 @@ impl AuthenticatedBy {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "bool", into = "bool")]
 pub enum AccountChecks {
-    /// All of them.
+    /// The login gate makes all of these checks.
     #[default]
     Enforced,
-    /// The directory decides about them alone; only a disabled user is refused.
+    /// The directory alone makes these checks; the login gate refuses only disabled users.
     Bypassed,
 }
 
@@ -105,7 +109,7 @@ struct DirectoryFlags {
 
 impl From<DirectoryFlags> for AuthenticatedBy {
     fn from(flags: DirectoryFlags) -> Self {
-        // Only a directory can bypass: a lone `bypass` was never written.
+        // `bypass` was never written without `directory`: only a directory can bypass the checks.
         if flags.directory { Self::Directory { checks: flags.bypass } } else { Self::Password }
     }
 }

@@ -1,58 +1,74 @@
-//! Reasons for the end of a session and for a demanded second factor.
+//! Reasons why a session ended and why a second factor is required.
 
 use serde::{Deserialize, Serialize};
-/// REASON of SESSION_ENDED, as far as the log knows it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the words are those of the protocol's table")]
-pub enum EndReason {
-    Idle,
-    HeartbeatMissed,
-    Logout,
-    Evicted,
-    PasswordChanged,
-    Expired,
-    Disabled,
-    Deleted,
-    Revoked,
+
+macro_rules! end_reasons {
+    ($($variant:ident = $word:literal, $meaning:literal;)*) => {
+        /// The reason for the end of a session, as recorded in the log: REASON of SESSION_ENDED.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+        pub enum EndReason {
+            $(#[doc = $meaning] $variant,)*
+        }
+
+        impl EndReason {
+            /// All reasons.
+            pub const ALL: &[EndReason] = &[$(EndReason::$variant,)*];
+
+            /// Returns the word on the wire.
+            pub const fn word(self) -> &'static str {
+                match self { $(Self::$variant => $word,)* }
+            }
+
+            /// Returns what happened, for the documentation.
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Self::$variant => $meaning,)* }
+            }
+        }
+    };
+}
+
+end_reasons! {
+    Idle = "IDLE",
+        "The session was not used for SESSION_TIMEOUT_MINS minutes; heartbeats do not count as \
+         use.";
+    HeartbeatMissed = "HEARTBEAT_MISSED",
+        "No message was received on any connection of the session for the time of the allowed \
+         missed heartbeats.";
+    Logout = "LOGOUT", "The session was ended by EVENT_LOGOUT.";
+    Evicted = "EVICTED",
+        "The user logged in elsewhere and has as many sessions as allowed; the oldest one ended.";
+    PasswordChanged = "PASSWORD_CHANGED",
+        "The password of the user was changed or reset, by the user or by an administrator.";
+    Expired = "EXPIRED", "The lifetime of the access token (token API) has passed.";
+    Disabled = "DISABLED", "An administrator disabled the user.";
+    Deleted = "DELETED", "An administrator deleted the user.";
+    Revoked = "REVOKED",
+        "An administrator ended the session, or a refresh token was used again after its grace \
+         period, which may mean that it was stolen.";
 }
 
 impl EndReason {
-    /// The word on the wire.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Idle => "IDLE",
-            Self::HeartbeatMissed => "HEARTBEAT_MISSED",
-            Self::Logout => "LOGOUT",
-            Self::Evicted => "EVICTED",
-            Self::PasswordChanged => "PASSWORD_CHANGED",
-            Self::Expired => "EXPIRED",
-            Self::Disabled => "DISABLED",
-            Self::Deleted => "DELETED",
-            Self::Revoked => "REVOKED",
-        }
-    }
-
-    /// Whether the refresh token lives on, so that the session is only dormant.
+    /// Whether the refresh token stays valid, so that the session becomes dormant.
     pub const fn keeps_refresh(self) -> bool {
         matches!(self, Self::Idle | Self::HeartbeatMissed | Self::Expired)
     }
 }
 
-/// What is missing of a second factor: REASON of MFA_FAILED.
+/// The reason why a second factor is required or refused: REASON of MFA_FAILED.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MfaReason {
-    /// None was given.
+    /// The client sent no second factor.
     Required,
-    /// It is wrong, used or over.
+    /// The code is wrong, expired or was used before.
     Invalid,
-    /// The user has to create one.
+    /// The user must enrol a second factor first.
     Enrol,
     /// The secret was not confirmed in time.
     Expired,
 }
 
 impl MfaReason {
-    /// The word on the wire.
+    /// Returns the word on the wire.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Required => "REQUIRED",

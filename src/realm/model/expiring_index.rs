@@ -1,20 +1,19 @@
-//! Rows that belong to a user and end by themselves, found by the hash of a secret: kept in both
-//! orders.
+//! An index of expiring rows by token hash and by user.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::ids::{Millis, UserNo};
 use super::session::TokenHash;
 
-/// A row with an owner and an end.
+/// A row that belongs to a user and expires.
 pub trait Expiring {
-    /// Whose it is.
+    /// Returns the user that the row belongs to.
     fn owner(&self) -> UserNo;
-    /// Until when it is good.
+    /// Returns when the row expires.
     fn until(&self) -> Millis;
 }
 
-/// Such rows by their hash, and by owner and end.
+/// Expiring rows by token hash, and by owner and expiry.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::realm) struct ExpiringTokens<T> {
     rows: BTreeMap<TokenHash, T>,
@@ -48,12 +47,12 @@ impl<T: Expiring> ExpiringTokens<T> {
         self.rows.len()
     }
 
-    /// All of them, in the order of their hashes.
+    /// Returns all rows in the order of their hashes.
     pub(in crate::realm) fn rows(&self) -> &BTreeMap<TokenHash, T> {
         &self.rows
     }
 
-    /// Those of a user, the one that ends first in front.
+    /// Returns the rows of a user, ordered by expiry.
     pub(in crate::realm) fn for_user(
         &self,
         user: UserNo,
@@ -64,7 +63,7 @@ impl<T: Expiring> ExpiringTokens<T> {
         own.filter_map(|(_, _, hash)| Some((*hash, self.rows.get(hash)?)))
     }
 
-    /// Those that are over.
+    /// Returns the hashes of expired rows.
     pub(in crate::realm) fn expired(&self, at: Millis) -> impl Iterator<Item = TokenHash> + '_ {
         self.rows.iter().filter(move |(_, row)| row.until() <= at).map(|(hash, _)| *hash)
     }

@@ -1,16 +1,17 @@
-//! Numbers of records and the ids that people see, such as `00000000000001USSP0`.
+//! Numbers of records and their displayed ids, such as `00000000000001USSP0`.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Milliseconds of a day.
+/// A day in milliseconds.
 pub const DAY_MS: Millis = DAY_SECS * 1_000;
 /// A day in seconds.
 pub const DAY_SECS: u64 = 86_400;
-/// What the first start makes counts from here, what people insert from 1.
+/// The displayed numbers of records that the bootstrap created start above this value. The
+/// displayed numbers of inserted records start at 1.
 const BOOTSTRAP_BASE: u64 = 90_000_000_000_000;
-/// The bit of a number that says "made by the first start".
+/// The bit that marks the number of a record of the bootstrap.
 const BOOTSTRAP_BIT: u32 = 1 << 31;
 
 macro_rules! number {
@@ -21,17 +22,17 @@ macro_rules! number {
         pub struct $name(pub u32);
 
         impl $name {
-            /// The lowest and the highest number, for ranges.
+            /// The lowest number, for ranges.
             pub const MIN: Self = Self(0);
-            /// See [`Self::MIN`].
+            /// The highest number, for ranges.
             pub const MAX: Self = Self(u32::MAX);
 
-            /// The id that people see, made at `location`.
+            /// Returns the displayed id of a record that was created at `location`.
             pub fn id(self, location: Location) -> String {
                 display(self.0, $kind, location)
             }
 
-            /// Reads an id of this kind back.
+            /// Parses a displayed id; `None` if it is not an id of this kind.
             pub fn parse(id: &str) -> Option<(Self, Location)> {
                 let (number, location) = parse(id, $kind)?;
                 Some((Self(number), location))
@@ -40,29 +41,30 @@ macro_rules! number {
     };
 }
 number!(
-    /// The number of a user: never used twice.
+    /// The number of a user, which is never reused.
     UserNo, "US"
 );
 number!(
-    /// The number of a profile: never used twice.
+    /// The number of a profile, which is never reused.
     ProfileNo, "PR"
 );
 number!(
-    /// The number of a right: never used twice.
+    /// The number of a right, which is never reused.
     RightNo, "RI"
 );
 
-/// The number of a session, stable over refreshes (SESSION_ID is not).
+/// The number of a session. A refresh changes the SESSION_ID but not this number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SessionNo(pub u64);
 
-/// The last part of an id: where it was made; 1–8 of A–Z 0–9.
+/// The last part of an id: the location of the gateway that created the record. It has 1 to 8
+/// characters of A–Z and 0–9.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Location([u8; 8]);
 
 impl Location {
-    /// Checks the text of a location.
+    /// Parses a location; `None` if the text is not a location.
     pub fn parse(text: &str) -> Option<Self> {
         let fits = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit();
         if text.is_empty() || text.len() > 8 || !text.bytes().all(fits) {
@@ -100,11 +102,13 @@ impl Serialize for Location {
 impl<'de> Deserialize<'de> for Location {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Self::parse(&text).ok_or_else(|| serde::de::Error::custom("not a location"))
+        let wrong =
+            || serde::de::Error::custom("a location must be 1 to 8 characters of A-Z and 0-9");
+        Self::parse(&text).ok_or_else(wrong)
     }
 }
 
-/// The first number that the first start gives out; people's records start at 1.
+/// The first number of records of the bootstrap. Numbers of inserted records start at 1.
 pub const FIRST_BOOTSTRAP_NO: u32 = BOOTSTRAP_BIT + 1;
 
 fn display(number: u32, kind: &str, location: Location) -> String {
@@ -130,10 +134,11 @@ fn parse(id: &str, kind: &str) -> Option<(u32, Location)> {
     Some((number | bit, location))
 }
 
-/// Epoch milliseconds, or a length of time in milliseconds.
+/// Epoch milliseconds, or a duration in milliseconds.
 pub type Millis = u64;
 
-/// The name of one entry of the log, drawn by whoever made it; a repeat is recognised by it.
+/// The id of an entry of the log, by which a repeated entry is recognised. The node that submits
+/// the entry generates the id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct EntryId(pub u128);
 

@@ -7,38 +7,40 @@ use sha2::{Digest, Sha256};
 use super::daily_counter::DailyCounter;
 use super::ids::Millis;
 use super::policy::Policy;
-/// Places that are remembered for one name: a row has to hold them.
+
+/// Maximum number of client networks that are counted for one name: one row contains them all.
 pub(in crate::realm) const NETWORKS_MAX: usize = 24;
 
-/// What happened under a name since its last successful login.
+/// The failed and rejected logins under one user name since its last successful login.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Attempts {
-    /// Wrong passwords that count for the lock of the user.
+    /// Wrong passwords that count towards the lock of the user (lock scope `User`).
     #[serde(flatten)]
     pub all: AttemptCount,
-    /// The same by where they came from, where that is what is locked; the oldest first.
+    /// Wrong passwords by client network (lock scope `UserAndNetwork`); the network with the newest
+    /// wrong password is the last.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[serde(alias = "by_source")]
     pub by_network: Vec<(Box<str>, AttemptCount)>,
-    /// Wrong passwords of one day of the log, from wherever: a cap for guesses from many places.
+    /// Wrong passwords of one day from all networks: limits guessing from many networks.
     #[serde(skip_serializing_if = "DailyCounter::is_empty")]
     pub day: DailyCounter,
-    /// All wrong passwords since the last login: FAILED_LOGIN_ATTEMPTS.
+    /// All wrong passwords since the last successful login: FAILED_LOGIN_ATTEMPTS.
     pub failed: u32,
-    /// Logins refused for another reason: REJECTED_LOGIN_ATTEMPTS.
+    /// Logins that were refused for another reason: REJECTED_LOGIN_ATTEMPTS.
     pub rejected: u32,
-    /// The newest of them.
+    /// The time of the newest attempt.
     pub at: Millis,
 }
 
-/// Wrong passwords, and what they led to.
+/// A count of wrong passwords, and the lock that it caused.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct AttemptCount {
-    /// How many count for the lock.
+    /// Wrong passwords that count towards the lock.
     pub wrong: u32,
-    /// The lock, once `wrong` reached the limit.
+    /// When the lock ends; `None` until `wrong` reaches the limit.
     pub locked_until: Option<Millis>,
 }
 
@@ -47,7 +49,7 @@ impl AttemptCount {
         self.locked_until.is_some_and(|until| until > at)
     }
 
-    /// One more, after a lock that is over was forgotten.
+    /// Counts one more wrong password. If a lock has expired, the count starts at 0 again.
     pub(in crate::realm) fn add(&mut self, at: Millis, policy: &Policy) {
         if self.locked_until.is_some_and(|until| until <= at) {
             *self = Self::default();
@@ -59,7 +61,7 @@ impl AttemptCount {
 }
 
 impl Attempts {
-    /// What people see of it: the largest count, the latest lock.
+    /// Returns the count as it is displayed: the largest count and the latest lock of all networks.
     pub fn summary(&self) -> AttemptCount {
         self.by_network.iter().fold(self.all, |shown, (_, one)| AttemptCount {
             wrong: shown.wrong.max(one.wrong),
@@ -67,7 +69,8 @@ impl Attempts {
         })
     }
 
-    /// The same with another count wherever there is one; an administrator set it.
+    /// Returns the attempts after an administrator set the count of wrong passwords: all networks
+    /// have this count, and the daily count is cleared.
     pub(in crate::realm) fn set_to(
         &self,
         wrong: u32,
@@ -93,8 +96,9 @@ impl Attempts {
     }
 }
 
-/// The number by which the attempts of a name are found and shown: a name need not be a user's. 63
-/// bits of SHA-256, so that nobody finds a name that shares another's.
+/// Returns the number that identifies the attempts under a name. A user number would not suffice,
+/// since a name may belong to no user. The number consists of 63 bits of a SHA-256, so that an
+/// attacker cannot find a second name with the same number.
 pub fn attempts_ref(name: &UserName) -> u64 {
     let hash: [u8; 32] = Sha256::digest(name.as_str().to_ascii_lowercase()).into();
     hash[..8].iter().fold(0, |number, byte| number << 8 | u64::from(*byte)) >> 1

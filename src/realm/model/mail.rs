@@ -1,40 +1,42 @@
-//! Mails that wait to be sent.
+//! Queued mails.
 
 use serde::{Deserialize, Serialize};
 
 use super::ids::{Millis, UserNo};
 use super::session::TokenHash;
 
-/// A mail that has not been sent yet.
+/// A mail that was not sent yet.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct QueuedMail {
-    /// Its number; Message-ID is made of it and of `made`.
+    /// Its number. The Message-ID consists of this number and `made`.
     pub no: u64,
-    /// To whom.
+    /// The recipient.
     pub user: UserNo,
-    /// What about.
+    /// What the mail is about.
     pub kind: MailKind,
     /// When it was queued.
     pub made: Millis,
-    /// When it is to be tried next.
+    /// When the next send attempt is due.
     pub due: Millis,
-    /// How often it was tried in vain.
+    /// Number of failed send attempts.
     #[serde(default)]
     #[serde(alias = "tries")]
     pub send_attempts: u32,
-    /// What it says was drawn: it is about to leave, and takes in nothing more.
+    /// Whether the secret of the mail was generated. The mail is then being sent, and later
+    /// requests are not merged into it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[serde(alias = "drawn")]
     pub secret_issued: bool,
 }
 
-/// What a mail is about.
+/// The subject matter of a mail.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum MailKind {
-    /// The link that finishes this pending login.
+    /// The link that completes the pending login with this token hash.
     Link(TokenHash),
-    /// The link by which the user chooses a new password; the page, where the client named it.
+    /// The link with which the user chooses a new password. Contains the page that the link opens,
+    /// if the client named one; `None` means the configured page.
     Reset(Option<Box<str>>),
-    /// The password that an administrator's reset left.
+    /// The one-time password after a reset by an administrator.
     OneTimePassword,
 }

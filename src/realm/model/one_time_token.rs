@@ -5,14 +5,15 @@ use serde::{Deserialize, Serialize};
 use super::expiring_index::Expiring;
 use super::ids::{Millis, SessionNo, UserNo};
 
-/// A token that nobody has spent yet.
+/// A one-time token that has not been spent yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OneTime {
-    /// Whose.
+    /// The user that it was issued to.
     pub user: UserNo,
-    /// The session that made it: it ends with all tokens of that session.
+    /// The session that created it. The token is invalid once this session is deleted; it stays
+    /// valid while the session is dormant.
     pub session: SessionNo,
-    /// Until when it is good.
+    /// When it expires.
     pub until: Millis,
 }
 

@@ -1,4 +1,4 @@
-//! Logins that wait for their second factor.
+//! Pending logins, which wait for their second factor.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,29 +7,30 @@ use super::expiring_index::Expiring;
 use super::ids::{Millis, UserNo};
 use super::session::TokenHash;
 
-/// A login that waits for its second factor.
+/// A login whose first factor was right and whose second factor is missing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PendingLogin {
-    /// Whose.
+    /// The user who logs in.
     pub user: UserNo,
-    /// Until when it can be finished.
+    /// When it expires.
     pub until: Millis,
-    /// The credential that the first factor was checked against: another one ends it.
+    /// The credential that the first factor was checked against. If the credential changes, the
+    /// login cannot be completed.
     pub checked: Option<Fingerprint>,
-    /// Whether the checks of the account apply when it is finished.
+    /// Whether the login gate checks the account when the login is completed.
     #[serde(rename = "bypass", default, skip_serializing_if = "AccountChecks::are_enforced")]
     pub checks: AccountChecks,
     /// Wrong codes so far.
     #[serde(default)]
     pub wrong: u32,
-    /// The second factor was proved meanwhile, by enrolling.
+    /// Whether the user enrolled a second factor during this login, which counts as its proof.
     #[serde(default)]
     #[serde(alias = "proved")]
     pub factor_verified: bool,
-    /// The codes of the link that was mailed for it, hashed; more than one if it was mailed again.
+    /// Hashes of the codes of the mailed link; several if the mail was sent more than once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub codes: Vec<TokenHash>,
-    /// Until when they are good.
+    /// When these codes expire.
     #[serde(default)]
     pub codes_until: Millis,
     /// When the newest link was mailed.

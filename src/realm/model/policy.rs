@@ -1,77 +1,84 @@
-//! What the realm needs of the settings; part of the log, so that every node and every replay
-//! decides alike.
+//! The policy: the settings on which decisions of the realm depend.
+//!
+//! The policy is part of the log, so that every node and every replay decides the same.
 
 use serde::{Deserialize, Serialize};
 
 use super::ids::{Location, Millis};
 
-/// The settings that decisions depend on. A node appends `Command::SetPolicy` when its own differ.
+/// The settings on which decisions depend. A node appends `Command::SetPolicy` if its own settings
+/// differ from the policy in force.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Policy {
-    /// A session without a message that counts ends after this time.
+    /// Idle time after which an interactive session ends. Only messages that count as use restart
+    /// it.
     pub idle_ms: Millis,
-    /// A refresh token is good for this time.
+    /// Lifetime of a refresh token.
     pub refresh_ms: Millis,
-    /// Touches reach the log at this distance; the sweep waits two of them longer.
+    /// Interval at which the use of sessions is reported to the log. A sweep waits two intervals
+    /// beyond the idle time.
     #[serde(rename = "touch_ms")]
     pub use_report_ms: Millis,
-    /// The most live sessions of one user; none: any number.
+    /// Maximum number of live sessions of one user; `None` means no limit.
     pub sessions_max: Option<u32>,
-    /// What happens at that limit.
+    /// What happens to a login of a user who has `sessions_max` live sessions.
     pub when_full: WhenFull,
-    /// Whether a refresh gives a new refresh token.
+    /// Whether a refresh issues a new refresh token.
     pub rotation: bool,
-    /// For how long the old pair is still answered after a refresh.
+    /// The grace period after a refresh, in which the replaced token pair is still accepted.
     pub grace_ms: Millis,
-    /// Wrong passwords that lock the account.
+    /// Number of wrong passwords that causes a lock.
     pub attempts_max: u32,
-    /// For how long they lock it.
+    /// Duration of a lock.
     pub lock_ms: Millis,
-    /// What they lock.
+    /// What a lock applies to.
     pub lock_scope: LockoutScope,
-    /// Whether unknown names are counted and locked like known ones.
+    /// Whether wrong passwords under unknown names are counted and locked like those under known
+    /// names, so that replies do not reveal which names exist.
     pub uniform: bool,
-    /// Whether an absent list of an amend means an empty one (S2 to the letter).
+    /// Whether an absent list in an amend message means an empty list, as in Genesis
+    /// authentication.
     #[serde(alias = "strict_amend")]
     pub absent_list_clears: bool,
-    /// For how long after a reset the password may be changed.
+    /// Time after a reset in which the password can be changed.
     pub reset_ms: Millis,
-    /// Whether a blank old password opens that change (S2); false: only a one-time password does.
+    /// Whether an empty old password permits to change the password after a reset (Genesis
+    /// authentication). Otherwise only a one-time password permits the change.
     pub blank_reset: bool,
-    /// How many of the last passwords are remembered, the current one included.
+    /// Number of passwords that cannot be used again, the current one included.
     pub history: u8,
-    /// A password that is older must be changed; none: it never grows old.
+    /// Age at which a password must be changed; `None` means never.
     pub password_age_ms: Option<Millis>,
-    /// An access token of a connector is good for this time, however much it is used.
+    /// Lifetime of an access token of the token API, regardless of its use.
     pub access_ms: Millis,
-    /// A one-time token is good for this time.
+    /// Lifetime of a one-time token.
     pub one_time_ms: Millis,
-    /// The last part of new ids.
+    /// The location part of new ids.
     pub location: Location,
-    /// Second factors.
+    /// The policy of second factors.
     pub mfa: Mfa,
-    /// Resets that users ask for; none: there are none.
+    /// The policy of self-service resets; `None` if they are disabled.
     pub self_reset: Option<SelfResets>,
-    /// Whether a user without a password is inserted for the directory.
+    /// Whether a user who is inserted without a password belongs to the directory.
     pub directory: bool,
 }
 
-/// What decisions about second factors depend on.
+/// The policy of second factors.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Mfa {
-    /// Whether codes of secrets are in use.
+    /// Whether TOTP codes are enabled.
     pub totp: bool,
-    /// Profiles whose users must have a secret; `*`: all.
+    /// Profiles whose users must have a TOTP secret; `*` means all users.
     pub totp_for: Vec<Box<str>>,
-    /// Mailed links; none: there are none.
+    /// Lifetimes of the codes of mailed links; `None` if mailed links are disabled.
     pub link: Option<Links>,
-    /// Profiles whose users are mailed a link; `*`: all.
+    /// Profiles whose users are mailed a link at each login; `*` means all users.
     pub link_for: Vec<Box<str>>,
-    /// Wrong codes that end a pending login.
+    /// Number of wrong codes that ends a pending login or discards a new secret.
     pub codes_max: u32,
-    /// A new secret can be confirmed for this time.
+    /// Time in which a new secret can be confirmed.
     pub confirm_ms: Millis,
 }
 
@@ -88,39 +95,39 @@ impl Default for Mfa {
     }
 }
 
-/// For how long the codes of mailed links are good.
+/// Lifetimes of the codes of mailed links.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Links {
-    /// The one in the link.
+    /// Lifetime of the code in the link.
     pub temporary_ms: Millis,
-    /// The one that a login by it gives.
+    /// Lifetime of the active code that a login by link issues.
     pub active_ms: Millis,
 }
 
-/// What decisions about resets that users ask for depend on.
+/// The policy of self-service resets.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SelfResets {
-    /// A mailed token is good for this time.
+    /// Lifetime of a mailed token.
     pub timeout_ms: Millis,
-    /// The next reset of a user has to wait this long.
+    /// The cool-down: minimum time between two requests of one user.
     pub cool_ms: Millis,
 }
 
-/// What a login finds when the user has as many sessions as allowed.
+/// The treatment of a login of a user who has the maximum number of sessions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum WhenFull {
     /// The login is refused.
     Refuse,
-    /// The oldest session ends.
+    /// The login succeeds and the oldest session ends.
     EvictOldest,
 }
 
-/// What wrong passwords lock.
+/// The scope of a lock after wrong passwords.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LockoutScope {
-    /// The user, wherever he comes from.
+    /// The user, for all client networks.
     User,
-    /// The user where the wrong passwords came from.
+    /// The user, only for the client network that sent the wrong passwords.
     #[serde(rename = "UserAndSource")]
     UserAndNetwork,
 }

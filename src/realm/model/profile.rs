@@ -4,19 +4,20 @@ use protocol::{Description, ProfileName};
 use serde::{Deserialize, Serialize};
 
 use super::ids::{Location, ProfileNo};
-/// A profile's record; its rights and users are rows of their own.
+
+/// The record of a profile. Its rights and users are separate rows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Profile {
     /// Its number.
     pub no: ProfileNo,
-    /// Where its id was made.
+    /// The location part of its id.
     pub location: Location,
-    /// Its name: unique.
+    /// Its unique name.
     pub name: ProfileName,
-    /// What people read.
+    /// Its description, for display.
     #[serde(default, skip_serializing_if = "Description::is_empty")]
     pub description: Description,
-    /// Whether it gives its rights.
+    /// Whether the users in the profile have its rights.
     pub status: ProfileStatus,
     /// RECORD_VERSION.
     #[serde(default)]
@@ -26,14 +27,14 @@ pub struct Profile {
 /// STATUS of a profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ProfileStatus {
-    /// Its users have its rights.
+    /// The users in the profile have its rights.
     Enabled,
-    /// It gives nothing.
+    /// The users in the profile do not have its rights.
     Disabled,
 }
 
 impl ProfileStatus {
-    /// The word on the wire.
+    /// Returns the name on the wire.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Enabled => "ENABLED",
@@ -43,7 +44,7 @@ impl ProfileStatus {
 }
 
 impl Profile {
-    /// The id that people see.
+    /// Returns the id as it is displayed.
     pub fn id(&self) -> String {
         self.no.id(self.location)
     }

@@ -1,24 +1,26 @@
-//! Rights, and the rights of administrators.
+//! Rights, and the list of administration rights.
 
 use protocol::{Description, RightCode};
 use serde::{Deserialize, Serialize};
 
 use super::ids::{Location, RightNo};
+
 /// A right that can be granted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Right {
     /// Its number.
     pub no: RightNo,
-    /// Where its id was made.
+    /// The location part of its id.
     pub location: Location,
-    /// What programs ask for.
+    /// Its unique code, by which the gateway and other programs check for the right.
     pub code: RightCode,
-    /// What people read.
+    /// Its description, for display.
     #[serde(default, skip_serializing_if = "Description::is_empty")]
     pub description: Description,
 }
 
-/// What the gateway itself asks for; the first start makes them all and gives them to USER_ADMIN.
+/// Codes and descriptions of the rights that the gateway itself requires. The bootstrap creates all
+/// of them and grants them to the profile USER_ADMIN.
 pub const ADMINISTRATION: &[(&str, &str)] = &[
     ("INSERT_PROFILE", "Insert profiles"),
     ("AMEND_PROFILE", "Amend profiles"),
@@ -43,10 +45,11 @@ pub const ADMINISTRATION: &[(&str, &str)] = &[
     ("MFA_CONFIRM", "Confirm second factors for other users"),
     ("MFA_ENABLE", "Enable second factors of users"),
     ("MFA_DISABLE", "Disable second factors of users"),
-    ("CONNECTOR_SETTINGS", "Read and change the life times of tokens"),
+    ("CONNECTOR_SETTINGS", "Read and change the lifetimes of tokens"),
     ("VERIFY_OTT", "Verify one-time tokens"),
     ("BACKUP", "Take backups of the running gateway"),
 ];
 
-/// The right without which nobody could give rights back.
+/// The right to amend users. The gateway refuses to remove it from the last enabled user who holds
+/// it: otherwise no user could restore rights.
 pub const AMEND_USER: &str = "AMEND_USER";

@@ -8,46 +8,46 @@ use super::daily_counter::DailyCounter;
 use super::ids::Millis;
 use super::session::TokenHash;
 
-/// The secret of a user's codes, and what was accepted of it.
+/// The TOTP secrets and unused recovery codes of a user, and the newest TOTP code that was used.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SecondFactor {
-    /// The secret that codes are made of, sealed; none: nothing was confirmed yet.
+    /// The confirmed TOTP secret, encrypted; `None` if no secret was confirmed yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub confirmed: Option<Arc<str>>,
-    /// Whether a login asks for its code.
+    /// Whether a login requires a code of the confirmed secret.
     pub enabled: bool,
-    /// A secret that waits to be confirmed.
+    /// A new secret that is not confirmed yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pending: Option<PendingSecret>,
-    /// The start of the newest period whose code was accepted, in seconds of the epoch: it and
-    /// those before it are used up.
+    /// Start of the newest period whose code was accepted, in epoch seconds. Codes of this period
+    /// and of earlier ones are refused.
     pub used_secs: u64,
-    /// Recovery codes that are left, hashed.
+    /// Hashes of the unused recovery codes.
     pub recovery: Vec<TokenHash>,
     /// Wrong codes of one day.
     pub day: DailyCounter,
 }
 
-/// A secret that waits to be confirmed.
+/// A new secret that is not confirmed yet.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PendingSecret {
-    /// The secret, sealed.
+    /// The secret, encrypted.
     #[serde(alias = "sealed")]
     pub encrypted: Arc<str>,
-    /// Until when it can be confirmed.
+    /// When the secret expires if it is not confirmed.
     pub until: Millis,
     /// Wrong codes so far.
     pub wrong: u32,
 }
 
-/// What a user is asked for beside the first factor.
+/// The second factor that a login of a user requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RequiredFactor {
     /// A code of the confirmed secret, or a recovery code.
     Totp,
-    /// The code of a link that is mailed, or an active code.
+    /// The code of a mailed link, or an active code.
     Link,
-    /// To create and confirm a secret.
+    /// The user must create and confirm a secret first.
     Enrol,
 }

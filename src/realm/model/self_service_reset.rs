@@ -5,18 +5,18 @@ use serde::{Deserialize, Serialize};
 use super::ids::Millis;
 use super::session::TokenHash;
 
-/// The newest reset that a user asked for.
+/// The newest password reset that a user requested.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SelfReset {
-    /// When it was asked for: the next one has to wait.
+    /// When the reset was requested. The cool-down before the next request starts at this time.
     #[serde(alias = "asked")]
     pub requested: Millis,
-    /// The tokens of its mail, hashed; more than one if it was mailed again. None: it was used, or
-    /// has not left yet.
+    /// Hashes of the tokens in the newest sent mail; several if the mail was sent more than once.
+    /// Empty if a token was used or no mail was sent yet.
     pub tokens: Vec<TokenHash>,
-    /// Until when they are good.
+    /// When these tokens expire.
     pub until: Millis,
-    /// The mail that they stand in.
+    /// The number of the mail that contains these tokens.
     pub mail: u64,
 }

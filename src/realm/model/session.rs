@@ -8,7 +8,7 @@ use super::end_reason::EndReason;
 use super::ids::{Millis, SessionNo, UserNo};
 use super::policy::Policy;
 
-/// SHA-256 of a token: the only form in which tokens are kept.
+/// SHA-256 of a token, the only form in which tokens are stored.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TokenHash(pub [u8; 32]);
 
@@ -29,29 +29,30 @@ impl<'de> Deserialize<'de> for TokenHash {
         let text = String::deserialize(deserializer)?;
         let mut bytes = [0; 32];
         hex::decode_to_slice(text, &mut bytes)
-            .map_err(|_| serde::de::Error::custom("not a token hash"))?;
+            .map_err(|_| serde::de::Error::custom("a token hash must be 64 hexadecimal digits"))?;
         Ok(Self(bytes))
     }
 }
 
-/// SESSION_ID: a capability to end the session, shown to few. A UUID v4.
+/// SESSION_ID, a UUID v4. It is disclosed to few clients, because a client that has it and the user
+/// name can end the session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SessionId(pub uuid::Uuid);
 
-/// What bounds the life of a session. Stored as the flag `token_api` of a login.
+/// The way in which a session ends without a logout. Stored as the flag `token_api` of a login.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "bool", into = "bool")]
 pub enum SessionKind {
     /// Ends when it is idle or misses heartbeats.
     #[default]
     Interactive,
-    /// Opened over the token API: ends at a fixed time, however much it is used.
+    /// Opened over the token API: ends at a fixed time, regardless of use.
     Token,
 }
 
 impl SessionKind {
-    /// Whether it ends when it is idle.
+    /// Whether a session of this kind ends when it is idle.
     pub fn is_interactive(&self) -> bool {
         *self == Self::Interactive
     }
@@ -72,56 +73,58 @@ impl From<SessionKind> for bool {
 /// One session of a user.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Session {
-    /// Its number: stable over refreshes.
+    /// Its number, which a refresh does not change.
     pub no: SessionNo,
-    /// SESSION_ID, new with every refresh.
+    /// SESSION_ID, which every refresh changes.
     pub id: SessionId,
-    /// Whose.
+    /// The user of the session.
     pub user: UserNo,
-    /// From where.
+    /// The address of the client.
     pub host: Box<str>,
-    /// The hash of the token that is the session.
+    /// The hash of the session token.
     pub token: TokenHash,
-    /// The hash of the token that renews it.
+    /// The hash of the refresh token.
     pub refresh: TokenHash,
     /// LOGIN_TIME.
     pub opened: Millis,
-    /// LAST_ACCESS_TIME as far as the log knows; the node knows newer.
+    /// LAST_ACCESS_TIME as last reported to the log. The node that serves the session may have a
+    /// newer time.
     pub accessed: Millis,
-    /// Until when the refresh token is valid.
+    /// When the refresh token expires.
     pub refresh_until: Millis,
-    /// What happened under the user's name before the login.
+    /// Earlier logins under the user name, as the ACK of the login reports them.
     #[serde(default, skip_serializing_if = "Before::is_nothing")]
     pub before: Before,
-    /// Whether a connection was ever bound to it: then its heartbeats are monitored.
+    /// Whether a connection was ever bound to the session, so that its heartbeats are monitored.
     #[serde(default)]
     #[serde(alias = "watched")]
     pub monitored: bool,
-    /// When it ends, however much it is used (token API); `None` if it ends when idle.
+    /// When the session ends regardless of use (token API); `None` if it ends when it is idle.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[serde(alias = "ends")]
     pub fixed_end: Option<Millis>,
-    /// Whether a second factor was proved for it.
+    /// Whether a second factor was proved for the session.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[serde(alias = "second")]
     pub factor_verified: bool,
-    /// Why it ended, if its refresh token can resume it.
+    /// Why the session became dormant; `None` if it is live.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dormant: Option<EndReason>,
-    /// The pairs before the last refreshes, answered for a moment; the oldest first.
+    /// Token pairs that the last refreshes replaced and that are accepted during the grace period;
+    /// the oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[serde(alias = "previous")]
     pub grace_pairs: Vec<GracePair>,
 }
 
-/// What the login ack tells of the time before it.
+/// Earlier logins under a user name, as the ACK of a login reports them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Before {
-    /// Wrong passwords since the login before: FAILED_LOGIN_ATTEMPTS.
+    /// Wrong passwords since the previous login: FAILED_LOGIN_ATTEMPTS.
     pub failed: u32,
-    /// Logins refused otherwise: REJECTED_LOGIN_ATTEMPTS.
+    /// Logins refused for another reason since the previous login: REJECTED_LOGIN_ATTEMPTS.
     pub rejected: u32,
-    /// The login before: LAST_LOGIN_DATETIME.
+    /// The time of the previous login: LAST_LOGIN_DATETIME.
     pub last_login: Option<Millis>,
 }
 
@@ -131,33 +134,36 @@ impl Before {
     }
 }
 
-/// What a refresh replaced.
+/// A token pair that a refresh replaced, during its grace period.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GracePair {
-    /// The old session token still speaks for the session until then.
+    /// The hash of a session token that identifies the session until `until`: the replaced token,
+    /// or the new one if the refresh resumed a dormant session.
     pub token: TokenHash,
-    /// The old refresh token; until then it is answered with `encrypted`.
+    /// The hash of the replaced refresh token. Until `until`, a refresh with this token returns the
+    /// new pair again.
     pub refresh: TokenHash,
-    /// The new pair, encrypted with the old refresh token.
+    /// The new pair, encrypted with the replaced refresh token; empty if refresh tokens are not
+    /// rotated.
     #[serde(alias = "sealed")]
     pub encrypted: Vec<u8>,
-    /// The end of the grace.
+    /// When the grace period ends.
     pub until: Millis,
 }
 
 impl Session {
-    /// What bounds its life.
+    /// Returns what ends the session without a logout.
     pub fn kind(&self) -> SessionKind {
         if self.fixed_end.is_some() { SessionKind::Token } else { SessionKind::Interactive }
     }
 
-    /// Whether messages may be served for it, as far as the log knows.
+    /// Whether the session is live according to the log, so that its messages are served.
     pub fn is_live(&self, at: Millis, policy: &Policy) -> bool {
         self.dormant.is_none() && at < self.timeout_at(policy)
     }
 
-    /// When the sweep may end it: at its fixed time, else idle plus two batches of touches that may
-    /// be on their way.
+    /// Returns when a sweep may end the session: at its fixed end, or after the idle time and two
+    /// report intervals, since newer use may not be in the log yet.
     pub(in crate::realm) fn timeout_at(&self, policy: &Policy) -> Millis {
         let idle = || {
             self.accessed
@@ -167,7 +173,7 @@ impl Session {
         self.fixed_end.unwrap_or_else(idle)
     }
 
-    /// Why it ends once it is due.
+    /// Returns why the session ends at `timeout_at`.
     pub fn timeout_reason(&self) -> EndReason {
         if self.fixed_end.is_some() { EndReason::Expired } else { EndReason::Idle }
     }

@@ -1,7 +1,7 @@
-//! The 64-bit FNV-1a hash, for values that stay the same after a restart.
+//! The 64-bit FNV-1a hash, which is the same in all versions.
 
-/// The FNV-1a hash of bytes. Its results are stored in the command log and shown as ROW_REF: the
-/// constants never change.
+/// Returns the FNV-1a hash of bytes. Results are stored in the command log and sent as ROW_REF, so
+/// the constants must never change.
 pub fn fnv1a(bytes: &[u8]) -> u64 {
     let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, step)

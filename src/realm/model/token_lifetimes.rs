@@ -4,25 +4,25 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::Millis;
 
-/// Life times that win over the policy; none: the policy's.
+/// Token lifetimes that an administrator set; `None` means the lifetime of the policy.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TokenLifetimes {
-    /// Of access tokens.
+    /// Lifetime of access tokens.
     pub access_ms: Option<Millis>,
-    /// Of refresh tokens.
+    /// Lifetime of refresh tokens.
     pub refresh_ms: Option<Millis>,
-    /// Of one-time tokens.
+    /// Lifetime of one-time tokens.
     pub one_time_ms: Option<Millis>,
 }
 
-/// The life times in force.
+/// The token lifetimes in force.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EffectiveLifetimes {
-    /// Of access tokens.
+    /// Lifetime of access tokens.
     pub access_ms: Millis,
-    /// Of refresh tokens.
+    /// Lifetime of refresh tokens.
     pub refresh_ms: Millis,
-    /// Of one-time tokens.
+    /// Lifetime of one-time tokens.
     pub one_time_ms: Millis,
 }

@@ -8,57 +8,58 @@ use serde::{Deserialize, Serialize};
 use super::attributes::{ATTRIBUTES, Attributes};
 use super::ids::{Location, Millis, UserNo};
 
-/// A user's record.
+/// The record of a user.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct User {
     /// Its number.
     pub no: UserNo,
-    /// Where its id was made.
+    /// The location part of its id.
     pub location: Location,
-    /// The name, in the spelling of whoever inserted it.
+    /// The unique name, in the spelling with which it was inserted.
     pub name: UserName,
-    /// What the user may do at all.
+    /// The status: whether the user may log in, and whether the password must be changed.
     pub status: UserStatus,
-    /// The password's hash as a PHC string; none: no password logs in.
+    /// The hash of the password as a PHC string; `None` if no password permits a login.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credential: Option<Arc<str>>,
     /// When the password was set.
     #[serde(default)]
     pub credential_at: Millis,
-    /// Attributes that are set.
+    /// The attributes that are set.
     #[serde(default, skip_serializing_if = "Attributes::is_empty")]
     pub attributes: Attributes,
-    /// The last login that succeeded.
+    /// The time of the last successful login.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_login: Option<Millis>,
-    /// RECORD_VERSION: grows with every administration of the record.
+    /// RECORD_VERSION: incremented by every change of the record, but not by a login and not when a
+    /// mailed one-time password is generated.
     #[serde(default)]
     pub version: u32,
-    /// A directory checks the password: none is kept here.
+    /// Whether a directory checks the password; the gateway then stores none.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub directory: bool,
 }
 
-/// STATUS of a user (S2).
+/// STATUS of a user (Genesis authentication).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum UserStatus {
-    /// May log in.
+    /// The user may log in.
     Enabled,
-    /// May not; no rights, no sessions.
+    /// The user may not log in and has no rights and no sessions.
     Disabled,
-    /// Must change the password at the next login; sessions and rights live on.
+    /// The user must change the password at the next login but keeps sessions and rights.
     PasswordExpired,
-    /// The password was wiped; no rights, no sessions.
+    /// The password was reset. Until the user changes it, the user has no rights and no sessions.
     PasswordReset,
 }
 
 impl UserStatus {
-    /// Whether it means that a new password must be chosen.
+    /// Whether the user must choose a new password.
     pub(in crate::realm) const fn asks_for_password(self) -> bool {
         matches!(self, Self::PasswordExpired | Self::PasswordReset)
     }
 
-    /// The word on the wire.
+    /// Returns the word on the wire.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Enabled => "ENABLED",
@@ -70,24 +71,24 @@ impl UserStatus {
 }
 
 impl User {
-    /// The value of an attribute by its number in [`ATTRIBUTES`].
+    /// Returns an attribute by its number in [`ATTRIBUTES`]; `None` if it is not set.
     pub fn attribute(&self, number: u8) -> Option<&str> {
         self.attributes.get(number)
     }
 
-    /// Where mails go.
+    /// Returns the address for mails, EMAIL_ADDRESS; `None` if it is not set.
     pub fn mail_address(&self) -> Option<&str> {
         let number = ATTRIBUTES.iter().position(|it| *it == "EMAIL_ADDRESS")?;
         self.attribute(number as u8)
     }
 
-    /// Bytes of all its texts, about.
+    /// Returns the approximate size of all texts in bytes.
     pub(in crate::realm) fn text_bytes(&self) -> usize {
         let credential = self.credential.as_ref().map_or(0, |it| it.len());
         self.name.as_str().len() + credential + self.attributes.bytes()
     }
 
-    /// The id that people see.
+    /// Returns the id as it is displayed.
     pub fn id(&self) -> String {
         self.no.id(self.location)
     }

@@ -1,5 +1,7 @@
-//! Active codes: after a login by a mailed link, a code that stands for the second factor for a
-//! long time (S2, "notify"). Hashed, listed, revocable.
+//! Active codes, which replace mailed links as second factor (Genesis authentication, "notify").
+//!
+//! A login by a mailed link issues an active code, which is valid for a long time and stored as a
+//! hash. Active codes are listed (MFA_ACTIVE_CODES) and can be revoked.
 
 use super::change_set::ChangeSet;
 use crate::realm::command::SecondFactorInput;
@@ -7,22 +9,23 @@ use crate::realm::model::{ActiveCode, Actor, Millis, TokenHash, UserNo};
 use crate::realm::outcome::{Applied, Outcome, Refusal};
 use crate::realm::row::{Change, Key, Row};
 use crate::realm::state::Realm;
-/// Active codes of one user; the oldest goes.
+
+/// Maximum number of active codes of one user; a further one replaces the oldest.
 const CODES_MAX: usize = 20;
 
 impl Realm {
-    /// The active code of this number.
+    /// Returns the active code with this number.
     pub fn active_code_at(&self, no: u64) -> Option<&ActiveCode> {
         self.active_codes.get(&no)
     }
 
-    /// The numbers of all active codes, from the one after `after`.
+    /// Returns the numbers of all active codes above `after`, in ascending order.
     pub fn active_codes_after(&self, after: Option<u64>) -> impl Iterator<Item = u64> + '_ {
         let from = after.map_or(0, |after| after.saturating_add(1));
         self.active_codes.range(from..).map(|(no, _)| *no)
     }
 
-    /// The numbers of a user's active codes, oldest first.
+    /// Returns the numbers of a user's active codes, oldest first.
     pub fn active_codes_of(&self, user: UserNo) -> impl Iterator<Item = u64> + '_ {
         self.active_by_user.range((user, 0)..=(user, u64::MAX)).map(|(_, no)| *no)
     }
@@ -37,7 +40,8 @@ impl Realm {
         own.find(|it| it.hash == *hash && at < it.until)
     }
 
-    /// Makes one of what came along with a login by a link; whether there is one now.
+    /// Issues the active code whose hash the command of a login by mailed link contains. Returns
+    /// whether a code was issued.
     pub(super) fn issue_active_code(
         &self,
         at: Millis,
@@ -59,7 +63,7 @@ impl Realm {
         true
     }
 
-    /// The code is good no more.
+    /// Revokes an active code.
     pub(in crate::realm) fn revoke_code(&self, at: Millis, actor: &Actor, no: u64) -> Applied {
         let plan = || {
             let none = || Refusal::NotFound("MFA_ACTIVE_CODES", no.to_string());
@@ -72,7 +76,7 @@ impl Realm {
         plan().unwrap_or_else(Applied::refused)
     }
 
-    /// Active codes that are over and can be forgotten.
+    /// Returns the changes that delete expired active codes.
     pub(super) fn expired_active_codes(&self, at: Millis) -> impl Iterator<Item = Change> + '_ {
         let expired = self.active_codes.values().filter(move |it| it.until <= at);
         expired.map(|it| Change::Delete(Key::ActiveCode(it.no)))

@@ -1,4 +1,4 @@
-//! What others do to a user's password, attempts and sessions: reset, expire, unlock, end.
+//! Administration of passwords, login attempts and sessions: reset, expire, unlock, end.
 
 use protocol::UserName;
 
@@ -10,24 +10,27 @@ use crate::realm::row::{Change, Key, Row};
 use crate::realm::state::Realm;
 
 impl Realm {
-    /// Whether a reset of this user is still open: then the password may be changed, and only that.
+    /// Whether the password of this user was reset and may still be changed. Before the change, the
+    /// user may do nothing else.
     pub fn reset_is_open(&self, at: Millis, user: &User) -> bool {
         user.status == UserStatus::PasswordReset
             && at < user.credential_at.saturating_add(self.policy.reset_ms)
     }
 
-    /// Whether an empty old password opens the change: nothing else does until it is used up.
+    /// Whether an empty old password permits to change the password: after a reset without a
+    /// one-time password, until the new password is set or the reset expires.
     pub(super) fn is_blank(&self, at: Millis, user: &User) -> bool {
         let blank = user.credential.is_none() && !user.directory;
         self.policy.blank_reset && blank && self.reset_is_open(at, user)
     }
 
-    /// Whether a one-time password came too late: it opens nothing any more.
+    /// Whether the time to change the password after a reset has expired: then the one-time
+    /// password is no longer accepted.
     pub(super) fn is_reset_expired(&self, at: Millis, user: &User) -> bool {
         user.status == UserStatus::PasswordReset && !self.reset_is_open(at, user)
     }
 
-    /// Takes the password away, with all sessions.
+    /// Replaces a password by a one-time password or by none, and ends all sessions of the user.
     pub(in crate::realm) fn reset_password(
         &self,
         at: Millis,
@@ -36,7 +39,7 @@ impl Realm {
     ) -> Applied {
         let plan = || {
             self.permit(at, actor, "RESET_PWD")?;
-            let old = self.named(&reset.user_name)?;
+            let old = self.find_named(&reset.user_name)?;
             self.may_amend(actor, old.no)?;
             if old.directory {
                 return Err(Refusal::ManagedByDirectory);
@@ -60,7 +63,7 @@ impl Realm {
         plan().unwrap_or_else(Applied::refused)
     }
 
-    /// The password must be changed at the next login; sessions and rights go on.
+    /// Requires a password change at the next login; sessions and rights remain.
     pub(in crate::realm) fn expire_password(
         &self,
         at: Millis,
@@ -73,12 +76,12 @@ impl Realm {
                 Some(user) => self.permit_or_self(at, actor, "EXPIRE_PWD", user.no)?,
                 None => self.permit(at, actor, "EXPIRE_PWD")?,
             }
-            let old = self.named(name)?;
+            let old = self.find_named(name)?;
             self.may_amend(actor, old.no)?;
             if old.directory {
                 return Err(Refusal::ManagedByDirectory);
             }
-            // Who is disabled stays so, and an open reset asks for a new password already.
+            // A disabled user stays disabled. After a reset, a new password is required already.
             let status = match old.status {
                 UserStatus::Enabled => UserStatus::PasswordExpired,
                 status => status,
@@ -88,7 +91,8 @@ impl Realm {
         plan().unwrap_or_else(Applied::refused)
     }
 
-    /// Sets the number of wrong passwords that count; below the limit the user is not locked.
+    /// Sets the count of wrong passwords under a name. Zero deletes the attempts. A count that
+    /// reaches the limit locks the name.
     pub(in crate::realm) fn set_attempts(
         &self,
         at: Millis,
@@ -113,7 +117,7 @@ impl Realm {
         plan().unwrap_or_else(Applied::refused)
     }
 
-    /// Ends a session of anybody, dormant or not, with all its tokens.
+    /// Ends a session of any user, live or dormant, and invalidates all its tokens.
     pub(in crate::realm) fn end_other_session(
         &self,
         at: Millis,
@@ -130,11 +134,11 @@ impl Realm {
         plan().unwrap_or_else(Applied::refused)
     }
 
-    fn named(&self, name: &UserName) -> Result<&User, Refusal> {
+    fn find_named(&self, name: &UserName) -> Result<&User, Refusal> {
         self.user_by_name(name).ok_or_else(|| Refusal::NotFound("USER", name.to_string()))
     }
 
-    /// One more version of the record, if an administrator is left after it.
+    /// Saves the record with the next version. Refused if no administrator would remain.
     fn administered(&self, mut user: User, mut change_set: ChangeSet) -> Result<Applied, Refusal> {
         user.version += 1;
         let done = ChangedLists { id: user.id(), version: user.version, ..ChangedLists::default() };

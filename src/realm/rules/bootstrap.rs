@@ -1,5 +1,4 @@
-//! The first start: the administration rights, the profile that gives them, the first
-//! administrator.
+//! Bootstrap: the administration rights, the profile that grants them, the first administrator.
 
 use protocol::{Description, ProfileName};
 
@@ -12,13 +11,14 @@ use crate::realm::row::{Change, Row, StoredRow};
 use crate::realm::state::Realm;
 
 impl Realm {
-    /// Makes what is missing and leaves the rest; its records count from 90000000000001.
+    /// Creates the records that are missing and keeps existing ones. The displayed numbers of
+    /// created records count from 90000000000001.
     pub(in crate::realm) fn bootstrap(&self, at: Millis, bootstrap: &Bootstrap) -> Applied {
         let mut counters = self.counters.clone();
         let mut changes = Vec::new();
         let mut next = || {
-            // Ids that people chose themselves are stepped over: what holds such a right must not
-            // come to hold an administration right.
+            // Skips ids that clients chose for rights: users and profiles with such a right must
+            // not gain an administration right.
             while self.rights.contains_key(&RightNo(FIRST_BOOTSTRAP_NO + counters.bootstrapped)) {
                 counters.bootstrapped += 1;
             }
@@ -26,8 +26,8 @@ impl Realm {
             FIRST_BOOTSTRAP_NO + counters.bootstrapped - 1
         };
         let location = self.policy.location;
-        // Only a profile that a first start made gets powers: one that somebody inserted under its
-        // name, after it was renamed or deleted, does not.
+        // Rights are granted only to a profile that a bootstrap created. A profile that was
+        // inserted under the same name, after that profile was renamed or deleted, gets no rights.
         let mut is_new = false;
         let profile = match self.profiles.keys().find(|no| no.0 >= FIRST_BOOTSTRAP_NO) {
             Some(no) => Some(*no),
@@ -46,7 +46,7 @@ impl Realm {
                 changes.push(Change::Put(Row::Right(Right { no, location, code, description })));
                 no
             });
-            // What was taken from the profile on purpose is not given back.
+            // A right that an administrator removed from the profile is not granted again.
             if let Some(profile) = profile.filter(|_| is_new || known.is_none()) {
                 changes.push(Change::Put(Row::Grant(profile, right)));
             }
@@ -65,7 +65,7 @@ impl Realm {
 }
 
 impl Realm {
-    /// Puts rows of an export, as they were.
+    /// Restores the rows of an export unchanged. Refused if a row is invalid.
     pub(in crate::realm) fn restore(&self, rows: &[StoredRow]) -> Applied {
         let read: Result<Vec<_>, _> = rows.iter().map(StoredRow::read).collect();
         match read {
@@ -77,7 +77,7 @@ impl Realm {
 
 fn bootstrap_profile(no: ProfileNo, location: Location, name: &ProfileName) -> Profile {
     let Ok(description) = Description::parse("All administration rights") else {
-        unreachable!("a short text is a description");
+        unreachable!("a short text is a valid description");
     };
     Profile {
         no,

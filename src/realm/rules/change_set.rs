@@ -1,4 +1,4 @@
-//! The changes of one command, collected step by step.
+//! The changes of one command, collected while it is planned.
 
 use std::collections::BTreeSet;
 
@@ -7,16 +7,16 @@ use crate::realm::outcome::{Applied, Ended, Outcome};
 use crate::realm::row::{Change, Counters, Row};
 use crate::realm::state::Realm;
 
-/// Changes and ended sessions, gathered on the way.
+/// Changes and ended sessions of one command.
 #[derive(Debug, Default)]
 pub(super) struct ChangeSet {
     pub(super) changes: Vec<Change>,
-    /// The next numbers, if any was used.
+    /// The counters of record numbers; `None` if the command issued no number.
     counters: Option<Counters>,
     pub(super) ended: Vec<Ended>,
-    /// Put to sleep by this step.
+    /// Sessions that this command makes dormant.
     pub(super) now_dormant: BTreeSet<SessionNo>,
-    /// No longer asleep after this step: gone or woken.
+    /// Sessions that this command deletes or resumes: they are not dormant afterwards.
     pub(super) no_longer_dormant: BTreeSet<SessionNo>,
 }
 
@@ -25,7 +25,7 @@ impl ChangeSet {
         self.changes.push(Change::Put(row));
     }
 
-    /// The next numbers; what is taken of them is written down with the rest.
+    /// Returns the counters of record numbers. Their new values are saved with the changes.
     pub(super) fn counters(&mut self, realm: &Realm) -> &mut Counters {
         self.counters.get_or_insert_with(|| realm.counters.clone())
     }

@@ -1,4 +1,4 @@
-//! Credentials: the hashes of passwords, changed by their owner or by the operator.
+//! Credentials: password hashes, changed by messages or on the command line.
 
 use std::sync::Arc;
 
@@ -10,8 +10,8 @@ use crate::realm::row::{Change, Key, Row};
 use crate::realm::state::Realm;
 
 impl Realm {
-    /// The owner knows the old password: the new one holds, other sessions end. A wrong old
-    /// password counts as an attempt.
+    /// Changes a password if the old one is correct, and ends the user's other sessions. A wrong
+    /// old password counts as a failed attempt.
     pub(in crate::realm) fn change_password(&self, at: Millis, change: &ChangePassword) -> Applied {
         let name = &change.user_name;
         if let Some(actor) = &change.actor
@@ -35,12 +35,12 @@ impl Realm {
         if user.credential.as_deref().map(Fingerprint::new) != change.checked {
             return Applied::refused(Refusal::StaleCredential);
         }
-        let known = match change.verdict {
+        let is_correct = match change.verdict {
             Verdict::Matched => !self.is_reset_expired(at, user),
             Verdict::Blank => self.is_blank(at, user),
             Verdict::Wrong => false,
         };
-        let (true, Some(credential)) = (known, &change.credential) else {
+        let (true, Some(credential)) = (is_correct, &change.credential) else {
             let (refusal, changes) = self.count_wrong(at, name, &change.client);
             return Applied::done(Outcome::Refused(refusal), changes);
         };
@@ -51,43 +51,47 @@ impl Realm {
         self.replace_password(at, user, credential.clone(), change.keep, true, forgiven)
     }
 
-    /// The operator sets a password on a stopped store.
+    /// Sets the password of a user, for a sub-command on a stopped store.
     pub(in crate::realm) fn set_credential(&self, at: Millis, set: &SetCredential) -> Applied {
         let Some(user) = self.user_by_name(&set.user_name) else {
             return Applied::refused(Refusal::NotFound("USER", set.user_name.to_string()));
         };
-        let known = self.attempts.contains_key(&user.name);
-        let forgiven = known.then(|| Change::Delete(Key::Attempts(user.name.clone())));
+        let has_attempts = self.attempts.contains_key(&user.name);
+        let forgiven = has_attempts.then(|| Change::Delete(Key::Attempts(user.name.clone())));
         self.replace_password(at, user, set.credential.clone(), None, true, forgiven)
     }
 
-    /// Whether the password must be changed because of its age. One that was never set has none.
+    /// Whether the password must be changed because of its age. Always false for users of a
+    /// directory.
     pub fn is_too_old(&self, at: Millis, user: &User) -> bool {
         let age = self.policy.password_age_ms;
-        let is_over = |age| at >= user.credential_at.saturating_add(age);
-        !user.directory && age.is_some_and(is_over)
+        let is_exceeded = |age| at >= user.credential_at.saturating_add(age);
+        !user.directory && age.is_some_and(is_exceeded)
     }
 
-    /// The hashes that a new password of this user must not match: the current one and those before
-    /// it, the newest first.
+    /// Returns the hashes that a new password of this user must not match: the current one and the
+    /// former ones, newest first.
     pub fn remembered_hashes(&self, user: &User) -> Vec<Arc<str>> {
         let old = self.histories.get(&user.no).into_iter().flatten();
         let all = user.credential.iter().chain(old).cloned();
         all.take(self.policy.history.into()).collect()
     }
 
-    /// The row of old hashes once the current one is replaced; none: nothing is to be remembered.
-    /// A one-time password was nobody's choice.
+    /// Returns the row of former hashes to store when the current hash is replaced; `None` if the
+    /// row does not change. A one-time password is not remembered, since the user did not choose
+    /// it.
     pub(super) fn history_after(&self, user: &User) -> Option<Row> {
         let kept = usize::from(self.policy.history).saturating_sub(1);
         let own = user.credential.iter().filter(|_| user.status != UserStatus::PasswordReset);
         let old = self.histories.get(&user.no).into_iter().flatten();
         let all: Vec<_> = own.chain(old).take(kept).cloned().collect();
-        let known = self.histories.get(&user.no).map_or(&[][..], |known| known);
-        (all != known).then(|| Row::History(user.no, all.into()))
+        let stored = self.histories.get(&user.no).map_or(&[][..], |stored| stored);
+        (all != stored).then(|| Row::History(user.no, all.into()))
     }
 
-    /// The new password holds. `end_others`: the user's other sessions do not live on.
+    /// Stores a new password, which makes the user a local user and ends a required password
+    /// change. With `end_others`, all sessions of the user end, except `keep`. `also` contains
+    /// further changes of the command.
     pub(super) fn replace_password(
         &self,
         at: Millis,

@@ -1,5 +1,6 @@
-//! Users of a directory: their records follow it, and no password of theirs is kept here (S2,
-//! "LDAP").
+//! Synchronization of user records with a directory (Genesis authentication, "LDAP").
+//!
+//! The gateway stores no password for users of a directory.
 
 use std::collections::BTreeSet;
 
@@ -11,14 +12,15 @@ use crate::realm::row::{Change, Key, Row};
 use crate::realm::state::Realm;
 
 impl Realm {
-    /// Whether a login that a directory confirmed may be this record's: one that is the directory's
-    /// already, or one that never had a password. A local user of the same name is somebody else.
+    /// Whether a login that a directory confirmed may use this record. The record must belong to
+    /// the directory already, or have no password for another reason than a reset. Any other record
+    /// of this name belongs to a local user, who is another person.
     pub fn may_be_directory_user(user: &User) -> bool {
         let fresh = user.credential.is_none() && user.status != UserStatus::PasswordReset;
         user.directory || fresh
     }
 
-    /// A directory confirmed a password: its user is made, or his record follows what it says.
+    /// Creates or updates the record of a user whose password a directory confirmed.
     pub(in crate::realm) fn sync_directory_user(
         &self,
         at: Millis,
@@ -28,6 +30,8 @@ impl Realm {
         match self.user_by_name(&from.user_name) {
             None if !from.create => return Applied::refused(Refusal::UnknownAccount),
             None => self.insert_directory_user(at, from, &mut change_set),
+            // HYBRID: the password of this local user was checked by the gateway, too. The user
+            // stays local.
             Some(user) if from.local => {
                 self.update_directory_user(user.clone(), user, from, &mut change_set)
             }
@@ -39,7 +43,8 @@ impl Realm {
                 self.update_directory_user(own, user, from, &mut change_set);
             }
         }
-        // A right that a directory takes away must not be the last administrator's.
+        // If the directory would remove the last administrator, the record stays unchanged. The
+        // login itself is not refused.
         if self.administrator_remains(&change_set.changes) {
             change_set.applied(Outcome::Done)
         } else {

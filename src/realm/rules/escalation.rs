@@ -1,5 +1,7 @@
-//! The two rules that keep power where it is: nobody grants what he does not hold, and somebody
-//! who can amend users always remains. Both look at the state after the command.
+//! Protection against privilege escalation and against losing the last administrator.
+//!
+//! Users can grant only rights that they hold, unless they hold all administration rights. A
+//! command that would leave no enabled user with AMEND_USER is refused.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,8 +14,9 @@ use crate::realm::row::{Change, Key, Row};
 use crate::realm::state::Realm;
 
 impl Realm {
-    /// Whether `by` still is a live session whose user holds `right`: checked again at commit, so
-    /// that a right that was taken away meanwhile is refused.
+    /// Checks that the actor is a live session whose user holds `right`; the operator needs no
+    /// right. The handler made the same check before it submitted the command. The check is
+    /// repeated here because the right may have been revoked in between.
     pub(super) fn permit(&self, at: Millis, actor: &Actor, right: &str) -> Result<(), Refusal> {
         let Actor::Session(no) = actor else { return Ok(()) };
         let session = self.sessions.get(no).filter(|session| session.is_live(at, &self.policy));
@@ -25,7 +28,7 @@ impl Realm {
         }
     }
 
-    /// As [`Realm::permit`]; whoever asks for himself needs no right.
+    /// Like [`Realm::permit`], but users need no right for an action on their own account.
     pub(super) fn permit_or_self(
         &self,
         at: Millis,
@@ -41,7 +44,7 @@ impl Realm {
         }
     }
 
-    /// Whether `actor` may give all of these rights to others.
+    /// Checks that `actor` may grant all of these rights.
     pub(super) fn may_grant(
         &self,
         actor: &Actor,
@@ -53,8 +56,9 @@ impl Realm {
         }
     }
 
-    /// Whether `actor` may amend, disable, reset or delete this user: one who holds a right that
-    /// `actor` lacks, or would hold it once enabled, is out of reach.
+    /// Checks that `actor` may amend, disable, reset or delete this user: `actor` must hold every
+    /// right that the user holds or would hold when enabled. Users may always amend themselves, and
+    /// holders of all administration rights may amend every user.
     pub(super) fn may_amend(&self, actor: &Actor, user: UserNo) -> Result<(), Refusal> {
         let is_own = |no| self.sessions.get(no).is_some_and(|it| it.user == user);
         if matches!(actor, Actor::Session(no) if is_own(no)) {
@@ -66,7 +70,8 @@ impl Realm {
         }
     }
 
-    /// The first of these rights that is beyond `by`; nothing is beyond who holds all powers.
+    /// Returns the code of the first of these rights that `actor` lacks; `None` if the actor holds
+    /// all of them, holds all administration rights, or is the operator.
     fn missing_right(
         &self,
         actor: &Actor,
@@ -88,8 +93,8 @@ impl Realm {
         Ok((!holds_all).then(code))
     }
 
-    /// Whether an enabled user who holds AMEND_USER is left after `changes`. A realm that never had
-    /// one has nothing to lose.
+    /// Whether an enabled user with AMEND_USER remains after `changes`. Also true if no enabled
+    /// user had AMEND_USER before the changes.
     pub(super) fn administrator_remains(&self, changes: &[Change]) -> bool {
         let Some(amend) = self.right_codes.get(AMEND_USER).copied() else { return true };
         if !changes.iter().any(weakens) {
@@ -99,14 +104,14 @@ impl Realm {
             || !After::new(self, amend, &[]).has_administrator()
     }
 
-    /// Whether somebody who can amend users exists now.
+    /// Whether an enabled user with AMEND_USER exists now.
     pub fn has_administrator(&self) -> bool {
         let amend = self.right_codes.get(AMEND_USER).copied();
         amend.is_some_and(|amend| After::new(self, amend, &[]).has_administrator())
     }
 }
 
-/// Whether a change can take a right away.
+/// Whether a change can remove a right from a user.
 fn weakens(change: &Change) -> bool {
     match change {
         Change::Put(row) => row_weakens(row),
@@ -114,7 +119,7 @@ fn weakens(change: &Change) -> bool {
     }
 }
 
-// The two matches name every kind: a new one does not compile until it is classified.
+// This function and the next one list every variant, so that a new row type must be classified.
 fn row_weakens(row: &Row) -> bool {
     match row {
         Row::Profile(profile) => profile.status == ProfileStatus::Disabled,
@@ -138,19 +143,22 @@ fn deletion_weakens(key: &Key) -> bool {
     }
 }
 
-/// The realm as it would be after some changes, as far as the question of administrators goes. The
-/// changes are looked through once: they may be many.
+/// The realm after some changes, limited to what decides whether an administrator remains. The
+/// changes are indexed once, because a command can make many changes.
 struct After<'a> {
+    /// The realm before the changes.
     realm: &'a Realm,
+    /// The right AMEND_USER.
     amend: RightNo,
-    /// The status of users who are put; none: deleted.
+    /// Changed users and their status; `None` if deleted.
     users: BTreeMap<UserNo, Option<UserStatus>>,
-    /// Whether profiles that are put or deleted are enabled.
+    /// Changed profiles, and whether each is enabled; false if deleted.
     enabled: BTreeMap<ProfileNo, bool>,
-    /// Whether profiles give the right.
+    /// Profiles whose grant of AMEND_USER changes, and whether they grant it afterwards.
     gives: BTreeMap<ProfileNo, bool>,
-    /// Whether users hold it directly.
+    /// Users whose direct AMEND_USER right changes, and whether they hold it afterwards.
     direct: BTreeMap<UserNo, bool>,
+    /// Changed memberships, and whether the user is in the profile afterwards.
     members: BTreeMap<(ProfileNo, UserNo), bool>,
 }
 

@@ -1,5 +1,6 @@
-//! Lists of an event: the whole wanted state, compared with what is there; their elements name
-//! records by id, by name or by both.
+//! Differences between the lists of a request and the lists of a record.
+//!
+//! A request contains the complete new list. Its elements name records by id, by name or by both.
 
 use std::collections::BTreeSet;
 
@@ -10,14 +11,15 @@ use crate::realm::model::{ProfileNo, RightNo, UserNo};
 use crate::realm::outcome::Refusal;
 use crate::realm::state::Realm;
 
-/// What is added to and removed from one of a record's lists.
+/// The elements that are added to and removed from one list of a record.
 pub(super) struct ListDiff<N> {
     pub(super) added: Vec<N>,
     pub(super) removed: Vec<N>,
 }
 
 impl<N: Copy + Ord> ListDiff<N> {
-    /// An absent list stays as it is; then nobody looks at a million members.
+    /// Compares the current list `now` with its new state `target`. Without `target`, the list does
+    /// not change, and `now` is not read, since it may have a million members.
     pub(super) fn between(now: impl Iterator<Item = N>, target: Option<BTreeSet<N>>) -> Self {
         let Some(target) = target else { return Self { added: Vec::new(), removed: Vec::new() } };
         let now: BTreeSet<N> = now.collect();
@@ -27,7 +29,7 @@ impl<N: Copy + Ord> ListDiff<N> {
         }
     }
 
-    /// Whether nothing differs.
+    /// Whether nothing is added or removed.
     pub(super) fn is_same(&self) -> bool {
         self.added.is_empty() && self.removed.is_empty()
     }
@@ -92,7 +94,7 @@ impl Realm {
         list.iter().map(find).collect()
     }
 
-    pub(super) fn titles(&self, profiles: &[ProfileNo]) -> Vec<String> {
+    pub(super) fn names_of_profiles(&self, profiles: &[ProfileNo]) -> Vec<String> {
         profiles.iter().filter_map(|no| Some(self.profiles.get(no)?.name.to_string())).collect()
     }
 
@@ -105,8 +107,8 @@ impl Realm {
     }
 }
 
-/// An element of a list that names a record by id, by name or by both. The name is looked at
-/// first, so that an unknown name is what the answer names.
+/// Resolves an element that names a record by id, by name or by both. The name is checked first,
+/// so that the refusal of an element with an unknown name contains that name.
 fn agree<N: PartialEq>(
     by_id: Option<Result<N, Refusal>>,
     by_name: Option<Result<N, Refusal>>,

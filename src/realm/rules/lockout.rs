@@ -1,4 +1,4 @@
-//! Wrong passwords: counted by name, locked at the limit, forgotten after a success.
+//! Wrong passwords: counted by user name. The limit locks the name; a login clears the count.
 
 use protocol::UserName;
 
@@ -7,23 +7,25 @@ use crate::realm::outcome::Refusal;
 use crate::realm::row::{Change, Key, Row};
 use crate::realm::state::Realm;
 
-/// Names without a user that are remembered at most; beyond, the oldest goes. Nothing else forgets
-/// them: a name that is forgotten sooner than a user's would tell that it is none.
+/// Maximum number of names without a user whose attempts are kept; a further name replaces the
+/// oldest one. These attempts do not expire: if they expired sooner than the attempts of users, a
+/// client could find out that no user has the name.
 const UNKNOWN_MAX: usize = 10_000;
 
 impl Realm {
-    /// What happened under the name with this number.
+    /// Returns the name whose attempts have this number, and the attempts.
     pub fn attempts_at(&self, number: u64) -> Option<(&UserName, &Attempts)> {
         self.attempts.get_key_value(self.attempts_refs.get(&number)?)
     }
 
-    /// The numbers of all names with attempts, from the one after `after`.
+    /// Returns the numbers above `after` of all names with attempts, in ascending order.
     pub fn attempts_after(&self, after: Option<u64>) -> impl Iterator<Item = u64> + '_ {
         let from = after.map_or(0, |after| after.saturating_add(1));
         self.attempts_refs.range(from..).map(|(number, _)| *number)
     }
 
-    /// Until when logins under this name from there are refused because of wrong passwords.
+    /// Returns until when logins under this name from this client are refused because of wrong
+    /// passwords; `None` if no lock applies.
     pub fn locked_until(
         &self,
         at: Millis,
@@ -40,17 +42,17 @@ impl Realm {
         until.max(day_ends)
     }
 
-    /// What happened under this name.
+    /// Returns the attempts under this name.
     pub fn attempts_of(&self, name: &UserName) -> Option<&Attempts> {
         self.attempts.get(name)
     }
 
-    /// All names with attempts.
+    /// Returns all names with attempts.
     pub fn attempts(&self) -> impl Iterator<Item = (&UserName, &Attempts)> {
         self.attempts.iter()
     }
 
-    /// Counts one wrong password. The attempt that reaches the limit already answers "locked".
+    /// Counts one wrong password. The attempt that reaches the limit is already refused as locked.
     pub(super) fn count_wrong(
         &self,
         at: Millis,
@@ -80,8 +82,9 @@ impl Realm {
         (refusal, self.put_attempts(name, attempts))
     }
 
-    /// What a right password from there leaves of the attempts: nothing, but for locks of other
-    /// places where those are what is locked. Else its owner would open the way to whoever guesses.
+    /// Returns the change that clears the attempts after a correct password from this client;
+    /// `None` without attempts. If networks are locked separately, the counts of other networks
+    /// remain: otherwise a login of the user would unlock the network of an attacker.
     pub(super) fn forgive(&self, name: &UserName, client: &LoginClient) -> Option<Change> {
         let mut attempts = self.attempts.get(name)?.clone();
         attempts.by_network.retain(|(network, _)| **network != *client.network);
@@ -97,7 +100,7 @@ impl Realm {
         Some(Change::Put(Row::Attempts(name.clone(), kept)))
     }
 
-    /// Counts a login that was refused although the password was right.
+    /// Counts a login that was refused although the password was correct.
     pub(super) fn count_rejected(&self, at: Millis, name: &UserName) -> Vec<Change> {
         let mut attempts = self.attempts.get(name).cloned().unwrap_or_default();
         attempts.rejected += 1;
@@ -108,12 +111,13 @@ impl Realm {
     fn put_attempts(&self, name: &UserName, attempts: Attempts) -> Vec<Change> {
         let mut changes = Vec::new();
         let unknown = !self.user_names.contains_key(name) && !self.attempts.contains_key(name);
-        // The exact count is only taken when the table is large enough to matter.
-        let full = || self.attempts.len() - self.attempts_known() >= UNKNOWN_MAX;
+        // The names with a user are counted only if the limit can be reached, because counting
+        // reads all attempts.
+        let full = || self.attempts.len() - self.user_attempts_count() >= UNKNOWN_MAX;
         if unknown && self.attempts.len() >= UNKNOWN_MAX && full() {
-            let others =
+            let unknown_names =
                 self.attempts.iter().filter(|(name, _)| !self.user_names.contains_key(*name));
-            if let Some((oldest, _)) = others.min_by_key(|(_, attempts)| attempts.at) {
+            if let Some((oldest, _)) = unknown_names.min_by_key(|(_, attempts)| attempts.at) {
                 changes.push(Change::Delete(Key::Attempts(oldest.clone())));
             }
         }
@@ -121,7 +125,8 @@ impl Realm {
         changes
     }
 
-    fn attempts_known(&self) -> usize {
+    /// Returns the number of names with attempts that belong to users.
+    fn user_attempts_count(&self) -> usize {
         self.attempts.keys().filter(|name| self.user_names.contains_key(*name)).count()
     }
 }

@@ -1,4 +1,4 @@
-//! Logins: by a password that was checked outside, through the login gate, to a session.
+//! Logins: from a password that the handler checked, through the login gate, to a session.
 
 use super::change_set::ChangeSet;
 use super::second_factor::FactorProof;
@@ -11,31 +11,32 @@ use crate::realm::model::{
 use crate::realm::outcome::{Applied, Outcome, Refusal, SessionSummary};
 use crate::realm::row::{Change, Key, Row};
 use crate::realm::state::Realm;
-/// What a session is opened with.
+
+/// The properties of a session to open.
 pub(super) struct NewSession<'a> {
     pub(super) token_hashes: &'a TokenHashes,
     pub(super) host: &'a str,
-    /// Whether a connection is bound to it.
+    /// Whether a connection is bound to the session.
     pub(super) monitored: bool,
     pub(super) kind: SessionKind,
-    /// The password's hash by the cost of today, if it changed.
+    /// The password hashed with the current cost; `None` if the stored hash is current.
     pub(super) rehash: Option<std::sync::Arc<str>>,
 }
 
-/// What passes the login gate: a login, or a dormant session to resume, whose first factor was
-/// proved.
+/// A request to the login gate, after the first factor was proved: a login, or a refresh that
+/// resumes a dormant session.
 #[derive(Clone, Copy)]
 pub(super) struct GateRequest<'a> {
     pub(super) user: &'a User,
     pub(super) client: &'a LoginClient,
     pub(super) factor: &'a SecondFactorInput,
-    /// The pending login that it finishes.
+    /// The pending login to finish, with the hash of its token.
     pub(super) pending: Option<(TokenHash, &'a PendingLogin)>,
     pub(super) checks: AccountChecks,
 }
 
 impl Realm {
-    /// Decides a login whose password was checked.
+    /// Decides a login whose password the handler or a directory checked.
     pub(in crate::realm) fn login(&self, at: Millis, login: &Login) -> Applied {
         let name = &login.user_name;
         let checks = login.authenticated_by.account_checks();
@@ -45,8 +46,8 @@ impl Realm {
             return Applied::refused(Refusal::Locked { until: Some(until) });
         }
         let Some(user) = self.user_by_name(name) else {
-            // The token API answers alike for a wrong name and a wrong password, whatever the
-            // policy: then the lock must come alike, too.
+            // With every policy, the token API refuses an unknown name like a wrong password.
+            // Unknown names must therefore be locked like known names.
             if !self.policy.uniform && login.session_kind == SessionKind::Interactive {
                 return Applied::refused(Refusal::UnknownAccount);
             }
@@ -83,7 +84,8 @@ impl Realm {
         Applied::done(Outcome::Refused(refusal), changes)
     }
 
-    /// The refusal of a login that the directory did not confirm; `None` if it did.
+    /// Returns the refusal of a login whose password the directory checked; `None` if the directory
+    /// confirmed the login.
     fn reject_directory_user(
         &self,
         at: Millis,
@@ -91,7 +93,8 @@ impl Realm {
         login: &Login,
         checks: AccountChecks,
     ) -> Option<Applied> {
-        // The record followed the directory a moment ago; a local password since then ends that.
+        // The previous command synchronized the record with the directory. If a local password was
+        // set in between, the confirmation of the directory no longer counts.
         if login.verdict == Verdict::Matched && user.directory {
             return None;
         }
@@ -101,7 +104,8 @@ impl Realm {
         })
     }
 
-    /// The refusal of a password that was checked here; `None` if it is right.
+    /// Returns the refusal of a login whose password the gateway checked; `None` if the password is
+    /// correct.
     fn reject_password(&self, at: Millis, user: &User, login: &Login) -> Option<Applied> {
         let credential = user.credential.as_deref().map(Fingerprint::new);
         if credential != login.checked {
@@ -117,8 +121,8 @@ impl Realm {
         (!verified).then(|| self.count_wrong_password(at, login))
     }
 
-    /// The login gate: the one check before every live session, whether opened or resumed. The
-    /// first factor was proved.
+    /// Checks the login gate: the same checks of account and second factor whenever a session is
+    /// opened or resumed. The first factor must have been proved before.
     pub(super) fn gate(
         &self,
         at: Millis,
@@ -140,7 +144,8 @@ impl Realm {
         self.verify_factor(at, user, factor.presented.as_ref(), pending, client)
     }
 
-    /// The last steps of every login: gate, second factor, session limit, session.
+    /// Performs the last steps of every login: checks the login gate and the session limit, and
+    /// opens the session.
     pub(super) fn open_login(
         &self,
         at: Millis,
@@ -161,12 +166,12 @@ impl Realm {
             return self.rejected(at, user, refusal);
         }
         let verified = proof != FactorProof::NotRequired;
-        let remembered = self.consume_factor(at, user.no, proof, request.factor, &mut change_set);
+        let code_issued = self.consume_factor(at, user.no, proof, request.factor, &mut change_set);
         let finished = request.pending.map(|(hash, _)| Change::Delete(Key::PendingLogin(hash)));
         change_set.changes.extend(finished);
         change_set.changes.extend(self.forgive(&user.name, request.client));
         let session = self.open_session(at, user, new_session, verified, &mut change_set);
-        change_set.applied(if remembered {
+        change_set.applied(if code_issued {
             Outcome::LoggedInWithActiveCode(session)
         } else {
             Outcome::LoggedIn(session)
@@ -177,7 +182,7 @@ impl Realm {
         Applied::done(Outcome::Refused(refusal), self.count_rejected(at, &user.name))
     }
 
-    /// Uses up what was proved; true if an active code is valid from now on.
+    /// Marks the proof of the second factor as used. Returns whether an active code was issued.
     pub(super) fn consume_factor(
         &self,
         at: Millis,
@@ -257,8 +262,9 @@ impl Realm {
         no
     }
 
-    /// Makes sure that one more live session of the user is allowed, after the due ones ended; the
-    /// one that is being resumed does not end, due or not.
+    /// Checks that the user may have one more live session. Ends the user's sessions that timed
+    /// out, and the oldest live sessions if the policy evicts. `resumed` is the session to resume:
+    /// it does not end, even if it timed out.
     pub(super) fn enforce_session_limit(
         &self,
         at: Millis,

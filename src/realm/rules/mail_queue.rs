@@ -1,5 +1,7 @@
-//! The outbox: mails that are to be sent, as rows, so that no restart and no dead server loses one.
-//! A row says whom and what about; what is secret in a mail is drawn when it is sent.
+//! The mail queue: mails to send, stored as rows.
+//!
+//! No mail is lost by a restart or while the mail server is unavailable. A row contains the
+//! recipient and the subject matter; secrets are generated when the mail is sent.
 
 use super::change_set::ChangeSet;
 use crate::realm::command::{MailSecret, MailSent};
@@ -7,28 +9,30 @@ use crate::realm::model::{MailKind, Millis, QueuedMail, User, UserNo, UserStatus
 use crate::realm::outcome::{Applied, Outcome, Refusal};
 use crate::realm::row::{Change, Key, Row};
 use crate::realm::state::Realm;
-/// Mails that wait; beyond, what asks for another is dropped.
+
+/// Maximum number of queued mails; further mails are not queued.
 const MAILS_MAX: usize = 10_000;
-/// A mail is tried again after this time, which doubles,
+/// Time between the first and the second send attempt; it doubles with each further attempt.
 const FIRST_WAIT_MS: Millis = 5_000;
-/// up to this,
+/// Maximum time between two send attempts.
 const LAST_WAIT_MS: Millis = 300_000;
-/// and given up after this.
+/// Maximum age of a queued mail: a mail that would be older at its next send attempt is given up.
 const GIVEN_UP_MS: Millis = 24 * 3_600_000;
 
 impl Realm {
-    /// Mails that are due, the one that waits longest first.
+    /// Returns the mails that are due; the mail that has been due for the longest time is the
+    /// first.
     pub fn mails_due(&self, at: Millis) -> impl Iterator<Item = &QueuedMail> {
         let due = self.mails_by_due.range(..=(at, u64::MAX));
         due.filter_map(|(_, no)| self.mails.get(no))
     }
 
-    /// When the next mail is due.
+    /// Returns when the next mail is due; `None` if the queue is empty.
     pub fn next_mail(&self) -> Option<Millis> {
         self.mails_by_due.first().map(|(due, _)| *due)
     }
 
-    /// How many mails wait.
+    /// Returns the number of queued mails.
     pub fn mails_waiting(&self) -> usize {
         self.mails.len()
     }
@@ -37,8 +41,8 @@ impl Realm {
         self.mails.values().filter(move |mail| mail.user == user)
     }
 
-    /// Queues a mail; one about the same that nobody tried to send yet takes it in. Whether it is
-    /// queued.
+    /// Queues a mail. Returns false if the queue is full. If the user has a queued mail of the same
+    /// kind without send attempts and without a secret, that mail is updated instead.
     pub(super) fn queue_mail(
         &self,
         at: Millis,
@@ -74,8 +78,8 @@ impl Realm {
         true
     }
 
-    /// What stands in a mail was drawn: from now on it is good. A mail that would say nothing any
-    /// more is refused.
+    /// Stores the secret that was generated for a mail, before the mail is sent. The secret is
+    /// valid from then on. Refused if the mail is obsolete, e.g. because the pending login expired.
     pub(in crate::realm) fn issue_mail_secret(
         &self,
         at: Millis,
@@ -109,7 +113,8 @@ impl Realm {
         plan().unwrap_or_else(Applied::refused)
     }
 
-    /// A mail left, or did not.
+    /// Records a send attempt: deletes a mail that was sent, dropped or given up, or schedules the
+    /// next attempt.
     pub(in crate::realm) fn mail_sent(&self, at: Millis, no: u64, outcome: MailSent) -> Applied {
         let Some(mail) = self.mails.get(&no) else {
             return Applied::done(Outcome::Done, Vec::new());

@@ -1,4 +1,4 @@
-//! The rules of the realm, a file for each kind of command.
+//! The rules of the realm, one file for each subject.
 
 mod active_codes;
 mod admin_resets;

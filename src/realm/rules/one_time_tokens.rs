@@ -1,20 +1,23 @@
-//! One-time tokens: made by a session, good for a moment, spent once (S1, "OTT verification").
+//! One-time tokens of sessions (TraderEvolution BO API, "OTT verification").
+//!
+//! Clients create tokens with a session. Each token is valid for a short time and accepted once.
 
 use crate::realm::command::SpendOneTime;
 use crate::realm::model::{Actor, Millis, OneTime, TokenHash};
 use crate::realm::outcome::{Applied, Outcome, Refusal};
 use crate::realm::row::{Change, Key, Row};
 use crate::realm::state::Realm;
-/// Live tokens of one user.
+
+/// Maximum number of valid tokens of one user.
 const TOKENS_MAX: usize = 10;
 
 impl Realm {
-    /// Whether a token is good now; who holds it is told to nobody before it is spent.
+    /// Whether a token is valid now. The user of a token is revealed only when the token is spent.
     pub fn one_time_token_is_valid(&self, at: Millis, token: &TokenHash) -> bool {
         self.valid_one_time_token_user(at, token).is_some()
     }
 
-    /// Whose a token is, good or not.
+    /// Returns the user of a token, even if the token has expired.
     pub(in crate::realm) fn one_time_token_user(
         &self,
         token: &TokenHash,
@@ -28,12 +31,13 @@ impl Realm {
         token: &TokenHash,
     ) -> Option<&crate::realm::model::User> {
         let it = self.one_time.get(token).filter(|it| at < it.until)?;
-        // A session that was put to sleep can be woken; one that was ended takes its tokens along.
+        // The tokens of a dormant session stay valid, because the session can be resumed. The
+        // tokens of a deleted session are invalid.
         self.sessions.get(&it.session)?;
         self.user(it.user).filter(|user| Self::rights_count(user.status))
     }
 
-    /// Tokens that are over and can be forgotten.
+    /// Returns the changes that delete expired tokens.
     pub(super) fn expired_one_time_tokens(&self, at: Millis) -> impl Iterator<Item = Change> + '_ {
         self.one_time.expired(at).map(|hash| Change::Delete(Key::OneTime(hash)))
     }
@@ -60,7 +64,8 @@ impl Realm {
         Applied::done(Outcome::Done, changes)
     }
 
-    /// Takes a token: of all who present it at once, one gets its user.
+    /// Spends a token and returns its user. If concurrent requests present the same token, only one
+    /// request succeeds.
     pub(in crate::realm) fn spend_one_time(&self, at: Millis, spend: &SpendOneTime) -> Applied {
         if let Some(actor) = &spend.actor
             && let Err(refusal) = self.permit(at, actor, "VERIFY_OTT")

@@ -1,5 +1,7 @@
-//! Half logins: the first factor was right, the second is still to come. Their token finishes that
-//! login, and can do nothing else but enrol whoever must.
+//! Pending logins: the first factor was proved, the second factor is missing.
+//!
+//! The token of a pending login can only complete that login, or enrol a second factor if the user
+//! must have one.
 
 use super::change_set::ChangeSet;
 use super::login::{GateRequest, NewSession};
@@ -12,28 +14,31 @@ use crate::realm::model::{
 use crate::realm::outcome::{Applied, Outcome, Refusal};
 use crate::realm::row::{Change, Key, Row};
 use crate::realm::state::Realm;
-/// Pending logins of one user; the one that would end first goes.
+
+/// Maximum number of pending logins of one user; a further login replaces the next to expire.
 const PENDING_LOGINS_MAX: usize = 5;
-/// What a person needs to type a code, beyond what the options give.
+/// Minimum lifetime of a pending login, enough to type a code. Enrolment and links need more.
 const TYPING_MS: Millis = 300_000;
-/// Links of one user are mailed at this distance at least.
+/// Minimum time between two mailed links of one user.
 const LINK_DISTANCE_MS: Millis = 30_000;
-/// Codes of one link that was mailed more than once.
+/// Maximum number of codes of one pending login; the login has several if the mail was sent more
+/// than once. The newest codes are kept.
 const CODES_MAX: usize = 8;
 
 impl Realm {
-    /// The pending login of a token, if it is not over.
+    /// Returns the pending login of a token; `None` if it is unknown or expired.
     pub fn pending_login(&self, at: Millis, token: &TokenHash) -> Option<&PendingLogin> {
         self.pending_logins.get(token).filter(|pending| at < pending.until)
     }
 
-    /// Whose pending login a token was, over or not.
+    /// Returns the user of a pending login, even if the login has expired.
     pub fn user_by_pending_login(&self, token: &TokenHash) -> Option<&User> {
         self.user(self.pending_logins.get(token)?.user)
     }
 
-    /// Whether a code is that of a link which was mailed to this user, for this login if one is to
-    /// be finished; or an active code.
+    /// Checks the code of a mailed link, or an active code, of this user. If the code finishes the
+    /// pending login `finishes`, only the mailed link of this login is accepted. `None` if the code
+    /// is wrong.
     pub(super) fn verify_link_code(
         &self,
         at: Millis,
@@ -52,7 +57,9 @@ impl Realm {
         own.map(|(hash, _)| FactorProof::Link(hash)).or_else(active)
     }
 
-    /// What a refused second factor leaves behind: a pending login, one wrong code more, a link.
+    /// Refuses a missing or wrong second factor: counts a wrong code, creates or updates the
+    /// pending login, and queues the mail with its link if a link is required. Too many wrong codes
+    /// delete the pending login.
     pub(super) fn refuse_second_factor(
         &self,
         at: Millis,
@@ -114,7 +121,8 @@ impl Realm {
         }
     }
 
-    /// A link for this pending login. One that waits already is for the newest from now on.
+    /// Queues the mail with a link for this pending login. If such a mail of the user is queued
+    /// already, it gets the link of this login, and no second mail is queued.
     fn queue_link(&self, at: Millis, user: &User, pending: TokenHash, change_set: &mut ChangeSet) {
         let last =
             self.pending_logins.for_user(user.no).map(|(_, it)| it.mailed).max().unwrap_or(0);
@@ -125,7 +133,7 @@ impl Realm {
         self.queue_mail(at, due, user.no, MailKind::Link(pending), change_set);
     }
 
-    /// A link is about to be mailed: this is its code.
+    /// Stores the code of a link that is about to be mailed. Refused if the login has expired.
     pub(super) fn issue_link_code(
         &self,
         at: Millis,
@@ -135,14 +143,14 @@ impl Realm {
         let pending = self.pending_login(at, &hash).ok_or(Refusal::InvalidOneTimeToken)?;
         let link = self.policy.mfa.link.as_ref().ok_or(Refusal::InvalidOneTimeToken)?;
         let codes_until = at.saturating_add(link.temporary_ms);
-        let known = pending.codes.len().saturating_sub(CODES_MAX - 1);
-        let codes = pending.codes.iter().skip(known).copied().chain([code]).collect();
+        let surplus = pending.codes.len().saturating_sub(CODES_MAX - 1);
+        let codes = pending.codes.iter().skip(surplus).copied().chain([code]).collect();
         let until = pending.until.max(codes_until);
         let pending = PendingLogin { codes, codes_until, until, mailed: at, ..pending.clone() };
         Ok(vec![Change::Put(Row::PendingLogin(hash, pending))])
     }
 
-    /// The second factor of a login whose first one was right.
+    /// Completes a pending login by its second factor.
     pub(in crate::realm) fn finish_login(&self, at: Millis, finish: &FinishLogin) -> Applied {
         let found = self.pending_login(at, &finish.token).and_then(|pending| {
             let user = self.user(pending.user)?;
@@ -171,7 +179,7 @@ impl Realm {
         self.open_login(at, &request, new_session)
     }
 
-    /// Expired pending logins, to be deleted.
+    /// Returns the changes that delete expired pending logins.
     pub(super) fn expired_pending_logins(&self, at: Millis) -> impl Iterator<Item = Change> + '_ {
         self.pending_logins.expired(at).map(|hash| Change::Delete(Key::PendingLogin(hash)))
     }

@@ -1,4 +1,6 @@
-//! Profiles: groups of users that share rights. An event says what a profile should look like.
+//! Profiles: groups of users that share rights.
+//!
+//! A request contains the wanted state of the profile.
 
 use std::collections::BTreeSet;
 use std::collections::btree_set::Range;
@@ -12,19 +14,20 @@ use crate::realm::model::{
 use crate::realm::outcome::{Applied, ChangedLists, Outcome, Refusal};
 use crate::realm::row::{Change, Counters, Key, Row};
 use crate::realm::state::Realm;
-/// The users in a profile, walked along with others: few steps from one question to the next, or a
-/// new search where many lie between.
+
+/// A membership check in one profile for many users in ascending order. Between two checks, it
+/// steps over a few members one by one, but searches in the set if it would step over many.
 pub struct Membership<'a> {
     realm: &'a Realm,
     profile: ProfileNo,
     members: Peekable<Range<'a, (ProfileNo, UserNo)>>,
 }
 
-/// Members that are walked over before the next one is searched for.
+/// Maximum number of members to step over before a search in the set.
 const STEPS_MAX: usize = 16;
 
 impl Membership<'_> {
-    /// Whether this user is in the profile; no earlier one than the last may be asked for.
+    /// Whether this user is in the profile. Must be called for users in ascending order.
     pub fn has(&mut self, user: UserNo) -> bool {
         let mut left = STEPS_MAX;
         while self.members.next_if(|(_, member)| *member < user).is_some() {
@@ -40,18 +43,18 @@ impl Membership<'_> {
 }
 
 impl Realm {
-    /// The profile of this number.
+    /// Returns the profile with this number.
     pub fn profile(&self, no: ProfileNo) -> Option<&Profile> {
         self.profiles.get(&no)
     }
 
-    /// All profiles, by number, from the one after `after`.
+    /// Returns all profiles with a number above `after`, in ascending order.
     pub fn profiles_after(&self, after: Option<ProfileNo>) -> impl Iterator<Item = &Profile> {
         let from = ProfileNo(after.map_or(0, |no| no.0.saturating_add(1)));
         self.profiles.range(from..).map(|(_, profile)| profile)
     }
 
-    /// The users in a profile.
+    /// Returns the users in a profile.
     pub fn members_of(&self, profile: ProfileNo) -> impl Iterator<Item = UserNo> {
         let range = (profile, UserNo::MIN)..=(profile, UserNo::MAX);
         self.members.range(range).map(|(_, user)| *user)
@@ -62,7 +65,7 @@ impl Realm {
         self.members.contains(&(profile, user))
     }
 
-    /// Who is in a profile, for questions in the order of users.
+    /// Returns a membership check in one profile for many users in ascending order.
     pub fn membership(&self, profile: ProfileNo) -> Membership<'_> {
         let members = self.members.range((profile, UserNo::MIN)..=(profile, UserNo::MAX));
         Membership { realm: self, profile, members: members.peekable() }
@@ -95,8 +98,9 @@ impl Realm {
         plan().unwrap_or_else(Applied::refused)
     }
 
-    /// The number of a new profile: the one of its id if that is free, else the next. Numbers of
-    /// the first start are not to be had: what bears one is trusted with every new power.
+    /// Returns the number of a new profile: the number in the chosen id, or the next free number.
+    /// Numbers of the bootstrap cannot be chosen: a profile with such a number is granted every new
+    /// administration right.
     fn profile_no(&self, id: Option<&str>) -> Result<(Counters, ProfileNo, Location), Refusal> {
         let mut counters = self.counters.clone();
         let Some(id) = id else {
@@ -168,7 +172,8 @@ impl Realm {
         plan().unwrap_or_else(Applied::refused)
     }
 
-    /// The profile that an amend or a delete means: by its id if sent, else by its name.
+    /// Returns the profile to amend or delete: by its id if the request contains one, or else by
+    /// its name. Refused if RECORD_VERSION is present and not current.
     pub(in crate::realm) fn find_profile(&self, spec: &ProfileSpec) -> Result<&Profile, Refusal> {
         let profile = match (&spec.id, &spec.name) {
             (Some(id), _) => {
@@ -189,7 +194,7 @@ impl Realm {
         }
     }
 
-    /// Brings a profile and its lists into the wanted state.
+    /// Changes a profile and its lists to the requested state.
     fn shape(
         &self,
         actor: &Actor,
@@ -246,7 +251,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn membership_is_walked_along_with_others() {
+    fn a_membership_check_agrees_with_is_member() {
         let mut realm = Realm::default();
         let members = (0..400).filter(|user| user % 3 == 0).map(UserNo);
         let rows = members.map(|user| Change::Put(Row::Member(ProfileNo(2), user)));

@@ -1,4 +1,4 @@
-//! Refreshes: a session is renewed or resumed by its refresh token.
+//! Refreshes: new token pairs for live sessions, and the resuming of dormant ones.
 
 use protocol::UserName;
 
@@ -13,13 +13,14 @@ use crate::realm::outcome::{Applied, Outcome, Refusal};
 use crate::realm::row::{Change, Key, RotatedToken, Row};
 use crate::realm::state::Realm;
 
-/// Used refresh tokens of one session that are remembered.
+/// Maximum number of rotated tokens of one session that are remembered.
 const ROTATED_TOKENS_MAX: usize = 256;
-/// Pairs of one session that are in their grace period at once: a row has to hold them.
+/// Maximum number of token pairs of one session that have a grace period: one row contains them
+/// all.
 const GRACE_PAIRS_MAX: usize = 4;
 
 impl Realm {
-    /// Decides what a refresh token leads to.
+    /// Decides a refresh: a live session gets a new token pair, a dormant one is resumed.
     pub(in crate::realm) fn refresh(&self, at: Millis, refresh: &Refresh) -> Applied {
         let Some(session) = self.refreshes.get(&refresh.presented) else {
             return self.handle_rotated_token(at, refresh);
@@ -47,8 +48,9 @@ impl Realm {
         change_set.applied(Outcome::Refreshed(session.no))
     }
 
-    /// Checks a refresh; true if a second factor was proved for the session. A live session is
-    /// refreshed whatever its user's status; a dormant one is resumed through the login gate.
+    /// Checks a refresh. Returns whether a second factor was proved for the session, now or before.
+    /// A live session is refreshed regardless of its user's status; a dormant session must pass the
+    /// login gate.
     fn check_refresh(
         &self,
         at: Millis,
@@ -69,7 +71,7 @@ impl Realm {
             (false, true) => {
                 let none = SecondFactorInput::default();
                 match self.gate(at, &resume_request(user, refresh, &none)) {
-                    // It was proved when the session was opened.
+                    // The factor was proved for this session before.
                     Err(Refusal::SecondFactor(..)) => FactorProof::NotRequired,
                     proof => proof?,
                 }
@@ -94,7 +96,8 @@ impl Realm {
         change_set: &mut ChangeSet,
     ) {
         let TokenHashes { id, token, refresh: next } = refresh.token_hashes.clone();
-        // Tabs race for a dormant session as for a live one, but its former token stays invalid.
+        // Several browser tabs may try to resume a dormant session at the same time. Its replaced
+        // refresh token therefore has a grace period, too; its old session token stays invalid.
         let is_live = session.is_live(at, &self.policy);
         let grace_pair = GracePair {
             token: if is_live { session.token } else { token },
@@ -110,9 +113,10 @@ impl Realm {
             let oldest = self.rotated_tokens_of(session.no).take(surplus);
             change_set.changes.extend(oldest.map(|hash| Change::Delete(Key::RotatedToken(hash))));
         }
-        // Tabs may race over several refreshes: each old pair has its own moment.
-        let young = session.grace_pairs.iter().filter(|it| it.until > at).cloned();
-        let kept: Vec<_> = young.collect();
+        // A slow browser tab may be several refreshes behind: each old pair has its own grace
+        // period.
+        let valid = session.grace_pairs.iter().filter(|it| it.until > at).cloned();
+        let kept: Vec<_> = valid.collect();
         let kept = kept.into_iter().rev().take(GRACE_PAIRS_MAX - 1).rev();
         change_set.put(Row::Session(Session {
             id,
@@ -132,8 +136,9 @@ impl Realm {
         }));
     }
 
-    /// Handles a refresh token that is not current: within the grace period it gets the same new
-    /// pair, later it revokes the session; an unknown token gets a generic refusal.
+    /// Handles a refresh token that is not current. Within its grace period, a rotated token gets
+    /// the same new pair as at its first use; after that, it revokes the session. An unknown token
+    /// gets the same refusal as an expired one.
     fn handle_rotated_token(&self, at: Millis, refresh: &Refresh) -> Applied {
         let session = self
             .rotated_tokens
@@ -163,7 +168,7 @@ impl Realm {
     }
 }
 
-/// The request by which a dormant session is resumed.
+/// Returns the login gate request that resumes a dormant session.
 fn resume_request<'a>(
     user: &'a User,
     refresh: &'a Refresh,
@@ -178,7 +183,7 @@ fn resume_request<'a>(
     }
 }
 
-/// Whether the user is the one who was named, if any.
+/// Whether the user has the name in the request; true if the request names no user.
 fn names(user: &User, named: Option<&UserName>) -> bool {
     named.is_none_or(|name| *name == user.name)
 }

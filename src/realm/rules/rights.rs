@@ -1,4 +1,4 @@
-//! Rights: codes that are granted, directly or through profiles; effective ones are computed.
+//! Rights: granted to users directly or through profiles; effective rights are computed.
 
 use std::collections::BTreeSet;
 
@@ -12,27 +12,28 @@ use crate::realm::outcome::{Applied, Outcome, Refusal};
 use crate::realm::row::{Change, Key, Row};
 use crate::realm::state::Realm;
 
-/// Profiles that are asked for one answer.
+/// Maximum number of profiles that [`Realm::may_be_held`] searches.
 const PROFILES_SCANNED_MAX: usize = 1_024;
 
 impl Realm {
-    /// The right of this number.
+    /// Returns the right with this number.
     pub fn right(&self, no: RightNo) -> Option<&Right> {
         self.rights.get(&no)
     }
 
-    /// The right of this code.
+    /// Returns the right with this code.
     pub fn right_by_code(&self, code: &str) -> Option<&Right> {
         self.rights.get(self.right_codes.get(code)?)
     }
 
-    /// All rights, by number, from the one after `after`.
+    /// Returns all rights with a number above `after`, in ascending order.
     pub fn rights_after(&self, after: Option<RightNo>) -> impl Iterator<Item = &Right> {
         let from = RightNo(after.map_or(0, |no| no.0.saturating_add(1)));
         self.rights.range(from..).map(|(_, right)| right)
     }
 
-    /// Whether any right of this user counts: statuses that end sessions end rights.
+    /// Whether a user with this status has effective rights. A status that ends sessions also
+    /// suspends the rights.
     pub fn rights_count(status: UserStatus) -> bool {
         matches!(status, UserStatus::Enabled | UserStatus::PasswordExpired)
     }
@@ -42,7 +43,7 @@ impl Realm {
         self.user(user).is_some_and(|user| self.is_held_by(user, right))
     }
 
-    /// The same for a user who was found already.
+    /// Like [`Realm::holds`], for a user record.
     pub fn is_held_by(&self, user: &User, right: RightNo) -> bool {
         let is_granted = |profile| self.is_granted(profile, right);
         Self::rights_count(user.status)
@@ -50,8 +51,8 @@ impl Realm {
                 || self.enabled_profiles_of(user.no).any(is_granted))
     }
 
-    /// Whether anybody may hold the right, directly or through an enabled profile. Where there are
-    /// too many profiles to ask, somebody may.
+    /// Whether any user may hold the right, directly or through an enabled profile. Always true if
+    /// the realm has too many profiles to search.
     pub fn may_be_held(&self, right: RightNo) -> bool {
         let gives = |profile: &Profile| {
             profile.status == ProfileStatus::Enabled && self.is_granted(profile.no, right)
@@ -61,40 +62,40 @@ impl Realm {
             || self.profiles.values().any(gives)
     }
 
-    /// Whether the profile gives the right, if it gives any.
+    /// Whether the profile has the right. A disabled profile has rights, but does not grant them.
     pub fn is_granted(&self, profile: ProfileNo, right: RightNo) -> bool {
         self.grants.contains(&(profile, right))
     }
 
-    /// Whether the user holds the right of this code.
+    /// Whether the user holds the right with this code.
     pub fn holds_code(&self, user: UserNo, code: &str) -> bool {
         self.right_codes.get(code).is_some_and(|right| self.holds(user, *right))
     }
 
-    /// Effective rights = direct ∪ rights of the user's enabled profiles, unless the user's status
-    /// ends them.
+    /// Returns the effective rights of a user: the direct ones and those of the user's enabled
+    /// profiles. Empty if the user's status suspends rights.
     pub fn effective(&self, user: UserNo) -> BTreeSet<RightNo> {
         self.user(user).map_or_else(BTreeSet::new, |user| self.rights_held_by(user))
     }
 
-    /// The same for a user who was found already.
+    /// Like [`Realm::effective`], for a user record.
     pub fn rights_held_by(&self, user: &User) -> BTreeSet<RightNo> {
         if Self::rights_count(user.status) { self.potential(user.no) } else { BTreeSet::new() }
     }
 
-    /// The rights that the user has whenever his status lets them count.
+    /// Returns the rights that the user would hold if the user's status did not suspend them.
     pub(super) fn potential(&self, user: UserNo) -> BTreeSet<RightNo> {
         let direct = self.direct_of(user);
         let granted = self.enabled_profiles_of(user).flat_map(|profile| self.grants_of(profile));
         direct.chain(granted).collect()
     }
 
-    /// The rights that the user holds without a profile.
+    /// Returns the rights that are granted to the user directly.
     pub fn direct_of(&self, user: UserNo) -> impl Iterator<Item = RightNo> {
         self.direct.range((user, RightNo::MIN)..=(user, RightNo::MAX)).map(|(_, right)| *right)
     }
 
-    /// The rights that a profile gives.
+    /// Returns the rights of a profile, enabled or not.
     pub fn grants_of(&self, profile: ProfileNo) -> impl Iterator<Item = RightNo> {
         self.grants
             .range((profile, RightNo::MIN)..=(profile, RightNo::MAX))
@@ -122,7 +123,7 @@ impl Realm {
         let mut counters = self.counters.clone();
         let (no, location) = match spec.id.as_deref().map(RightNo::parse) {
             None => {
-                // Ids that people chose themselves are stepped over.
+                // Skips ids that clients chose.
                 while self.rights.contains_key(&RightNo(counters.rights + 1)) {
                     counters.rights += 1;
                 }
@@ -137,14 +138,14 @@ impl Realm {
         };
         let right =
             Right { no, location, code: spec.code.clone(), description: spec.description.clone() };
-        let made = Outcome::Right { id: no.id(location) };
+        let outcome = Outcome::Right { id: no.id(location) };
         Applied::done(
-            made,
+            outcome,
             vec![Change::Put(Row::Counters(counters)), Change::Put(Row::Right(right))],
         )
     }
 
-    /// Deletes a right that nobody and nothing holds.
+    /// Deletes a right. Refused if a user or a profile has it.
     pub(in crate::realm) fn delete_right(
         &self,
         at: Millis,
@@ -164,8 +165,8 @@ impl Realm {
             if let Some(profile) = self.profiles.values().find(gives) {
                 return Err(Refusal::HasDependents("PROFILE", profile.name.to_string()));
             }
-            let made = Outcome::Right { id: right.no.id(right.location) };
-            Ok(Applied::done(made, vec![Change::Delete(Key::Right(right.no))]))
+            let outcome = Outcome::Right { id: right.no.id(right.location) };
+            Ok(Applied::done(outcome, vec![Change::Delete(Key::Right(right.no))]))
         };
         plan().unwrap_or_else(Applied::refused)
     }

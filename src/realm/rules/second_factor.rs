@@ -1,6 +1,7 @@
-//! Second factors: secrets of codes (TOTP, RFC 6238), and what is asked of whom at a login (S2,
-//! "mfa"; PROTOCOL §5). Codes are checked outside, where secrets can be opened; what they lead to
-//! is decided here, so that each is accepted once.
+//! Second factors: TOTP secrets (RFC 6238), and the factor that a login requires.
+//!
+//! See Genesis authentication, "mfa". The handler checks TOTP codes, because the realm cannot
+//! decrypt secrets. The realm records which codes were used, so that each is accepted once.
 
 use std::sync::Arc;
 
@@ -16,29 +17,31 @@ use crate::realm::outcome::{Applied, Outcome, Refusal};
 use crate::realm::row::{Change, Key, Row};
 use crate::realm::state::Realm;
 
-/// By what a second factor was proved.
+/// How a second factor was proved.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum FactorProof {
-    /// Nothing was asked for.
+    /// No second factor was required.
     NotRequired,
-    /// Something lasting, or what stood in a code: these changes use it up.
+    /// By a code or an enrolment. The changes mark the proof as used; they are empty for an active
+    /// code, which can be used again.
     Verified(Vec<Change>),
-    /// The code of a mailed link: an active code may follow.
+    /// By the code of a mailed link. Contains the hash of the token of the pending login for which
+    /// the link was mailed. An active code may be issued.
     Link(TokenHash),
 }
 
 impl Realm {
-    /// The second factor of a user.
+    /// Returns the second factor of a user.
     pub fn second_factor(&self, user: UserNo) -> Option<&SecondFactor> {
         self.second_factors.get(&user)
     }
 
-    /// All second factors.
+    /// Returns all second factors, with their users.
     pub fn second_factors(&self) -> impl Iterator<Item = (UserNo, &SecondFactor)> {
         self.second_factors.iter().map(|(user, it)| (*user, it))
     }
 
-    /// What a login of this user is asked for beside the first factor.
+    /// Returns the second factor that a login of this user requires; `None` if it requires none.
     pub fn required_factor(&self, user: &User) -> Option<RequiredFactor> {
         let mfa = &self.policy.mfa;
         let active = self.second_factors.get(&user.no);
@@ -51,7 +54,7 @@ impl Realm {
         (mfa.totp && self.is_among(user.no, &mfa.totp_for)).then_some(RequiredFactor::Enrol)
     }
 
-    /// Whether a list of profiles means this user; `*` means everybody.
+    /// Whether a list of profiles includes this user; `*` includes all users.
     fn is_among(&self, user: UserNo, profiles: &[Box<str>]) -> bool {
         let is_in =
             |no| self.profile(no).is_some_and(|it| profiles.contains(&it.name.as_str().into()));
@@ -59,8 +62,8 @@ impl Realm {
             || (!profiles.is_empty() && self.profiles_of(user).any(is_in))
     }
 
-    /// Whether what was given is the second factor that is asked for. `pending`: the login that it
-    /// is to finish.
+    /// Checks that the presented factor is the required one. `pending` is the pending login to
+    /// finish.
     pub(super) fn verify_factor(
         &self,
         at: Millis,
@@ -135,14 +138,15 @@ impl Realm {
         day.locked_until(at).filter(|_| !client.familiar)
     }
 
-    /// Counts one wrong code of a user.
+    /// Returns the change that counts one more wrong code of a user.
     pub(super) fn count_wrong_code(&self, at: Millis, user: UserNo) -> Change {
         let own = self.second_factors.get(&user).cloned().unwrap_or_default();
         let day = own.day.incremented(at);
         Change::Put(Row::SecondFactor(user, SecondFactor { day, ..own }))
     }
 
-    /// Whom an enroller means, and whether he may.
+    /// Returns the user whose second factor is to be changed. Refused if the actor may not change
+    /// it.
     fn enrolment_target(
         &self,
         at: Millis,
@@ -156,7 +160,7 @@ impl Realm {
             EnrolmentActor::PendingLogin(hash) => {
                 let pending = self.pending_login(at, hash).ok_or(Refusal::RefreshExpired)?;
                 let user = self.user(pending.user).ok_or(Refusal::RefreshExpired)?;
-                // Only who has no second factor yet: half a login must not replace one.
+                // Only for a user without a second factor: a pending login must not replace one.
                 let may = self.required_factor(user) == Some(RequiredFactor::Enrol);
                 if name.is_none_or(|name| user.name == *name) && may {
                     Ok(user)
@@ -183,8 +187,8 @@ impl Realm {
         }
     }
 
-    /// A session that was opened without the second factor that its user has now must not take that
-    /// away or replace it.
+    /// Refuses a change of the actor's own enabled TOTP secret by a session for which no second
+    /// factor was proved.
     fn check_own_factor(&self, actor: &Actor, user: &User) -> Result<(), Refusal> {
         let Actor::Session(no) = actor else { return Ok(()) };
         let own = self.sessions.get(no).filter(|session| session.user == user.no);
@@ -196,7 +200,7 @@ impl Realm {
         }
     }
 
-    /// A new secret waits to be confirmed; until then an older one stays in force.
+    /// Stores a new secret that must be confirmed. Until then, an earlier secret stays in force.
     pub(in crate::realm) fn create_secret(&self, at: Millis, create: &CreateSecret) -> Applied {
         let plan = || {
             let user =
@@ -211,7 +215,7 @@ impl Realm {
         plan().unwrap_or_else(Applied::refused)
     }
 
-    /// The secret is in force once one of its codes was given in time.
+    /// Puts a new secret into force after one of its codes was presented in time.
     pub(in crate::realm) fn confirm_secret(&self, at: Millis, confirm: &ConfirmSecret) -> Applied {
         let plan = || {
             let user = self.enrolment_target(
@@ -250,8 +254,8 @@ impl Realm {
         plan().unwrap_or_else(Applied::refused)
     }
 
-    /// Whoever confirmed his own secret has proved it: the login that is half done, or the
-    /// session.
+    /// Records the second factor as proved for the pending login or the session by which users
+    /// confirmed their own secret.
     fn mark_factor_verified(
         &self,
         at: Millis,
@@ -284,14 +288,14 @@ impl Realm {
         pending: PendingSecret,
     ) -> Applied {
         let wrong = pending.wrong + 1;
-        let left = wrong < self.policy.mfa.codes_max;
-        let pending = left.then_some(PendingSecret { wrong, ..pending });
+        let may_retry = wrong < self.policy.mfa.codes_max;
+        let pending = may_retry.then_some(PendingSecret { wrong, ..pending });
         let row = Row::SecondFactor(user, SecondFactor { pending, ..own });
         let refusal = Refusal::SecondFactor(MfaReason::Invalid, RequiredFactor::Enrol);
         Applied::done(Outcome::Refused(refusal), vec![Change::Put(row)])
     }
 
-    /// Whether a login asks for the code of a user's confirmed secret.
+    /// Sets whether a login requires a code of the user's confirmed secret.
     pub(in crate::realm) fn set_second_factor(
         &self,
         at: Millis,
@@ -314,7 +318,7 @@ impl Realm {
                 && self.permit(at, actor, right).is_err()
                 && self.is_among(user.no, &self.policy.mfa.totp_for)
             {
-                // Whoever must have one does not take his own away.
+                // Users who must have a second factor may not disable their own.
                 return Err(Refusal::NotAuthorised(right.to_owned()));
             }
             let row = Row::SecondFactor(user.no, SecondFactor { enabled, ..own.clone() });
@@ -323,7 +327,8 @@ impl Realm {
         plan().unwrap_or_else(Applied::refused)
     }
 
-    /// Secrets that were sealed anew by the key of today.
+    /// Stores secrets that were encrypted again with the current key. A secret that changed
+    /// meanwhile is left unchanged.
     pub(in crate::realm) fn reencrypt(
         &self,
         reencrypted: &[(UserNo, Fingerprint, Arc<str>)],
@@ -338,7 +343,8 @@ impl Realm {
         Applied::done(Outcome::Done, reencrypted.iter().filter_map(replacement).collect())
     }
 
-    /// Secrets that nobody confirmed in time; wrong codes of days that are over.
+    /// Returns the changes that remove secrets that were not confirmed in time. A row without a
+    /// confirmed secret is deleted, unless it counts wrong codes.
     pub(super) fn expired_pending_secrets(&self, at: Millis) -> impl Iterator<Item = Change> + '_ {
         self.second_factors.iter().filter_map(move |(user, it)| {
             let late = it.pending.as_ref().is_some_and(|it| it.until <= at);

@@ -1,5 +1,4 @@
-//! Self-service reset: a mailed token that lets its user choose a new password (S2,
-//! "selfServiceReset").
+//! Self-service password reset by a mailed token (Genesis authentication, "selfServiceReset").
 
 use protocol::UserName;
 
@@ -10,11 +9,12 @@ use crate::realm::outcome::{Applied, Outcome, Refusal};
 use crate::realm::row::{Change, Key, Row};
 use crate::realm::state::Realm;
 
-/// Tokens of one mail that was sent more than once.
+/// Maximum number of tokens of one reset; it has several if the mail was sent more than once. The
+/// newest tokens are kept.
 const TOKENS_MAX: usize = 8;
 
 impl Realm {
-    /// Queues the mail of a reset, if this user may have one now.
+    /// Queues the mail with a reset link. Refused if the user may not reset the password now.
     pub(in crate::realm) fn request_reset(&self, at: Millis, request: &RequestReset) -> Applied {
         let plan = || {
             let policy = self.policy.self_reset.as_ref().ok_or(Refusal::InvalidOneTimeToken)?;
@@ -49,7 +49,7 @@ impl Realm {
         plan().unwrap_or_else(Applied::refused)
     }
 
-    /// The token of a reset is about to be mailed; those of an earlier mail end.
+    /// Stores a reset token that is about to be mailed. Tokens of earlier requests become invalid.
     pub(super) fn issue_reset_token(
         &self,
         at: Millis,
@@ -63,21 +63,22 @@ impl Realm {
         }
         let own = self.self_resets.get(&user.no).cloned().unwrap_or_default();
         let earlier = if own.mail == mail { &own.tokens[..] } else { &[] };
-        let known = earlier.len().saturating_sub(TOKENS_MAX - 1);
-        let tokens = earlier.iter().skip(known).copied().chain([token]).collect();
+        let surplus = earlier.len().saturating_sub(TOKENS_MAX - 1);
+        let tokens = earlier.iter().skip(surplus).copied().chain([token]).collect();
         let until = at.saturating_add(policy.timeout_ms);
         let own = SelfReset { tokens, until, mail, ..own };
         Ok(vec![Change::Put(Row::SelfReset(user.no, own))])
     }
 
-    /// The user whose password a token may set now.
+    /// Returns the user whose password the token may set now; `None` if the token is invalid.
     pub fn user_by_reset(&self, at: Millis, name: &UserName, token: &TokenHash) -> Option<&User> {
         let user = self.user_by_name(name)?;
         let own = self.self_resets.get(&user.no)?;
         (at < own.until && own.tokens.contains(token) && !user.directory).then_some(user)
     }
 
-    /// A new password by a token: of all who present it at once, one sets it.
+    /// Sets a new password by a mailed token. If concurrent requests present the same token, only
+    /// one request succeeds.
     pub(in crate::realm) fn reset_by_token(&self, at: Millis, reset: &ResetByToken) -> Applied {
         let Some(user) = self.user_by_reset(at, &reset.user_name, &reset.token) else {
             return Applied::refused(Refusal::InvalidOneTimeToken);
@@ -87,15 +88,17 @@ impl Realm {
         }
         let mut used = self.self_resets.get(&user.no).cloned().unwrap_or_default();
         used.tokens.clear();
-        // Whoever reads the user's mail is not kept out by wrong passwords of others.
-        let known = self.attempts.contains_key(&user.name);
-        let forgiven = known.then(|| Change::Delete(Key::Attempts(user.name.clone())));
+        // The token proves access to the user's mail. After that, wrong passwords that other people
+        // sent must not lock the user out.
+        let has_attempts = self.attempts.contains_key(&user.name);
+        let forgiven = has_attempts.then(|| Change::Delete(Key::Attempts(user.name.clone())));
         let used = Change::Put(Row::SelfReset(user.no, used));
         let also = forgiven.into_iter().chain([used]);
         self.replace_password(at, user, reset.credential.clone(), None, !reset.keep_sessions, also)
     }
 
-    /// Resets that nobody can use any more, and that keep nobody waiting.
+    /// Returns the changes that delete resets that have expired and no longer delay the next
+    /// request. A reset is kept for at least an hour.
     pub(super) fn expired_self_resets(&self, at: Millis) -> impl Iterator<Item = Change> + '_ {
         let cool_ms = self.policy.self_reset.as_ref().map_or(0, |it| it.cool_ms);
         let is_expired = move |it: &SelfReset| {

@@ -1,4 +1,4 @@
-//! Sessions: opened by a login, renewed by a refresh, ended with a reason; some sleep.
+//! Sessions: lookup, end, dormant sessions, last use and the sweep.
 
 use std::collections::BTreeMap;
 
@@ -11,18 +11,20 @@ use crate::realm::outcome::{Applied, Ended, Outcome, Refusal};
 use crate::realm::row::{Change, Key, Row};
 use crate::realm::state::Realm;
 
-/// Dormant sessions that one user may leave behind.
+/// Maximum number of dormant sessions of one user; a further session replaces the oldest.
 const DORMANT_MAX: usize = 100;
-/// Sessions that one sweep ends at most; the next one goes on.
+/// Maximum number of rows that one sweep ends or deletes of each of these groups: sessions, rotated
+/// tokens, all other rows.
 const SWEEP_MAX: usize = 512;
 
 impl Realm {
-    /// The session of this number, live or dormant.
+    /// Returns the session with this number, live or dormant.
     pub fn session(&self, no: SessionNo) -> Option<&Session> {
         self.sessions.get(&no).map(|it| &**it)
     }
 
-    /// The live session that a token speaks for: its own, or during the grace its former one.
+    /// Returns the live session of a session token. The token is the current one, or a replaced one
+    /// in its grace period.
     pub fn session_by_token(&self, at: Millis, token: &TokenHash) -> Option<&Session> {
         let session = self.sessions.get(self.tokens.get(token)?)?;
         let current = session.token == *token;
@@ -30,31 +32,32 @@ impl Realm {
         (session.dormant.is_none() && (current || in_grace())).then_some(session)
     }
 
-    /// The user of the session to which a refresh token belongs, or belonged before it was used.
+    /// Returns the user of the session to which a refresh token belongs, be it current or rotated.
     pub fn user_by_refresh(&self, refresh: &TokenHash) -> Option<&User> {
         let rotated = || self.rotated_tokens.get(refresh).map(|rotated| &rotated.session);
         let session = self.sessions.get(self.refreshes.get(refresh).or_else(rotated)?)?;
         self.user(session.user)
     }
 
-    /// The session with this SESSION_ID.
+    /// Returns the session with this SESSION_ID.
     pub fn session_by_id(&self, id: &SessionId) -> Option<&Session> {
         self.session(*self.session_ids.get(id)?)
     }
 
-    /// All sessions, by number, from the one after `after`.
+    /// Returns all sessions with a number above `after`, in ascending order.
     pub fn sessions_after(&self, after: Option<SessionNo>) -> impl Iterator<Item = &Session> {
         let from = SessionNo(after.map_or(0, |no| no.0.saturating_add(1)));
         self.sessions.range(from..).map(|(_, session)| &**session)
     }
 
-    /// The sessions of a user, oldest first.
+    /// Returns the sessions of a user, oldest first.
     pub fn sessions_of(&self, user: UserNo) -> impl Iterator<Item = &Session> {
         let range = (user, SessionNo(0))..=(user, SessionNo(u64::MAX));
         self.user_sessions.range(range).filter_map(|(_, no)| self.session(*no))
     }
 
-    /// Ends a session in the way its reason says: asleep, or gone with all its tokens.
+    /// Ends a session. Depending on the reason, the session becomes dormant or is deleted with all
+    /// its tokens.
     pub(super) fn end_session(
         &self,
         session: &Session,
@@ -70,7 +73,8 @@ impl Realm {
         let dormant = Session { dormant: Some(reason), ..session.clone() };
         change_set.put(Row::Session(dormant));
         change_set.now_dormant.insert(session.no);
-        // One step can put many to sleep: what it did so far counts.
+        // One command can make many sessions dormant. The sessions that this command made dormant
+        // so far count, too.
         let is_dormant = |it: &&Session| {
             (it.dormant.is_some() || change_set.now_dormant.contains(&it.no))
                 && !change_set.no_longer_dormant.contains(&it.no)
@@ -83,7 +87,7 @@ impl Realm {
             .for_each(|oldest| self.forget_session(oldest, change_set));
     }
 
-    /// Nothing of the session is kept: no token of its family is good any more.
+    /// Deletes a session and its rotated tokens: none of its tokens is valid afterwards.
     fn forget_session(&self, session: &Session, change_set: &mut ChangeSet) {
         change_set.no_longer_dormant.insert(session.no);
         change_set.changes.push(Change::Delete(Key::Session(session.no)));
@@ -92,7 +96,7 @@ impl Realm {
         change_set.changes.extend(rotated);
     }
 
-    /// Ends all sessions of a user, dormant ones too, but for `keep`.
+    /// Ends all sessions of a user, live and dormant, except `keep`.
     pub(super) fn end_all(
         &self,
         user: UserNo,
@@ -131,7 +135,7 @@ impl Realm {
         session_uses: &[SessionUse],
     ) -> Applied {
         let mut change_set = ChangeSet::default();
-        // A batch may name a session twice: its newest access counts.
+        // A batch may contain a session twice: the newest use counts.
         let mut newest = BTreeMap::new();
         for session_use in session_uses {
             let (at, monitored) = newest
@@ -152,8 +156,9 @@ impl Realm {
         change_set.applied(Outcome::Done)
     }
 
-    /// Ends what is due: idle sessions, refresh tokens past their time, what a thief could bring.
-    /// Harmless when repeated; bounded, so that the next one goes on where this one stopped.
+    /// Ends sessions that timed out and deletes what has expired: dormant sessions, rotated tokens,
+    /// one-time tokens, pending logins, codes, secrets and resets. A sweep handles a limited number
+    /// of rows; the next sweep continues. Repeating a sweep is harmless.
     pub(in crate::realm) fn sweep(&self, at: Millis) -> Applied {
         let mut change_set = ChangeSet::default();
         let due = |session: &&Session| match session.dormant {
@@ -176,7 +181,8 @@ impl Realm {
             transient.chain(self.expired_active_codes(at)).chain(self.expired_pending_secrets(at));
         let transient: Vec<_> =
             transient.chain(self.expired_self_resets(at)).take(SWEEP_MAX).collect();
-        // What is left for the next one counts, whatever it is.
+        // The count includes every kind of row, because the caller repeats the sweep while the
+        // count is high.
         ended += rotated.len() + transient.len();
         change_set.changes.extend(rotated);
         change_set.changes.extend(transient);

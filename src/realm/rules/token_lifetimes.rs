@@ -1,12 +1,13 @@
-//! Lifetimes of the token API's tokens: from the policy, or as an administrator set them.
+//! Lifetimes of the token API's tokens: set by an administrator, or by the policy.
 
 use crate::realm::command::TokenKind;
 use crate::realm::model::{Actor, EffectiveLifetimes, Millis, SessionKind, TokenLifetimes};
 use crate::realm::outcome::{Applied, Outcome, Refusal};
 use crate::realm::row::{Change, Key, Row};
 use crate::realm::state::Realm;
+
 impl Realm {
-    /// The life times of new tokens.
+    /// Returns the lifetimes of new tokens.
     pub fn effective_lifetimes(&self) -> EffectiveLifetimes {
         self.lifetimes_with(self.token_lifetimes.unwrap_or_default())
     }
@@ -19,7 +20,7 @@ impl Realm {
         }
     }
 
-    /// For how long the refresh token of a session is valid.
+    /// Returns the lifetime of the refresh token of a session of this kind.
     pub fn refresh_ms(&self, kind: SessionKind) -> Millis {
         match kind {
             SessionKind::Interactive => self.policy.refresh_ms,

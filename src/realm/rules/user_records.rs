@@ -1,4 +1,4 @@
-//! Events on the records of users: inserted, amended, deleted (S2, "Insert user" and on).
+//! User records: insert, amend, delete (Genesis authentication, "Insert user" and following).
 
 use std::collections::BTreeSet;
 
@@ -40,7 +40,7 @@ impl Realm {
                 version: 0,
                 directory: self.policy.directory && spec.credential.is_none(),
             };
-            // Attempts under the name before it was a user's do not count against this user.
+            // Attempts that were made before the user existed do not count against the user.
             if self.attempts.contains_key(&name) {
                 change_set.changes.push(Change::Delete(Key::Attempts(name)));
             }
@@ -63,7 +63,7 @@ impl Realm {
             let mut user = old.clone();
             user.attributes = amended(&old.attributes, &spec.attributes);
             user.status = match (event, old.status) {
-                // What must change its password still must.
+                // Enabling a user does not cancel a required password change.
                 (Amendment::Enable, UserStatus::Disabled) => UserStatus::Enabled,
                 (Amendment::Enable, status) => status,
                 (Amendment::Disable, _) => UserStatus::Disabled,
@@ -75,8 +75,8 @@ impl Realm {
                 spec.profiles.get_or_insert_default();
             }
             let mut change_set = ChangeSet::default();
-            let is_new = user.status != old.status;
-            if old.directory && is_new && user.status.asks_for_password() {
+            let status_changes = user.status != old.status;
+            if old.directory && status_changes && user.status.asks_for_password() {
                 return Err(Refusal::ManagedByDirectory);
             }
             self.enter_status(at, old, &mut user, &mut change_set);
@@ -116,7 +116,8 @@ impl Realm {
         plan().unwrap_or_else(Applied::refused)
     }
 
-    /// Secrets, pending logins and mails of a user: they are deleted with the user.
+    /// Returns the changes that delete what belongs to a user: password history, second factor,
+    /// reset, one-time tokens, pending logins, active codes and mails.
     fn belongings(&self, user: UserNo) -> Vec<Change> {
         let of_user = [
             self.histories.contains_key(&user).then_some(Key::History(user)),
@@ -132,7 +133,8 @@ impl Realm {
         all.chain(codes).chain(mails).map(Change::Delete).collect()
     }
 
-    /// The user whom an event means: by id, by name, or by both, which must then agree.
+    /// Returns the user that a request names by id, by name or by both. Refused if id and name
+    /// disagree, or if RECORD_VERSION is present and not current.
     pub(in crate::realm) fn find_user(&self, spec: &UserSpec) -> Result<&User, Refusal> {
         let by_name = spec.name.as_ref().map(|name| {
             self.user_by_name(name).ok_or_else(|| Refusal::NotFound("USER", name.to_string()))
@@ -153,8 +155,8 @@ impl Realm {
         }
     }
 
-    /// What a new status does beside being written down: DISABLED and PASSWORD_RESET end the
-    /// sessions, the latter takes the password along.
+    /// Adds the effects of a changed status: DISABLED and PASSWORD_RESET end the sessions, and
+    /// PASSWORD_RESET also removes the password.
     pub(super) fn enter_status(
         &self,
         at: Millis,
@@ -177,7 +179,7 @@ impl Realm {
         }
     }
 
-    /// Brings a user's record and lists into the wanted state.
+    /// Changes a user's record and lists to the requested state.
     fn shape_user(
         &self,
         actor: &Actor,
@@ -213,14 +215,15 @@ impl Realm {
             version: user.version,
             rights_added: self.codes(&rights.added),
             rights_removed: self.codes(&rights.removed),
-            memberships_added: self.titles(&profiles.added),
-            memberships_removed: self.titles(&profiles.removed),
+            memberships_added: self.names_of_profiles(&profiles.added),
+            memberships_removed: self.names_of_profiles(&profiles.removed),
         };
         Ok(change_set.applied(Outcome::User(done)))
     }
 }
 
-/// Attributes after an event: what it names is set or cleared, the rest stays; in their order.
+/// Returns the attributes after a request, in the order of their numbers. Attributes that the
+/// request contains are set or cleared; all other attributes stay unchanged.
 pub(super) fn amended(old: &Attributes, specs: &[AttributeSpec]) -> Attributes {
     let named = |number: u8| specs.iter().any(|(it, _)| *it == number);
     let kept = old.iter().filter(|(number, _)| !named(*number));

@@ -1,4 +1,4 @@
-//! Users: who may log in, as whom.
+//! Users: lookup by number and name, and bulk inserts by the command line.
 
 use protocol::{ProfileName, UserName};
 
@@ -9,29 +9,30 @@ use crate::realm::row::{Change, Key, Row};
 use crate::realm::state::Realm;
 
 impl Realm {
-    /// The user of this number.
+    /// Returns the user with this number.
     pub fn user(&self, no: UserNo) -> Option<&User> {
         self.users.get(&no).map(|user| &**user)
     }
 
-    /// The user of this name.
+    /// Returns the user with this name.
     pub fn user_by_name(&self, name: &UserName) -> Option<&User> {
         self.user(*self.user_names.get(name)?)
     }
 
-    /// All users, by number, from the one after `after`.
+    /// Returns all users with a number above `after`, in ascending order.
     pub fn users_after(&self, after: Option<UserNo>) -> impl Iterator<Item = &User> {
         let from = UserNo(after.map_or(0, |no| no.0.saturating_add(1)));
         self.users.range(from..).map(|(_, user)| &**user)
     }
 
-    /// The profiles that the user is in, enabled or not.
+    /// Returns the profiles that the user is in, enabled or not.
     pub fn profiles_of(&self, user: UserNo) -> impl Iterator<Item = ProfileNo> {
         let range = (user, ProfileNo::MIN)..=(user, ProfileNo::MAX);
         self.memberships.range(range).map(|(_, profile)| *profile)
     }
 
-    /// Inserts users with their hashes; all or none. Only the command line on a stopped store does.
+    /// Inserts all of these users, or none if one is refused. Used by the command line while the
+    /// gateway is stopped.
     pub(in crate::realm) fn add_users(&self, at: Millis, new_users: &[NewUser]) -> Applied {
         let mut counters = self.counters.clone();
         let mut changes = Vec::with_capacity(new_users.len() * 2 + 1);
@@ -63,14 +64,14 @@ impl Realm {
         Applied::done(Outcome::Done, changes)
     }
 
-    /// The profile of this name.
+    /// Returns the profile with this name.
     pub fn profile_by_name(&self, name: &ProfileName) -> Option<&crate::realm::model::Profile> {
         self.profiles.get(self.profile_names.get(name)?)
     }
 }
 
 impl NewUser {
-    /// An enabled user of this name, with nothing else.
+    /// Returns an enabled user with this name and without password, attributes, profiles or rights.
     pub fn named(name: UserName) -> Self {
         Self {
             name,
@@ -82,7 +83,7 @@ impl NewUser {
         }
     }
 
-    /// Its record.
+    /// Returns the record of the new user.
     pub(crate) fn user(&self, no: UserNo, location: Location, at: Millis) -> User {
         User {
             no,

@@ -1,4 +1,4 @@
-//! How a client waits for what its script expects.
+//! Expecting steps: waits for frames, compares them and captures values.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -12,8 +12,9 @@ use super::steps::{PlayError, Player};
 use crate::replay::connection::ClientConnection;
 use crate::replay::received::InboxItem;
 use crate::replay::transport::Transport;
+
 impl<T: Transport> Player<'_, T> {
-    /// Waits until something is found on any connection, at most this long.
+    /// Receives frames on all connections until `found` returns a value. `None` after `within`.
     pub(super) async fn wait<R>(
         &mut self,
         within: Duration,
@@ -40,7 +41,8 @@ impl<T: Transport> Player<'_, T> {
         .await
     }
 
-    /// The first thing on a connection's inbox that is meant.
+    /// Waits for the first item in a connection's inbox that `is_meant` accepts, and removes it.
+    /// `None` after the answer timeout.
     pub(super) async fn next(
         &mut self,
         name: &str,
@@ -54,7 +56,7 @@ impl<T: Transport> Player<'_, T> {
         .await
     }
 
-    /// Waits for what a step expects and compares it.
+    /// Waits for the frame that a step expects and compares it.
     pub(super) async fn compare(&mut self, step: &Step, pattern: &Value) -> Result<(), PlayError> {
         let reply = matches!(step.action, Action::Reply(_));
         let filled = reply.then(|| self.state.known_in(pattern));
@@ -72,8 +74,8 @@ impl<T: Transport> Player<'_, T> {
                 _ => true,
             };
             let frame = match self.next(&step.connection, is_meant).await {
-                None => return Err(differs("nothing in time")),
-                Some(InboxItem::Closed(_)) => return Err(differs("the end of the connection")),
+                None => return Err(differs("no frame before the timeout")),
+                Some(InboxItem::Closed(_)) => return Err(differs("a close of the connection")),
                 Some(InboxItem::Frame(frame)) => frame,
             };
             self.recorder.count(|counts| counts.compared += 1);
@@ -82,7 +84,7 @@ impl<T: Transport> Player<'_, T> {
                 (Ok(()), _) => return Ok(()),
                 (Err(_), Action::Seek(_)) => {}
                 (Err(what), Action::Reply(_)) => {
-                    // A recording is compared to its end.
+                    // A recording is compared to the end, despite differences.
                     self.differs(step.line, what);
                     self.state.learn(pattern, &value);
                     return Ok(());
@@ -92,8 +94,8 @@ impl<T: Transport> Player<'_, T> {
         }
     }
 
-    /// Waits for a frame of the expected kind, or for a refusal, and learns what the script wants
-    /// to know.
+    /// Waits for a frame of the expected MESSAGE_TYPE, or for a refusal, and captures the values
+    /// that the script names.
     pub(super) async fn follow(&mut self, step: &Step, pattern: &Value) -> Result<(), PlayError> {
         let expected = pattern["MESSAGE_TYPE"].as_str();
         let is_meant = |item: &InboxItem| match item {
@@ -123,34 +125,48 @@ impl<T: Transport> Player<'_, T> {
         Ok(())
     }
 
+    /// Waits for the time of a `nothing` step. With `--verify`, fails if a frame is received.
     pub(super) async fn quiet(&mut self, step: &Step, time: Duration) -> Result<(), PlayError> {
         let verify = self.scenario.options.verify;
         let received = self.wait(time, |player| {
             let inbox = &player.connections.get(&step.connection)?.inbox;
-            inbox.front().filter(|_| verify).map(|item| format!("{item:?}"))
+            inbox.front().filter(|_| verify).map(item_text)
         });
         match received.await {
             None => Ok(()),
             Some(received) => {
-                let (path, expected) = (String::new(), "nothing".to_owned());
+                let (path, expected) = (String::new(), "no frame".to_owned());
                 Err(PlayError::Differs(step.line, Mismatch { path, expected, received }))
             }
         }
     }
 
+    /// Waits until the gateway closes the connection, with this code if one is given.
     pub(super) async fn closed(&mut self, step: &Step, code: Option<u16>) -> Result<(), PlayError> {
         let verify = self.scenario.options.verify;
         let is_meant = |item: &InboxItem| verify || matches!(item, InboxItem::Closed(_));
         let received = match self.next(&step.connection, is_meant).await {
             Some(InboxItem::Closed(end)) if code.is_none() || code == end => return Ok(()),
-            Some(InboxItem::Closed(end)) => end.map_or("no code".to_owned(), |it| it.to_string()),
-            Some(InboxItem::Frame(frame)) => frame.text,
-            None => "nothing in time".to_owned(),
+            Some(item) => item_text(&item),
+            None => "no close before the timeout".to_owned(),
         };
         if !verify {
             return Err(PlayError::Lost);
         }
-        let expected = code.map_or("the end".to_owned(), |code| format!("the end with {code}"));
+        let expected = close_text(code, "a close of the connection");
         Err(PlayError::Differs(step.line, Mismatch { path: String::new(), expected, received }))
     }
+}
+
+/// Describes a received item: the text of a frame, or a close.
+fn item_text(item: &InboxItem) -> String {
+    match item {
+        InboxItem::Frame(frame) => frame.text.clone(),
+        InboxItem::Closed(code) => close_text(*code, "a close without a code"),
+    }
+}
+
+/// Describes a close, with its code if it has one.
+fn close_text(code: Option<u16>, without: &str) -> String {
+    code.map_or(without.to_owned(), |code| format!("a close with code {code}"))
 }

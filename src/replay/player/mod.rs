@@ -1,4 +1,4 @@
-//! The player of one client's script.
+//! Player of the script of one client (virtual user).
 
 mod expectations;
 mod steps;

@@ -1,4 +1,4 @@
-//! One client that plays one script: it says what the script says and waits for what it expects.
+//! Player of one script for one client: sends messages and waits for expected frames.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -15,43 +15,44 @@ use crate::replay::external_values::ExternalValues;
 use crate::replay::measurements::Recorder;
 use crate::replay::transport::{ConnectionIo, Transport};
 use crate::replay::variables::Variables;
+
 /// How a script is played.
 #[derive(Debug, Clone)]
 pub struct PlayOptions {
     /// Compare every frame that the script expects.
     pub verify: bool,
-    /// How many times as fast as the script time passes; 0: pauses are left out.
+    /// Factor by which pauses are shortened; 0 skips them.
     pub time_factor: f64,
-    /// How long an answer may take.
+    /// Timeout for connecting and for each expected frame.
     pub answer_timeout: Duration,
-    /// Where mails come.
+    /// The directory to which the gateway writes mails; `None` if the script reads no mails.
     pub mail_folder: Option<PathBuf>,
 }
 
-/// A script, and all that every client needs to play it.
+/// A script with everything that its clients share.
 pub struct Scenario<T> {
-    /// The name of the script, for people.
+    /// The name of the script in reports.
     pub name: String,
     /// The script.
     pub script: Arc<Script>,
     /// The values of its clients.
     pub values: Variables,
-    /// The way to the gateway.
+    /// Opens connections to the gateway.
     pub transport: Arc<T>,
     /// How it is played.
     pub options: PlayOptions,
 }
 
-/// Why a client did not come to the end of its steps.
+/// Why a client did not complete its steps.
 #[derive(Debug)]
 pub(in crate::replay) enum PlayError {
-    /// What came differs from what the script expects.
+    /// A received frame differs from the script at this line.
     Differs(usize, Mismatch),
     /// The gateway refused a message that the script needs.
     Refused,
     /// The connection was lost, or could not be opened.
     Lost,
-    /// No answer came in time.
+    /// No reply was received before the timeout.
     Timeout,
 }
 
@@ -77,14 +78,14 @@ impl<'a, T: Transport> Player<'a, T> {
         Self { scenario, recorder, connections, state, external, late }
     }
 
-    /// Begins a round, so late.
+    /// Starts a round, `late` after its scheduled start.
     pub(in crate::replay) fn begin(&mut self, round: u64, late: Duration) {
         self.state.set("round", round);
         self.late = late;
         self.recorder.count(|counts| counts.rounds += 1);
     }
 
-    /// Closes everything and forgets what was captured.
+    /// Closes all connections and discards the captured values.
     pub(in crate::replay) fn reset(&mut self) {
         for connection in self.connections.values_mut() {
             self.recorder.unanswered(&connection.take_unanswered());
@@ -92,7 +93,7 @@ impl<'a, T: Transport> Player<'a, T> {
         *self = Self::new(self.scenario, self.recorder.clone());
     }
 
-    /// Plays steps, and counts why it stopped if it did.
+    /// Plays steps; counts an error.
     pub(in crate::replay) async fn play(&mut self, steps: &[Step]) -> Result<(), PlayError> {
         let played = self.steps(steps).await;
         match &played {
@@ -114,7 +115,7 @@ impl<'a, T: Transport> Player<'a, T> {
         self.recorder.measurements.differences.lock().add(&self.scenario.name, line, what);
     }
 
-    /// Waits, and takes in what comes meanwhile.
+    /// Waits, and receives frames meanwhile.
     pub(in crate::replay) async fn rest(&mut self, time: Duration) {
         self.wait(time, |_| None::<()>).await;
     }
@@ -168,14 +169,15 @@ impl<'a, T: Transport> Player<'a, T> {
             arguments.push(match value {
                 None => word.clone(),
                 Some(Some(Value::String(text))) => text.clone(),
-                Some(_) => return Err(unknown(word.clone(), "nothing".to_owned())),
+                Some(_) => return Err(unknown(word.clone(), "no value".to_owned())),
             });
         }
         let PlayOptions { mail_folder, answer_timeout, .. } = &self.scenario.options;
         let resolving = self.external.resolve(mail_folder.as_deref(), &arguments);
         let value = tokio::time::timeout(*answer_timeout, resolving).await;
-        let value = value.unwrap_or_else(|_| Err("nothing in time".to_owned()));
-        let value = value.map_err(|error| unknown(format!("${name}"), error))?;
+        let value = value.unwrap_or_else(|_| Err("no value before the timeout".to_owned()));
+        let value =
+            value.map_err(|error| unknown(format!("${name}"), format!("none ({error})")))?;
         self.state.set(name, value);
         Ok(())
     }
@@ -187,7 +189,7 @@ impl<'a, T: Transport> Player<'a, T> {
             let more = match times {
                 Times::Count(count) => round < count,
                 Times::For(time) => self.recorder.measurements.now() < began + time,
-                // Whoever plays the script repeats this part; as a part of another it is said once.
+                // `load` repeats this part. Inside another repetition it is played once.
                 Times::Endless => round < 1,
             };
             if !more {
@@ -220,7 +222,7 @@ impl<'a, T: Transport> Player<'a, T> {
         let Ok(Ok(io)) = opened else {
             self.recorder.failed(|counts| counts.unopened += 1);
             if let (Ok(Err(error)), true) = (opened, self.scenario.options.verify) {
-                let (path, received) = (String::new(), error.to_string());
+                let (path, received) = (String::new(), format!("none ({error})"));
                 let expected = "a connection".to_owned();
                 self.differs(0, Mismatch { path, expected, received });
             }
@@ -231,7 +233,7 @@ impl<'a, T: Transport> Player<'a, T> {
         Ok(())
     }
 
-    /// A step of an open connection.
+    /// Plays a step on an open connection.
     async fn run_step(&mut self, step: &Step) -> Result<(), PlayError> {
         let Some(connection) = self.connections.get_mut(&step.connection) else {
             return Err(PlayError::Lost);
@@ -286,12 +288,12 @@ impl<'a, T: Transport> Player<'a, T> {
     }
 }
 
-/// Whether this kind of connection carries what a step expects.
+/// Whether this transport can receive what a step expects.
 fn can_receive(io: &impl ConnectionIo, action: &Action) -> bool {
     match action {
         Action::Closed(_) => io.can_receive(None),
         Action::Expect(pattern) | Action::Reply(pattern) | Action::Seek(pattern) => {
-            // The end of a session ends its subscriptions.
+            // A session that ends also ends its subscriptions (LOGGED_OUT).
             let ended = pattern.get("LOGGED_OUT").is_some();
             let kind = pattern.get("MESSAGE_TYPE").and_then(Value::as_str).unwrap_or_default();
             io.can_receive(Some(if ended { "SESSION_ENDED" } else { kind }))

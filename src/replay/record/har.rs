@@ -1,7 +1,7 @@
-//! PURE: the WebSocket frames of a browser's recording (HAR with Chrome's `_webSocketMessages`).
+//! PURE: conversion of the WebSocket frames in a HAR file to a message script.
 //!
-//! `_webSocketMessages` is Chrome's own field, outside of the HAR format, and the only one that is
-//! needed: a few structs read it without a crate for all of HAR.
+//! Only Chrome's extension `_webSocketMessages` is needed, which is not part of the HAR format.
+//! Therefore a few structs suffice instead of a crate for HAR.
 
 use std::time::Duration;
 
@@ -9,15 +9,15 @@ use serde::Deserialize;
 
 use super::transcript::{Direction, Transcript};
 
-/// Why a file is not such a recording.
+/// Why a file cannot be converted.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "named by the text")]
 pub enum HarError {
-    #[error("this is no HAR file: {0}")]
+    #[error("not a HAR file: {0}")]
     Json(#[from] serde_json::Error),
     #[error(
-        "this recording holds no WebSocket frames; Chrome keeps those that came after the \
-             developer tools were opened"
+        "no WebSocket frames in the HAR file; Chrome records only frames that are sent or received \
+         while the developer tools are open"
     )]
     Empty,
 }
@@ -47,10 +47,10 @@ struct HarMessage {
     data: String,
 }
 
-/// A text frame; its opcode in RFC 6455.
+/// Opcode of a text frame (RFC 6455).
 const TEXT: u8 = 1;
 
-/// The script of a recording; `from` is what it is called.
+/// Converts the text of a HAR file to a script. `from` is the name of the file.
 pub fn script(text: &str, from: &str) -> Result<String, HarError> {
     let har: HarFile = serde_json::from_str(text)?;
     let sockets = har.log.entries.into_iter().map(|it| it.messages).filter(|it| !it.is_empty());
@@ -74,7 +74,7 @@ pub fn script(text: &str, from: &str) -> Result<String, HarError> {
     Ok(script)
 }
 
-/// What the connections of a recording are called: nothing, then `c2`, `c3`.
+/// Returns the name of a connection in the script, by its number from 0: empty, then `c2`, `c3`.
 pub fn connection_name(number: usize) -> String {
     if number == 0 { String::new() } else { format!("c{}", number + 1) }
 }

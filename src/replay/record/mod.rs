@@ -1,4 +1,4 @@
-//! Recordings: a conversation that was listened to, as a message script without its secrets.
+//! Conversion of recorded conversations to message scripts without secrets.
 
 pub mod har;
 mod redact;

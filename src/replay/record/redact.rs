@@ -1,6 +1,6 @@
-//! PURE: what of a frame must not reach a disk, by the names of its fields.
+//! PURE: detection of secrets, generated ids and times in recorded frames.
 
-/// Parts of names whose values are secrets.
+/// Parts of the names of fields whose values are secrets.
 const SECRET_PARTS: [&str; 13] = [
     "PASSWORD",
     "PASSWD",
@@ -16,9 +16,10 @@ const SECRET_PARTS: [&str; 13] = [
     "API_KEY",
     "PRIVATE_KEY",
 ];
-/// Names of secrets as a whole: a link to enrol a second factor; a session's capability.
+/// Complete names of further fields whose values are secrets: the enrolment link of a second
+/// factor, and the id of a session.
 const SECRET_NAMES: [&str; 2] = ["URI", "SESSION_ID"];
-/// Parts of names that are about secrets and hold none.
+/// Parts of the names of fields that describe a secret but do not contain it.
 const NOT_SECRET_PARTS: [&str; 8] =
     ["LIFE_TIME", "LIFETIME", "EXPIR", "DAYS_TO", "_TYPE", "_MINS", "_SECS", "GENERATE_"];
 
@@ -29,7 +30,7 @@ pub(super) fn is_secret(name: &str) -> bool {
     SECRET_NAMES.contains(&name.as_str()) || (of(&SECRET_PARTS) && !of(&NOT_SECRET_PARTS))
 }
 
-/// `accessToken` and `access-token` are ACCESS_TOKEN.
+/// Returns a name in upper snake case: ACCESS_TOKEN for `accessToken` and `access-token`.
 fn to_upper_snake(name: &str) -> String {
     let mut out = String::with_capacity(name.len() + 4);
     let mut lower = false;
@@ -43,7 +44,8 @@ fn to_upper_snake(name: &str) -> String {
     out
 }
 
-/// What the store makes up: it differs from one store to the next, and comes back in questions.
+/// Whether a text is an id that the store generates. Such ids differ between stores, and later
+/// messages refer to them.
 pub(super) fn is_generated(text: &str) -> bool {
     let letters = |text: &str| text.bytes().take_while(u8::is_ascii_uppercase).count();
     let id = text.get(..14).is_some_and(|head| head.bytes().all(|b| b.is_ascii_digit()))
@@ -55,12 +57,13 @@ pub(super) fn is_generated(text: &str) -> bool {
     id || uuid
 }
 
-/// Whether a number is a time of this age in milliseconds since 1970, which differs every time.
+/// Whether a number is a time in milliseconds since 1970, between 2017 and 2096. Times differ in
+/// every run.
 pub(super) fn is_time(number: u64) -> bool {
     (1_500_000_000_000..4_000_000_000_000).contains(&number)
 }
 
-/// Whether a text tells the time of day, which differs every time.
+/// Whether a text contains a time of day (hh:mm:ss), which differs in every run.
 pub(super) fn contains_time(text: &str) -> bool {
     let form = |it: &[u8]| {
         it.iter().enumerate().all(|(at, byte)| match at {
@@ -76,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_are_known_by_their_names() {
+    fn secrets_are_detected_by_name() {
         for name in [
             "PASSWORD",
             "OLD_PASSWORD",
@@ -108,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_known_by_their_form() {
+    fn times_are_detected_by_format() {
         assert!(
             contains_time("Sat Nov 28 07:37:23 UTC 2026") && contains_time("2026-11-28T07:37:23Z")
         );
@@ -118,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_that_a_store_makes_up_are_known_by_their_form() {
+    fn generated_ids_are_detected_by_format() {
         for text in ["00000000000001RISP0", "8e2b0a1c-5f7d-4a39-9c1e-000000000001"] {
             assert!(is_generated(text), "{text}");
         }

@@ -1,5 +1,4 @@
-//! PURE: frames that passed, as the steps of a message script. What is secret becomes a name before
-//! anything is written.
+//! PURE: conversion of recorded frames to the steps of a message script, without secrets.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -8,17 +7,18 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::redact;
-/// Pauses that are shorter are not written.
+
+/// Shortest pause that is written.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
-/// Shorter secrets are replaced where they stand alone, not inside other texts.
+/// Shortest secret that is also replaced inside other texts; a shorter one could match by chance.
 const INSIDE_MIN: usize = 8;
-/// Longer lines are written as blocks.
+/// Longest body that is written on one line.
 const LINE_MAX: usize = 100;
-/// What differs from one time to the next in tollgate's own messages.
+/// Fields of tollgate's messages that differ in every run.
 const VOLATILE: &str = "LAST_LOGIN LAST_LOGIN_DATETIME RECORD_VERSION RIGHTS_VERSION ROW_REF \
                         RETRY_AFTER_MS IN_SECS DAYS_TO_PASSWORD_EXPIRY";
 
-/// Which way a frame went.
+/// The direction of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
     /// From the client to the gateway.
@@ -27,10 +27,10 @@ pub enum Direction {
     Received,
 }
 
-/// A script in the making.
+/// The state of a recording: the names given to secrets so far.
 #[derive(Debug, Default)]
 pub struct Transcript {
-    /// Names by what they stand for.
+    /// The variable for each replaced value.
     names: BTreeMap<String, String>,
     used_names: BTreeSet<String>,
     volatile: BTreeSet<String>,
@@ -38,16 +38,16 @@ pub struct Transcript {
 }
 
 impl Transcript {
-    /// The first lines of the script.
+    /// Returns the first lines of the script.
     pub fn head(&self, from: &str) -> String {
         let from: String = from.chars().filter(|c| !c.is_control()).collect();
         format!(
-            "# Recorded from {from}. Passwords and tokens are names:\n\
-             # `tollgate replay --check` says which of them need a value.\n~ {VOLATILE}\n"
+            "# Recorded from {from}. Passwords and tokens are replaced by variables;\n\
+             # `tollgate replay --check` lists those that need a value.\n~ {VOLATILE}\n"
         )
     }
 
-    /// One frame of a connection, `at` since the recording began: the lines of its step.
+    /// Returns the lines for a frame of a connection. `at` is the time since the recording began.
     pub fn frame(
         &mut self,
         connection: &str,
@@ -57,11 +57,11 @@ impl Transcript {
     ) -> String {
         let mut out = self.pause(direction, at);
         let Ok(Value::Object(root)) = serde_json::from_str(text) else {
-            // It may hold anything, a password among others.
+            // It is not written, because it could contain a password.
             let way = if direction == Direction::Sent { "sent" } else { "received" };
             let _ = writeln!(
                 out,
-                "\n# {connection} {way} {} bytes that are no JSON object",
+                "\n# {connection} {way} {} bytes that are not a JSON object",
                 text.len()
             );
             return out;
@@ -84,7 +84,7 @@ impl Transcript {
         out
     }
 
-    /// The end of a connection.
+    /// Returns the lines for the end of a connection.
     pub fn closed(&mut self, connection: &str, direction: Direction, code: Option<u16>) -> String {
         match (direction, code) {
             (Direction::Sent, _) => format!("\n{connection}> close\n"),
@@ -103,7 +103,7 @@ impl Transcript {
         }
     }
 
-    /// A new name for a value, after the field that it stood in.
+    /// Chooses a variable for a value, named after its field.
     fn name(&mut self, value: &str, field: &str) -> String {
         let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' };
         let base: String = field.chars().map(plain).collect();
@@ -120,11 +120,11 @@ impl Transcript {
     }
 }
 
-/// Takes the secrets out of one frame.
+/// Replaces the secrets of one frame.
 struct Redaction<'a> {
     transcript: &'a mut Transcript,
     direction: Direction,
-    /// Lines to write before it.
+    /// Lines to write before the frame.
     notes: Vec<String>,
 }
 
@@ -146,7 +146,7 @@ impl Redaction<'_> {
             }
             Value::String(text) => self.text(field, text, user).into(),
             Value::Number(number) if redact::is_secret(field) => {
-                // A code may be sent as a number: as a text it is the same to a gateway.
+                // A code may be sent as a number; the gateway accepts it as a string, too.
                 self.text(field, number.to_string(), user).into()
             }
             Value::Number(number) => {
@@ -179,7 +179,7 @@ impl Redaction<'_> {
             self.declare(field);
         }
         let generated = self.direction == Direction::Received && redact::is_generated(&text);
-        // What looks like a name of the script cannot be written as it is.
+        // A text that looks like script syntax cannot be written literally.
         let confusing = text.starts_with('$') || text == "..";
         if !(redact::is_secret(field) || generated || confusing) {
             return self.redact_inside(text);
@@ -194,7 +194,7 @@ impl Redaction<'_> {
         format!("${name}")
     }
 
-    /// A text in which secrets may stand.
+    /// Replaces known secrets inside a text.
     fn redact_inside(&self, text: String) -> String {
         let secrets = self.transcript.names.iter().filter(|(it, _)| it.len() >= INSIDE_MIN);
         secrets.fold(text, |text, (value, name)| {
@@ -270,7 +270,7 @@ mod tests {
     fn frames_that_are_no_messages_leave_only_their_length() {
         let mut transcript = Transcript::default();
         let step = transcript.frame("b", Sent, Duration::ZERO, "PASSWORD=Hidden-1");
-        assert_eq!(step, "\n# b sent 17 bytes that are no JSON object\n");
+        assert_eq!(step, "\n# b sent 17 bytes that are not a JSON object\n");
         let step = transcript.frame("", Received, Duration::ZERO, r#"{"A": "$x", "B": ".."}"#);
         let parsed = Script::parse(&step).unwrap();
         assert_eq!(parsed.steps[0].action, Action::Reply(json!({"A": "$a", "B": "$b"})));

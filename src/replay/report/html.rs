@@ -1,4 +1,4 @@
-//! A report as one page that needs nothing else.
+//! Reports as a self-contained HTML page.
 
 use minijinja::value::{Serde, Value};
 use minijinja::{AutoEscape, Environment};
@@ -6,9 +6,10 @@ use minijinja::{AutoEscape, Environment};
 use super::model::Results;
 use super::plots;
 use super::text::time;
+
 const PAGE: &str = include_str!("page.html");
 
-/// The page.
+/// Renders the page of a run.
 pub fn page(results: &Results) -> Result<String, minijinja::Error> {
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
@@ -32,7 +33,7 @@ pub fn page(results: &Results) -> Result<String, minijinja::Error> {
     environment.get_template("page")?.render(context)
 }
 
-/// `1 234 567`, with narrow spaces.
+/// Formats a number with narrow spaces between thousands: `1 234 567`.
 fn thousands(number: i64) -> String {
     let digits = number.to_string();
     let mut out = String::new();

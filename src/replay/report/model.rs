@@ -1,4 +1,4 @@
-//! What a run came to: one value that all forms of the report are made from.
+//! The result of a run: the data of all report formats.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,194 +8,195 @@ use serde::{Deserialize, Serialize};
 
 use crate::replay::measurements::{Interval, Latencies, Measurements, MessageStats, Totals};
 use crate::replay::mismatches::Difference;
-/// A run. Times are whole microseconds unless they say otherwise.
+
+/// The report of a run. Times are in microseconds unless stated otherwise.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Report {
     /// The program and its version.
     pub program: String,
     /// When the run began, in milliseconds since 1970.
     pub started_ms: u64,
-    /// How long it took.
+    /// Duration of the run in seconds.
     pub seconds: f64,
-    /// The gateway.
+    /// URL of the gateway.
     pub to: String,
-    /// The scripts, and how many clients played each.
+    /// The scripts and their clients.
     pub scripts: Vec<Played>,
-    /// Rounds a second that were asked for; none: a closed loop, as fast as answers came.
+    /// Requested rounds per second; absent in a closed loop.
     pub rate: Option<f64>,
-    /// Whether it was ended before its time.
+    /// Whether the run was interrupted.
     pub interrupted: bool,
-    /// By MESSAGE_TYPE of what was sent.
+    /// Measurements by MESSAGE_TYPE of the sent message.
     pub messages: Vec<MessageReport>,
-    /// Frames that nobody asked for.
+    /// Pushed messages.
     pub pushes: Pushes,
     /// Connections.
     pub connections: ConnectionReport,
-    /// Rounds: how often the scripts were played.
+    /// Rounds.
     pub rounds: Rounds,
-    /// What differed from the scripts; none: it was not looked for.
+    /// Comparison with the scripts; absent without `--verify`.
     pub verification: Option<Verification>,
-    /// Limits (`--fail-if`), and whether they were crossed.
+    /// Thresholds (`--fail-if`) and their results.
     pub thresholds: Vec<ThresholdResult>,
-    /// Second by second.
+    /// Measurements of each second.
     pub series: Vec<Point>,
 }
 
 /// A script and its clients.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Played {
-    /// The file.
+    /// Path of the script.
     pub script: String,
-    /// How many clients played it.
+    /// Number of clients that played it.
     pub clients: usize,
 }
 
-/// One MESSAGE_TYPE.
+/// Measurements of one MESSAGE_TYPE.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct MessageReport {
     /// The MESSAGE_TYPE that was sent.
     pub message_type: String,
-    /// How many were sent.
+    /// Messages sent.
     pub sent: u64,
-    /// How many were answered, refusals among them.
+    /// Replies, including refusals.
     pub replies: u64,
-    /// Refusals by their code.
+    /// Refusals (NACK) by code.
     pub refused: Vec<NamedCount>,
-    /// No answer came in time, or none before the end of the connection.
+    /// Messages without a reply before the timeout or the end of the connection.
     pub unanswered: u64,
-    /// From when it should have been sent to its answer: what users feel. In a closed loop nothing
-    /// is late, and it is the same as `service`.
+    /// Time from the scheduled send to the reply, which includes delays before the actual send. The
+    /// same as `service` in a closed loop.
     pub latency: LatencySummary,
-    /// From when it was sent to its answer.
+    /// Time from the actual send to the reply.
     pub service: LatencySummary,
 }
 
-/// How many of what.
+/// A name and its count.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct NamedCount {
-    /// What.
+    /// The name.
     pub name: String,
-    /// How many.
+    /// The count.
     pub count: u64,
 }
 
-/// Frames that nobody asked for.
+/// Pushed messages: received frames that are no reply.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Pushes {
-    /// All of them.
+    /// Number of pushed messages.
     pub count: u64,
-    /// By their MESSAGE_TYPE.
+    /// Their number by MESSAGE_TYPE.
     pub kinds: Vec<NamedCount>,
-    /// From the last message that is marked as a cause (`>!`) to the first push on each connection.
+    /// Time from the last message marked as a cause (`>!`) to the first push on each connection.
     pub lag: LatencySummary,
 }
 
 /// Connections.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct ConnectionReport {
-    /// Opened.
+    /// Connections opened.
     pub opened: u64,
-    /// Could not be opened.
+    /// Connections that could not be opened.
     pub failed: u64,
-    /// Ended before their script did.
+    /// Connections that ended before the end of their script.
     pub lost: u64,
-    /// How long opening one took.
+    /// Time to open a connection.
     pub opening: LatencySummary,
 }
 
-/// How often the scripts were played.
+/// Rounds: repetitions of the scripts.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Rounds {
-    /// Begun.
+    /// Rounds started.
     pub begun: u64,
-    /// Not played to their end.
+    /// Rounds not completed.
     pub broken: u64,
-    /// Should have begun, by the rate, and did not before the end.
+    /// Rounds that were scheduled by the rate, but not started before the end.
     pub missed: u64,
 }
 
 /// The comparison with the scripts.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Verification {
-    /// Frames that were compared.
+    /// Frames compared.
     pub compared: u64,
-    /// All that differed.
+    /// Number of differences.
     pub different: u64,
-    /// Where, and what.
+    /// The differences; at most 1,000 are listed.
     pub differences: Vec<Difference>,
 }
 
-/// Times, from the smallest to the largest.
+/// Summary of measured times, in microseconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LatencySummary {
-    /// How many were measured.
+    /// Number of measurements.
     pub count: u64,
-    /// The smallest.
+    /// Minimum.
     pub min: u64,
-    /// Their mean.
+    /// Mean.
     pub mean: f64,
-    /// Half are not above.
+    /// 50th percentile (median).
     pub p50: u64,
-    /// 90 of 100 are not above.
+    /// 90th percentile.
     pub p90: u64,
-    /// 99 of 100 are not above.
+    /// 99th percentile.
     pub p99: u64,
-    /// 999 of 1,000 are not above.
+    /// 99.9th percentile.
     pub p999: u64,
-    /// The largest.
+    /// Maximum.
     pub max: u64,
 }
 
-/// One second.
+/// Measurements of about one second.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Point {
-    /// Its end, in seconds of the run.
+    /// End of the interval, in seconds since the start of the run.
     pub at: f64,
-    /// Its length, in seconds.
+    /// Length of the interval, in seconds.
     pub seconds: f64,
     /// Messages sent.
     pub sent: u64,
-    /// Answers.
+    /// Replies.
     pub replies: u64,
-    /// Refusals, missing answers, lost connections.
+    /// Refusals, missing replies, and failed or lost connections.
     pub errors: u64,
-    /// Frames that nobody asked for.
+    /// Pushed messages.
     pub pushes: u64,
-    /// Latencies of its answers.
+    /// Latencies of the replies.
     pub latency: LatencySummary,
-    /// Lags of its pushes.
+    /// Lags of the pushed messages.
     pub lag: LatencySummary,
 }
 
-/// What the report cannot know from the counts.
+/// The parts of a report that are not measured.
 #[derive(Debug, Clone)]
 pub struct RunInfo {
     /// When the run began, in milliseconds since 1970.
     pub started_ms: u64,
-    /// The gateway.
+    /// URL of the gateway.
     pub to: String,
-    /// The scripts, and how many clients played each.
+    /// The scripts and their clients.
     pub scripts: Vec<Played>,
-    /// Rounds a second that were asked for.
+    /// Requested rounds per second; `None` in a closed loop.
     pub rate: Option<f64>,
     /// Whether frames were compared.
     pub verify: bool,
-    /// Whether it was ended before its time.
+    /// Whether the run was interrupted.
     pub interrupted: bool,
 }
 
-/// A run with its histograms, for the forms of the report that show more than percentiles.
+/// A report with its histograms, for formats that show more than percentiles.
 pub struct Results {
     /// The report.
     pub report: Report,
-    /// By MESSAGE_TYPE: latencies, and those from the moment of sending.
+    /// By MESSAGE_TYPE: times from the scheduled send, and times from the actual send.
     pub histograms: Vec<(String, Latencies, Latencies)>,
-    /// Lags of pushes.
+    /// Lags of pushed messages.
     pub lag: Latencies,
 }
 
 impl Results {
-    /// Takes what was counted.
+    /// Creates the results of a run from its measurements.
     pub fn new(measurements: &Measurements, run_info: RunInfo, series: Vec<Point>) -> Self {
         let Totals { kinds, pushes, lag, opening, counts } = measurements.totals();
         let verification = run_info.verify.then(|| {
@@ -235,12 +236,12 @@ impl Results {
 }
 
 impl Report {
-    /// Whether anything was compared and differed.
+    /// Whether a compared frame differed.
     pub fn differs(&self) -> bool {
         self.verification.as_ref().is_some_and(|it| it.different > 0)
     }
 
-    /// Refusals, missing answers, and connections that failed or were lost.
+    /// Returns the number of refusals, missing replies, and failed or lost connections.
     pub fn errors(&self) -> u64 {
         let messages = self.messages.iter().map(MessageReport::errors).sum::<u64>();
         messages + self.connections.failed + self.connections.lost
@@ -268,14 +269,14 @@ impl MessageReport {
         }
     }
 
-    /// Refusals and missing answers.
+    /// Returns the number of refusals and missing replies.
     pub fn errors(&self) -> u64 {
         self.refused.iter().map(|it| it.count).sum::<u64>() + self.unanswered
     }
 }
 
 impl LatencySummary {
-    /// Of a histogram.
+    /// Summarises a histogram; all zero if it is empty.
     pub fn from_histogram(histogram: &Latencies) -> Self {
         if histogram.is_empty() {
             return Self::default();
@@ -295,12 +296,12 @@ impl LatencySummary {
 }
 
 impl Point {
-    /// So many in it, as a number a second.
+    /// Converts a count in this interval to a number per second.
     pub fn rate(&self, count: u64) -> f64 {
         count as f64 / self.seconds.max(1e-9)
     }
 
-    /// The next second: takes what happened since the last.
+    /// Takes the measurements since `last`, the end of the previous interval.
     pub fn measure(measurements: &Measurements, last: Duration) -> Self {
         let now = measurements.now();
         let Interval { sent, replies, errors, pushes, latency, lag } = measurements.take_interval();
@@ -311,15 +312,15 @@ impl Point {
     }
 }
 
-/// A limit and what was measured.
+/// A threshold and its result.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct ThresholdResult {
-    /// As it was written.
+    /// The threshold as given.
     pub fail_if: String,
-    /// What was measured: microseconds, a count, a number a second, or a share of 1.
+    /// The measured value: microseconds, a count, a number per second, or a fraction.
     pub measured: f64,
-    /// Its unit: us, /s, of 1, or none.
+    /// Unit of the measured value: "us", "/s", "of 1" (fraction), or empty for a count.
     pub unit: String,
-    /// Whether the run fails by it.
+    /// Whether the threshold was crossed, so that the run failed.
     pub crossed: bool,
 }

@@ -1,4 +1,4 @@
-//! The plots of a report, as SVG.
+//! Plots of a report, as SVG.
 
 use plotters::coord::ranged1d::{AsRangedCoord, Ranged, ValueFormatter};
 use plotters::prelude::*;
@@ -6,9 +6,10 @@ use plotters::prelude::*;
 use super::model::{Point, Results};
 use super::text::time;
 use crate::replay::measurements::Latencies;
-/// Width and height of a plot, in its own units: the page scales it.
+
+/// Width and height of a plot in SVG units; the page scales it.
 const SIZE: (u32, u32) = (760, 260);
-/// Points of a line; more seconds are drawn together.
+/// Most points of a line; longer series are combined to this number.
 const POINTS_MAX: usize = 400;
 
 const GREEN: RGBColor = RGBColor(38, 150, 132);
@@ -17,31 +18,31 @@ const RED: RGBColor = RGBColor(206, 62, 84);
 const BLUE: RGBColor = RGBColor(54, 120, 190);
 const GREY: RGBColor = RGBColor(128, 134, 142);
 
-/// A line of a plot.
+/// One line of a plot.
 struct PlotLine {
     name: &'static str,
     colour: RGBColor,
     points: Vec<(f64, f64)>,
 }
 
-/// A plot with its title.
+/// A plot with its texts.
 #[derive(serde::Serialize)]
 pub(super) struct Plot {
     pub title: &'static str,
     pub caption: &'static str,
-    /// The names of its lines and their colours.
+    /// The name and the CSS colour of each line.
     pub legend: Vec<(&'static str, String)>,
     pub svg: String,
 }
 
-/// All plots that a run has something to show in.
+/// Returns the plots of a run, without those that would be empty.
 pub(super) fn plots(results: &Results) -> Vec<Plot> {
     let mut series = results.report.series.as_slice();
     if let [whole @ .., last] = series
         && last.seconds < 0.5
         && !whole.is_empty()
     {
-        // The rest of the last second would look like a fall.
+        // A short last interval would look like a drop.
         series = whole;
     }
     let of = |name, colour, value: fn(&Point) -> f64| {
@@ -60,22 +61,22 @@ pub(super) fn plots(results: &Results) -> Vec<Plot> {
     ];
     let throughput = [
         of("sent", GREY, |it| it.rate(it.sent)),
-        of("answered", BLUE, |it| it.rate(it.replies)),
-        of("pushed", GREEN, |it| it.rate(it.pushes)),
+        of("replies", BLUE, |it| it.rate(it.replies)),
+        of("pushes", GREEN, |it| it.rate(it.pushes)),
     ];
     let errors = [of("errors", RED, |it| it.rate(it.errors))];
     let percentiles = percentile_lines(results);
     let all = [
-        plot("Latency", "of each second's answers, logarithmic", &latency, |it| timeline(it, true)),
-        plot("Throughput", "messages a second", &throughput, |it| timeline(it, false)),
-        plot("Latency by percentile", "of the whole run", &percentiles, distribution),
+        plot("Latency", "per second, logarithmic", &latency, |it| timeline(it, true)),
+        plot("Throughput", "messages per second", &throughput, |it| timeline(it, false)),
+        plot("Latency by percentile", "whole run, logarithmic", &percentiles, distribution),
         plot("Errors", ERRORS, &errors, |it| timeline(it, false)),
-        plot("Lag of pushes", "from cause to push, logarithmic", &lag, |it| timeline(it, true)),
+        plot("Push lag", "from cause to push, logarithmic", &lag, |it| timeline(it, true)),
     ];
     all.into_iter().flatten().collect()
 }
 
-const ERRORS: &str = "refusals, missing answers, lost connections a second";
+const ERRORS: &str = "refusals, missing replies and lost connections per second";
 
 fn plot(
     title: &'static str,
@@ -88,7 +89,8 @@ fn plot(
     Some(Plot { title, caption, legend, svg: draw(lines)? })
 }
 
-/// A value over time. Where many seconds become one point, the largest stands for them.
+/// Returns the points of a value over time. A point that combines several seconds shows their
+/// maximum.
 fn over_time(series: &[Point], value: impl Fn(&Point) -> f64) -> Vec<(f64, f64)> {
     let step = series.len().div_ceil(POINTS_MAX).max(1);
     let point = |some: &[Point]| {
@@ -112,7 +114,7 @@ fn timeline(lines: &[PlotLine], times: bool) -> Option<String> {
     }
     let least = points().map(|it| it.1).filter(|it| *it > 0.0).fold(f64::INFINITY, f64::min);
     let shown = |line: &PlotLine| {
-        // A second without any has no place on this axis.
+        // A logarithmic axis cannot show 0.
         let points = line.points.iter().copied().filter(|it| it.1 > 0.0).collect();
         PlotLine { points, ..*line }
     };
@@ -121,26 +123,23 @@ fn timeline(lines: &[PlotLine], times: bool) -> Option<String> {
     draw(&lines, 0.0..until, range.log_scale(), &seconds, &|y| time(*y))
 }
 
-/// The percentile as the number of nines: 0 is none, 2 is 99 %, 3 is 99.9 %.
+/// Returns the lines of the percentile plot. Their x value is the number of nines: 0 for 0 %, 2 for
+/// 99 %, 3 for 99.9 %.
 fn percentile_lines(results: &Results) -> Vec<PlotLine> {
     let mut latency = crate::replay::measurements::latencies();
     let mut service = crate::replay::measurements::latencies();
     for (_, corrected, plain) in &results.histograms {
-        // All have the same bounds.
+        // All histograms have the same bounds, so adding cannot fail.
         let _ = (latency.add(corrected), service.add(plain));
     }
     let open = results.report.rate.is_some();
     let mut lines = vec![PlotLine {
-        name: if open { "from when it was due" } else { "from send to answer" },
+        name: if open { "from scheduled send" } else { "from send" },
         colour: RED,
         points: nines(&latency),
     }];
     if open {
-        lines.push(PlotLine {
-            name: "from when it was sent",
-            colour: BLUE,
-            points: nines(&service),
-        });
+        lines.push(PlotLine { name: "from actual send", colour: BLUE, points: nines(&service) });
     }
     lines
 }

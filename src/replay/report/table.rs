@@ -1,14 +1,15 @@
-//! A report as tables for a terminal.
+//! Reports as tables for a terminal.
 
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{Cell, CellAlignment, Table};
 
 use super::model::{LatencySummary, Report, ThresholdResult};
 use super::text::time;
-/// Differences that are printed; the report has all.
+
+/// Most differences that are printed.
 const DIFFERENCES_MAX: usize = 20;
 
-/// The whole report.
+/// Returns the complete report.
 pub fn full_report(report: &Report) -> String {
     let mut parts = vec![heading(report), messages(report)];
     if report.pushes.count > 0 {
@@ -16,9 +17,9 @@ pub fn full_report(report: &Report) -> String {
             report.pushes.kinds.iter().map(|it| format!("{} {}", it.count, it.name)).collect();
         let lag = &report.pushes.lag;
         let lag = match lag.count {
-            0 => "no cause is marked (>!)".to_owned(),
+            0 => "no lag, since no step is marked as a cause (>!)".to_owned(),
             _ => format!(
-                "lag p50 {}, p99 {}, last {}",
+                "lag p50 {}, p99 {}, max {}",
                 time(lag.p50 as f64),
                 time(lag.p99 as f64),
                 time(lag.max as f64)
@@ -32,23 +33,23 @@ pub fn full_report(report: &Report) -> String {
 
 fn heading(report: &Report) -> String {
     let clients: usize = report.scripts.iter().map(|it| it.clients).sum();
-    let rate = report.rate.map_or("as fast as answers came".to_owned(), |rate| {
-        format!("{rate} rounds a second asked for")
-    });
+    let rate = report
+        .rate
+        .map_or("closed loop".to_owned(), |rate| format!("open loop at {rate} rounds/s"));
     let (begun, seconds) = (report.rounds.begun, report.seconds);
     let early = if report.interrupted { ", interrupted" } else { "" };
     format!("{clients} clients, {begun} rounds in {seconds:.1} s{early}; {rate}")
 }
 
-/// One line a MESSAGE_TYPE.
+/// Returns the table with one line per MESSAGE_TYPE.
 pub fn messages(report: &Report) -> String {
     let open = report.rate.is_some();
     let mut table = Table::new();
     table.load_style(UTF8_HORIZONTAL_ONLY);
-    let mut head = vec!["MESSAGE_TYPE", "sent", "answered", "refused", "unanswered", "a second"];
+    let mut head = vec!["MESSAGE_TYPE", "sent", "replies", "refused", "unanswered", "replies/s"];
     head.extend(["p50", "p90", "p99", "p99.9", "max"]);
     if open {
-        head.extend(["as sent: p50", "p99", "p99.9", "max"]);
+        head.extend(["service: p50", "p99", "p99.9", "max"]);
     }
     table.set_header(head);
     for it in &report.messages {
@@ -73,37 +74,38 @@ pub fn messages(report: &Report) -> String {
     table.to_string()
 }
 
-/// What went wrong, a line each.
+/// Returns one line for each kind of problem, and the results of verification and thresholds.
 fn problems(report: &Report) -> Vec<String> {
     let mut lines = Vec::new();
     for it in &report.messages {
         for code in &it.refused {
-            lines.push(format!("refused: {} {} {}", code.count, it.message_type, code.name));
+            lines
+                .push(format!("refused: {} {} ({} times)", it.message_type, code.name, code.count));
         }
     }
     let it = &report.connections;
     if it.failed + it.lost > 0 {
         let (failed, lost) = (it.failed, it.lost);
-        lines.push(format!("connections: {failed} could not be opened, {lost} were lost"));
+        lines.push(format!("connections: {failed} could not be opened, {lost} lost"));
     }
     let it = &report.rounds;
     if it.broken > 0 {
-        lines.push(format!("rounds: {} were not played to their end", it.broken));
+        lines.push(format!("rounds: {} not completed", it.broken));
     }
     if it.missed > 0 {
-        lines.push(format!("rounds: {} should have begun and did not before the end", it.missed));
+        lines.push(format!("rounds: {} scheduled but not started before the end", it.missed));
     }
     if let Some(it) = &report.verification {
         lines.push(match it.different {
-            0 => format!("verified: {} frames as in the scripts", it.compared),
-            different => format!("verified: {} frames, {different} DIFFER", it.compared),
+            0 => format!("verified: all {} frames match the scripts", it.compared),
+            different => format!("verified: {} frames, DIFFERENCES: {different}", it.compared),
         });
         let listed = it.differences.iter().take(DIFFERENCES_MAX);
         lines.extend(listed.map(|difference| format!("  {difference}")));
     }
     for it in &report.thresholds {
-        let word = if it.crossed { "FAILED" } else { "held" };
-        lines.push(format!("{word}: fail if {} (measured {})", it.fail_if, format_measured(it)));
+        let word = if it.crossed { "FAILED" } else { "passed" };
+        lines.push(format!("{word}: --fail-if {} (measured {})", it.fail_if, format_measured(it)));
     }
     lines
 }
@@ -112,6 +114,7 @@ fn format_measured(it: &ThresholdResult) -> String {
     match it.unit.as_str() {
         "us" => time(it.measured),
         "" => format!("{}", it.measured),
+        "of 1" => format!("{:.2} %", it.measured * 100.0),
         unit => format!("{:.4} {unit}", it.measured),
     }
 }

@@ -1,11 +1,11 @@
-//! A report as CSV, and histograms as HdrHistogram's percentile distribution (`.hgrm`).
+//! Reports as CSV, and histograms as HdrHistogram percentile distributions (`.hgrm`).
 
 use std::fmt::Write;
 
 use super::model::Report;
 use crate::replay::measurements::Latencies;
 
-/// A time in microseconds, for people: `870 us`, `1.25 ms`, `2.1 s`.
+/// Formats a time in microseconds: `870 us`, `1.25 ms`, `2.10 s`.
 pub fn time(us: f64) -> String {
     match us {
         us if us < 1_000.0 => format!("{us:.0} us"),
@@ -15,7 +15,7 @@ pub fn time(us: f64) -> String {
     }
 }
 
-/// One line a MESSAGE_TYPE; times in microseconds.
+/// Returns CSV with one line per MESSAGE_TYPE, times in microseconds.
 pub fn csv(report: &Report) -> Result<String, csv::Error> {
     let mut out = csv::Writer::from_writer(Vec::new());
     out.write_record([
@@ -53,7 +53,8 @@ pub fn csv(report: &Report) -> Result<String, csv::Error> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// The distribution of a histogram in milliseconds, as HdrHistogram's plotters read it.
+/// Returns the distribution of a histogram in the format of the HdrHistogram plotters, times in
+/// milliseconds.
 pub fn hgrm(histogram: &Latencies) -> String {
     let mut out = format!(
         "{:>12} {:>14} {:>10} {:>14}\n\n",
@@ -67,7 +68,7 @@ pub fn hgrm(histogram: &Latencies) -> String {
         let left = 1.0 - quantile;
         let odds =
             if left > 0.0 { format!("{:14.2}", 1.0 / left) } else { "           inf".to_owned() };
-        // Writing to a text does not fail.
+        // Writing to a `String` does not fail.
         let _ = writeln!(out, "{value:12.3} {quantile:2.12} {total:10} {odds}");
     }
     let (mean, deviation) = (histogram.mean() / 1e3, histogram.stdev() / 1e3);

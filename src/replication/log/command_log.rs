@@ -1,4 +1,6 @@
-//! The log of commands: the only source of order. What it has acknowledged is never lost.
+//! The command log: an ordered, durable list of commands.
+//!
+//! The order of the log is the only order of changes. An acknowledged entry is never lost.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -9,58 +11,65 @@ use tokio::sync::oneshot;
 
 use crate::realm::{Command, EntryId, Millis, Origin};
 use crate::storage::Seq;
-/// One command, dated and named by whoever made it.
+
+/// A command with the id and the time that the gateway assigned when it submitted the command.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
-    /// Its name: a repeat is recognised by it.
+    /// The id by which a repeated entry is recognized.
     pub id: EntryId,
-    /// When it was made, epoch ms.
+    /// When the entry was submitted, in epoch milliseconds.
     pub at: Millis,
-    /// What is to be done.
+    /// The command.
     pub command: Command,
-    /// Where it came from; none: the gateway itself, or the command line.
+    /// The user and client that sent the command; `None` if the gateway itself or the command line
+    /// submitted it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Box<Origin>>,
 }
 
-/// Why an entry was not appended, by what the caller may do about it.
+/// Why an append failed, classified by what the caller can do about it.
 #[derive(Debug, thiserror::Error)]
 pub enum AppendError {
-    /// It has no effect and never will.
-    #[error("not stored: {0}")]
+    /// The entry is not stored and never takes effect.
+    #[error("the entry was not stored: {0}")]
     NotStored(String),
-    /// It may or may not have been stored.
-    #[error("it is not known whether it was stored: {0}")]
+    /// The entry may or may not be stored.
+    #[error("unknown whether the entry was stored: {0}")]
     Unknown(String),
 }
 
 /// Why a log cannot be followed.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
-    /// It has its follower already.
-    #[error("the log is followed already")]
+    /// The log already has a follower, or had a follower before.
+    #[error("the command log already has a follower")]
     AlreadyFollowed,
 }
 
-/// What a follower gets.
+/// What the follower of a log receives.
 #[derive(Debug)]
 pub enum LogEvent {
-    /// The next entries, the first with this number: never none, a bounded number, and durable.
-    /// Whoever appended them is told so when the last is dropped, which is when they are applied:
-    /// who waits for both wakes once.
+    /// The next entries, with the sequence number of the first one. All of them are durable. Their
+    /// count is bounded and at least one.
+    ///
+    /// The follower drops the `AppendAcks` after it has applied the entries. Only this drop
+    /// acknowledges the appends, so a caller that waits for both the acknowledgement and the
+    /// outcome is woken once.
     Entries(Seq, Vec<Arc<Entry>>, AppendAcks),
-    /// Entries before this one are gone: load a snapshot, then follow on.
+    /// The entries before the one with this sequence number were trimmed, although the follower has
+    /// not applied them. The follower must stop.
     Gap(Seq),
-    /// The next entry cannot be read: this is the end.
+    /// The next entry cannot be read, for this reason. The follower must stop.
     Unreadable(String),
 }
 
-/// What appends wait for, where they wait.
+/// The callers whose appends wait for an acknowledgement. Dropping this value acknowledges the
+/// appends.
 #[derive(Debug, Default)]
 pub struct AppendAcks(Vec<(Seq, oneshot::Sender<Result<Seq, AppendError>>)>);
 
 impl AppendAcks {
-    /// These appends came to these entries.
+    /// Collects waiting callers, each with the sequence number of its entry.
     pub(crate) fn new(
         appends: impl IntoIterator<Item = (Seq, oneshot::Sender<Result<Seq, AppendError>>)>,
     ) -> Self {
@@ -71,37 +80,44 @@ impl AppendAcks {
 impl Drop for AppendAcks {
     fn drop(&mut self) {
         for (seq, append) in self.0.drain(..) {
-            // Whoever is gone needs no answer.
+            // A send error means that the caller has stopped waiting.
             let _ = append.send(Ok(seq));
         }
     }
 }
 
-/// An append on its way.
+/// A pending append: resolves to the sequence number of the entry, or to the reason why the append
+/// failed.
 pub type AppendFuture<'a> = Pin<Box<dyn Future<Output = Result<Seq, AppendError>> + Send + 'a>>;
 
-/// A trim on its way: the last entry that is gone, or why nothing was trimmed.
+/// A pending trim: resolves to the last entry that is no longer in the log, or to the reason why
+/// nothing was trimmed.
 pub type TrimFuture<'a> = Pin<Box<dyn Future<Output = Result<Seq, String>> + Send + 'a>>;
 
-/// A log: embedded, in memory, or replicated; nothing above it knows which.
+/// The interface of a command log, in the embedded database or in memory.
 pub trait CommandLog: Send + Sync {
-    /// Hands an entry over; durable when it resolves, and the follower has it.
+    /// Appends an entry. When the future resolves to a number, the entry is durable and was handed
+    /// to the follower.
     fn append(&self, entry: Arc<Entry>) -> AppendFuture<'_>;
 
-    /// All entries after `after`, then the new ones as they become durable. Blocks; for the one
-    /// thread that applies them. Ends when the log is closed.
+    /// Returns all entries after `after`, then new ones as they become durable. The iterator
+    /// blocks; it is meant for the one thread that applies entries, and ends when the log is
+    /// closed.
     fn follow(&self, after: Seq) -> Result<Box<dyn Iterator<Item = LogEvent> + Send>, LogError>;
 
-    /// Forgets the oldest entries that were made before `before`, a bounded number of them and none
-    /// after `upto`: what the rows of every follower reflect.
+    /// Removes the oldest entries: only those that were submitted before `before`, none after
+    /// `upto`, and a bounded number for each call. `upto` is the last entry that the saved rows
+    /// reflect.
     fn trim(&self, upto: Seq, before: Millis) -> TrimFuture<'_>;
 
-    /// Takes no more entries, makes durable what was taken, ends the follower. Blocking.
+    /// Refuses further entries, makes the accepted ones durable and ends the follower. Blocks until
+    /// this is done.
     fn close(&self);
 
-    /// Takes no more entries until a restart: what was taken cannot be reflected on the disk.
+    /// Refuses further entries until a restart, because the rows of accepted entries cannot be
+    /// saved.
     fn stop_accepting(&self, why: &str);
 
-    /// Why appends are refused at the moment, if they are.
+    /// Returns why entries cannot be written now; `None` if they can be.
     fn write_error(&self) -> Option<String>;
 }

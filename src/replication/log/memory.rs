@@ -1,4 +1,4 @@
-//! The log in memory: for tests and trials; it forgets everything at the end.
+//! The command log in memory, for tests and trials. Its entries are lost when the process ends.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -10,7 +10,8 @@ use super::command_log::{
 };
 use crate::realm::Millis;
 use crate::storage::Seq;
-/// A log that is "durable" at once.
+
+/// A command log whose entries count as durable at once.
 pub struct MemoryLog {
     state: Mutex<State>,
     follower: Mutex<Option<Receiver<LogEvent>>>,
@@ -21,7 +22,7 @@ struct State {
     sender: Option<SyncSender<LogEvent>>,
 }
 
-/// Entries that wait for the follower.
+/// The most entries that wait for the follower. At this number, an append blocks.
 const QUEUE_MAX: usize = 4096;
 
 impl Default for MemoryLog {
@@ -38,7 +39,7 @@ impl CommandLog for MemoryLog {
     fn append(&self, entry: Arc<Entry>) -> AppendFuture<'_> {
         let mut state = self.state.lock();
         let seq = state.last + 1;
-        let closed = || AppendError::NotStored("the log is closed".to_owned());
+        let closed = || AppendError::NotStored("the command log is closed".to_owned());
         let entry = LogEvent::Entries(seq, vec![entry], AppendAcks::default());
         let sent = state.sender.as_ref().is_some_and(|sender| sender.send(entry).is_ok());
         let stored = if sent { Ok(seq) } else { Err(closed()) };
@@ -52,7 +53,7 @@ impl CommandLog for MemoryLog {
     }
 
     fn trim(&self, _: Seq, _: Millis) -> TrimFuture<'_> {
-        // Entries that were followed are gone already.
+        // Entries are not kept once the follower has received them.
         Box::pin(std::future::ready(Ok(0)))
     }
 
@@ -61,7 +62,7 @@ impl CommandLog for MemoryLog {
     }
 
     fn stop_accepting(&self, _: &str) {
-        // Nothing of it is on a disk.
+        // A restart loses everything in memory, so the log can be closed at once.
         self.close();
     }
 

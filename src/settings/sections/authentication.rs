@@ -1,30 +1,32 @@
-//! `[security.authentication]`: where passwords are checked (Genesis authentication,
-//! "authentication").
+//! The section `[security.authentication]` (Genesis authentication, "authentication").
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ldap::Ldap;
-/// Where passwords are checked.
+
+/// The system that checks passwords: the gateway or a directory.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Authentication {
-    /// "INTERNAL": the gateway; "LDAP": a directory; "HYBRID": first the gateway, then a directory,
-    /// with the same password.
+    /// What checks the password of a login: "INTERNAL", the gateway; "LDAP", a directory; "HYBRID",
+    /// first the gateway and then a directory, both with the same password. "LDAP" and "HYBRID"
+    /// require at least one `ldap.connection`.
     #[serde(rename = "type")]
     #[schemars(extend("x-genesis-key" = "type"))]
     pub kind: AuthType,
-    /// Users who log in by their local password whatever the type.
+    /// Names of users whose password only the gateway checks, regardless of `type`, so that they
+    /// can log in while no directory is reachable; empty: no users.
     pub internal_users: Vec<String>,
-    /// Directories.
+    /// LDAP directories.
     #[schemars(extend("x-genesis-key" = "ldap"))]
     pub ldap: Ldap,
 }
 
-/// Where passwords are checked.
+/// The authority that checks the password of a login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
-#[expect(missing_docs, reason = "described at the key")]
+#[expect(missing_docs, reason = "explained at the key")]
 pub enum AuthType {
     Internal,
     Ldap,
@@ -32,7 +34,7 @@ pub enum AuthType {
 }
 
 impl AuthType {
-    /// The word on the wire.
+    /// Returns the word on the wire.
     pub const fn wire_name(self) -> &'static str {
         match self {
             Self::Internal => "INTERNAL",
@@ -56,7 +58,7 @@ impl Authentication {
     pub(super) fn check(&self, wrong: &mut Vec<String>) {
         if self.kind != AuthType::Internal && self.ldap.connection.is_empty() {
             wrong.push(format!(
-                "security.authentication.type is {}: name a directory in \
+                "security.authentication.type {} requires at least one \
                  [[security.authentication.ldap.connection]]",
                 self.kind.wire_name()
             ));

@@ -1,5 +1,4 @@
-//! `[security.genesis_password]`: users whose passwords are kept here (Genesis
-//! authentication, "genesisPassword").
+//! The section `[security.genesis_password]` (Genesis authentication, "genesisPassword").
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -10,55 +9,63 @@ use crate::realm::Millis;
 use crate::settings::duration::minutes_to_millis;
 use crate::settings::range::RangeCheck;
 use crate::settings::secret::Secret;
-/// Users whose passwords are kept here.
+
+/// Users whose passwords the gateway stores.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct GenesisPassword {
-    /// What passwords must be like.
+    /// Pepper and rules of passwords.
     #[schemars(extend("x-genesis-key" = "validation"))]
     pub validation: Validation,
-    /// What happens after wrong passwords.
+    /// Locks after wrong passwords.
     #[schemars(extend("x-genesis-key" = "retry"))]
     pub retry: Retry,
-    /// Resets that users ask for themselves, by mail; absent: off.
+    /// Password resets that users request themselves, by mail; absent: off. They require
+    /// `mail.transport`.
     #[schemars(extend("x-genesis-key" = "selfServiceReset"))]
     pub self_service_reset: Option<SelfServiceReset>,
 }
 
-/// What passwords must be like.
+/// Pepper and rules of passwords.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Validation {
-    /// Pepper: a secret of this system that is part of every hash; empty: none.
+    /// Pepper: a secret that is mixed into every password hash; empty: no pepper. If it changes, no
+    /// stored password matches any more. A change takes effect at the next start.
     #[schemars(extend("x-genesis-key" = "passwordSalt"))]
     pub password_salt: Secret,
-    /// Whether codes that Genesis authentication does not list are sent as ILLEGAL_MATCH.
+    /// Whether a rule violation whose code Genesis authentication does not list is sent with the
+    /// code ILLEGAL_MATCH, for clients that support only the listed codes.
     pub legacy_codes_only: bool,
-    /// The rules.
+    /// Password rules: what a new password must be like.
     #[schemars(extend("x-genesis-key" = "passwordStrength"))]
     pub password_strength: PasswordStrength,
 }
 
-/// What happens after wrong passwords (Genesis authentication, "retry").
+/// Locks after wrong passwords (Genesis authentication, "retry").
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Retry {
-    /// Wrong passwords that lock the account.
+    /// Number of wrong passwords, above 0, after which logins are locked. A right password resets
+    /// the count.
     #[schemars(extend("x-genesis-key" = "maxAttempts"))]
     pub max_attempts: u32,
-    /// Minutes for which it stays locked; decimals allowed.
+    /// Minutes for which logins stay locked, from one millisecond to 5256000 minutes; decimals are
+    /// allowed.
     #[schemars(extend("x-genesis-key" = "waitTimeMins"))]
     pub wait_time_mins: f64,
-    /// What is locked: "user", from every address, as in Genesis authentication, or
-    /// "user_and_address", only from where the wrong passwords came, so that an attacker elsewhere
-    /// cannot lock the owner out.
+    /// What is locked: "user", the user for all addresses, as in Genesis authentication;
+    /// "user_and_address", the user only for the address (IPv4) or /64 network (IPv6) that sent the
+    /// wrong passwords, so that an attacker elsewhere cannot lock the user out. With
+    /// "user_and_address", 100 wrong passwords in a day (UTC) lock the user until the end of that
+    /// day for all addresses from which the user has no session.
     pub scope: LockScopeSetting,
 }
 
-/// What is locked.
+/// The scope of a lock after wrong passwords.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "described at the key")]
+#[expect(missing_docs, reason = "explained at the key")]
 pub enum LockScopeSetting {
     User,
     UserAndAddress,
@@ -71,7 +78,7 @@ impl Default for Retry {
 }
 
 impl Retry {
-    /// The lock in milliseconds.
+    /// Returns the duration of a lock in milliseconds.
     pub fn wait_time_ms(&self) -> Millis {
         minutes_to_millis(self.wait_time_mins)
     }

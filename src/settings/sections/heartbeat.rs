@@ -1,19 +1,23 @@
-//! `[heartbeat]`.
+//! The section `[heartbeat]`.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::realm::DAY_SECS;
 use crate::settings::range::RangeCheck;
-/// Heartbeats, by which a session shows that its client is alive.
+
+/// Heartbeats, with which a client shows that its session is alive.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct HeartbeatSettings {
-    /// Seconds between two heartbeats; sent in the login ack.
+    /// Seconds between two heartbeats, 1 to 86400; the login ack sends it to the client. It is also
+    /// the interval of the WebSocket pings of the gateway, which closes a connection that left two
+    /// pings unanswered.
     pub interval_secs: u64,
-    /// Intervals without a sign of life that end a session; 0: never.
+    /// Number of heartbeat intervals without any message after which a session ends if it has or
+    /// had a WebSocket connection; 0: sessions never end for this reason.
     pub misses_allowed: u32,
-    /// Whether the answer to a WebSocket ping is a sign of life of the session.
+    /// Whether a WebSocket pong counts as a heartbeat; false: only messages do.
     pub pong_counts: bool,
 }
 

@@ -1,4 +1,4 @@
-//! `[[security.authentication.ldap.connection]]`: directories (Genesis authentication, "LDAP").
+//! The section `[security.authentication.ldap]`: directories (Genesis authentication, "LDAP").
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -12,105 +12,115 @@ use crate::auth::{LdapServer, TlsMode};
 use crate::realm::ATTRIBUTES;
 use crate::settings::range::RangeCheck;
 use crate::settings::secret::Secret;
-/// Directories.
+
+/// LDAP directories.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Ldap {
-    /// Servers, asked in this order; one that confirms the password is enough.
+    /// LDAP servers, tried in this order until one confirms the password. A server that failed is
+    /// skipped for 5 to 60 seconds while another one is available.
     #[schemars(extend("x-genesis-key" = "connection"))]
     pub connection: Vec<LdapConnection>,
 }
 
-/// One server.
+/// One LDAP server.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LdapConnection {
-    /// Its host name; with TLS, the name in its certificate.
+    /// Host name of the server, without a scheme; with TLS, the name in its certificate.
     #[schemars(extend("x-genesis-key" = "url"))]
     pub url: String,
-    /// Its TCP port.
+    /// TCP port of the server, above 0.
     #[schemars(extend("x-genesis-key" = "port"))]
     pub port: u16,
-    /// Below these entries users and groups are searched.
+    /// DNs of entries below which users and groups are searched; at least one.
     #[schemars(extend("x-genesis-key" = "searchBases"))]
     pub search_bases: Vec<String>,
-    /// Groups, by name or DN, one of which a user must be in; empty: none.
+    /// Names or DNs of groups; a user must be a member of at least one of them. Empty: no group is
+    /// required.
     #[schemars(extend("x-genesis-key" = "userGroups"))]
     pub user_groups: Vec<String>,
-    /// Below these entries, too, groups are searched.
+    /// DNs of further entries below which groups, but not users, are searched; empty: only
+    /// `search_bases`.
     pub group_bases: Vec<String>,
-    /// Stands in front of every user name that the directory is asked for.
+    /// Text that is put in front of the user name in searches; empty: none.
     #[schemars(extend("x-genesis-key" = "userPrefix"))]
     pub user_prefix: String,
-    /// DN to bind as for searches; empty: anonymous.
+    /// DN to bind as for searches; empty: anonymous. Requires `bind_password`.
     #[schemars(extend("x-genesis-key" = "bindDn"))]
     pub bind_dn: String,
-    /// The password of `bind_dn`.
+    /// Password of `bind_dn`.
     #[schemars(extend("x-genesis-key" = "bindPassword"))]
     pub bind_password: Secret,
-    /// The attribute that holds the user name: `cn`, `uid`, `sAMAccountName`.
+    /// Attribute that contains the user name, such as `cn`, `uid` or `sAMAccountName`.
     #[schemars(extend("x-genesis-key" = "userIdType"))]
     pub user_id_type: String,
-    /// "none", "start_tls" (refused where the server does not know it), or "ldaps"; true means
-    /// "start_tls".
+    /// Encryption of the connection: "none"; "start_tls", which fails if the server does not
+    /// support it; "ldaps", from the first byte. true means "start_tls", false means "none".
     #[serde(deserialize_with = "tls")]
     #[schemars(extend("x-genesis-key" = "useTLS"))]
     pub use_tls: LdapTls,
-    /// A file with the authorities to trust (PEM) instead of the system's.
+    /// PEM file with the certificate authorities to trust; empty: those of the operating system.
     pub ca_file: String,
-    /// A login that this server has not answered in this time goes to the next one; milliseconds.
+    /// Milliseconds in which the server must answer a login, 1 to 60000; after that, the next
+    /// server is tried.
     pub timeout_ms: u64,
-    /// Whether locks after wrong passwords and the age of passwords are the directory's affair
-    /// alone.
+    /// Whether only the directory checks locks after wrong passwords, the status of the user and
+    /// the age of the password; the gateway then refuses only disabled users.
     #[schemars(extend("x-genesis-key" = "bypassLoginInternalAuth"))]
     pub bypass_login_internal_auth: bool,
-    /// What happens at the first login of a user of the directory.
+    /// The user record that the first login of a directory user creates.
     #[schemars(extend("x-genesis-key" = "onFirstLogin"))]
     pub on_first_login: OnFirstLogin,
-    /// What happens at every login.
+    /// Changes of the user record at every login of a directory user.
     #[schemars(extend("x-genesis-key" = "onLoginSuccess"))]
     pub on_login_success: OnLoginSuccess,
 }
 
-/// How a connection to a directory is kept from being read.
+/// The encryption of the connection to a directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "described at the key")]
+#[expect(missing_docs, reason = "explained at the key")]
 pub enum LdapTls {
     None,
     StartTls,
     Ldaps,
 }
 
-/// What happens at the first login of a user of the directory.
+/// The user record that the first login of a directory user creates.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct OnFirstLogin {
-    /// Whether the user's record is created; false: UNKNOWN_ACCOUNT.
+    /// Whether the record of an unknown user is created; false: the login is refused with
+    /// UNKNOWN_ACCOUNT.
     #[schemars(extend("x-genesis-key" = "createUser"))]
     pub create_user: bool,
-    /// Fields of the record, and the directory's attributes that they come from.
+    /// Fields of the user record, each with the attribute of the directory that its value is read
+    /// from, such as `{ CITY = "l" }`; empty: no fields.
     pub attributes: BTreeMap<String, String>,
-    /// Profiles of the new user.
+    /// Names of profiles that a new user is put into; empty: none.
     #[schemars(extend("x-genesis-key" = "createUserPermissions"))]
     pub profiles: Vec<String>,
-    /// Rights of the new user.
+    /// Codes of rights that are granted directly to a new user; empty: none.
     pub rights: Vec<String>,
-    /// Groups of the directory, by name or DN, and the profile that each gives.
+    /// Names or DNs of groups of the directory, each with the name of the profile that a new user
+    /// in this group is put into; empty: none.
     pub group_profiles: BTreeMap<String, String>,
 }
 
-/// What happens at every login.
+/// Changes of the user record at every login of a directory user.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct OnLoginSuccess {
-    /// Whether the fields of `on_first_login.attributes` follow the directory.
+    /// Whether a login updates the fields of `on_first_login.attributes` from the directory.
     pub update_attributes: bool,
-    /// Whether the profiles of `on_first_login` follow the directory; others stay as they are.
+    /// Whether a login adds the user to and removes the user from the profiles that
+    /// `on_first_login` names, according to the groups in the directory; other profiles stay
+    /// unchanged.
     pub sync_profiles: bool,
 }
 
-/// The flag of Genesis authentication, or a word.
+/// Deserializes `use_tls`: a word, or a flag as in Genesis authentication.
 fn tls<'de, D: Deserializer<'de>>(deserializer: D) -> Result<LdapTls, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
@@ -123,7 +133,7 @@ fn tls<'de, D: Deserializer<'de>>(deserializer: D) -> Result<LdapTls, D::Error> 
         Ok(TlsValue::Flag(false)) => LdapTls::None,
         Ok(TlsValue::Word(word)) => word,
         Err(_) => {
-            let text = "none, start_tls, ldaps, true or false is expected";
+            let text = "\"none\", \"start_tls\", \"ldaps\", true or false is expected";
             return Err(serde::de::Error::custom(text));
         }
     })
@@ -182,14 +192,14 @@ impl Ldap {
     }
 }
 
-/// What an attribute of a directory may be called (RFC 4512, keystring).
+/// Whether the text is a valid name of a directory attribute (RFC 4512, keystring).
 fn is_attribute(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_alphabetic())
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
 }
 
 impl LdapConnection {
-    /// The server for the directory client.
+    /// Returns the server for the directory client.
     pub fn to_ldap_server(&self) -> LdapServer {
         let first = &self.on_first_login;
         let bind = (self.bind_dn.clone(), self.bind_password.expose().to_owned());
@@ -216,34 +226,36 @@ impl LdapConnection {
 
     fn check(&self, key: impl Fn(&str) -> String, wrong: &mut Vec<String>) {
         if self.url.is_empty() || self.url.contains(['/', ' ']) || self.port == 0 {
-            wrong.push(format!("{} is a host name, with a port above 0", key("url")));
+            wrong.push(format!("{} must be a host name, with a port above 0", key("url")));
         }
         if self.search_bases.is_empty() {
-            wrong.push(format!("{} names at least one entry", key("search_bases")));
+            wrong.push(format!("{} must have at least one DN", key("search_bases")));
         }
         if !is_attribute(&self.user_id_type) {
-            wrong.push(format!("{} is the name of an attribute", key("user_id_type")));
+            wrong.push(format!("{} must be the name of an LDAP attribute", key("user_id_type")));
         }
         wrong.range(key("timeout_ms"), self.timeout_ms, 1..=60_000);
         if self.bind_dn.is_empty() != self.bind_password.expose().is_empty() {
-            // An empty password would be no login at all.
-            wrong.push(format!("{} has bind_dn and bind_password, or neither", key("bind_dn")));
+            // A bind with an empty password is anonymous and would succeed without a check.
+            wrong.push(format!("{} requires bind_password, and vice versa", key("bind_dn")));
         }
         for (field, from) in &self.on_first_login.attributes {
             if !ATTRIBUTES.contains(&field.as_str()) || !is_attribute(from) {
-                let text = "has fields of a user's record and attributes of the directory";
-                wrong.push(format!("{} {text}: {field}", key("on_first_login.attributes")));
+                let text =
+                    "must be a field of the user record, and its value an attribute of the entry";
+                wrong.push(format!("{}: {field:?} {text}", key("on_first_login.attributes")));
             }
         }
         let first = &self.on_first_login;
         for name in first.profiles.iter().chain(first.group_profiles.values()) {
             if ProfileName::parse(name).is_err() {
-                wrong.push(format!("{} names no profile: {name:?}", key("on_first_login")));
+                wrong.push(format!("{}: {name:?} is not a profile name", key("on_first_login")));
             }
         }
         for code in &first.rights {
             if RightCode::parse(code).is_err() {
-                wrong.push(format!("{} is no code: {code:?}", key("on_first_login.rights")));
+                let key = key("on_first_login.rights");
+                wrong.push(format!("{key}: {code:?} is not a right code"));
             }
         }
     }

@@ -1,5 +1,4 @@
-//! `[security.login_ack]`: additional contents of the login ack (Genesis authentication,
-//! "loginAck").
+//! The section `[security.login_ack]` (Genesis authentication, "loginAck").
 
 use std::collections::BTreeMap;
 
@@ -8,53 +7,55 @@ use serde::{Deserialize, Serialize};
 
 use crate::realm::ATTRIBUTES;
 
-/// Additional contents of the login ack; they do not change what a user may do.
+/// Additional contents of the login ack. They do not change the rights of a user.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LoginAckSettings {
-    /// Fields of the user's record to send under USER, such as `[{ field = "ACCESS_TYPE", prefix
-    /// = "USER" }, { field = "CITY" }]`.
+    /// Fields of the user record that the login ack contains under USER, such as `[{ field =
+    /// "ACCESS_TYPE", prefix = "USER" }, { field = "CITY" }]`; empty: none.
     #[schemars(extend("x-genesis-key" = "fields"))]
     pub fields: Vec<AckField>,
-    /// Rules that add to PERMISSION, PROFILE and USER for some users, and take away.
+    /// Rules that add contents to PERMISSION, PROFILE and USER for some users, or remove them. They
+    /// are applied in this order; empty: no rules.
     #[schemars(extend("x-genesis-key" = "customLoginAck"))]
     pub custom: Vec<CustomAck>,
 }
 
-/// A field of the user's record.
+/// A field of the user record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AckField {
-    /// Its name in the record.
+    /// Name of the field in the user record.
     pub field: String,
-    /// It is called PREFIX_FIELD; empty: FIELD.
+    /// Prefix of the name under USER: the field is sent as PREFIX_FIELD; empty: as FIELD.
     #[serde(default)]
     #[schemars(extend("x-genesis-key" = "withPrefix"))]
     pub prefix: String,
 }
 
-/// A rule for some users.
+/// A rule of the login ack for some users.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct CustomAck {
-    /// Users that the rule is for; if `profiles` is empty, too: all users.
+    /// Names of users that the rule applies to. If `users` and `profiles` are both empty, the rule
+    /// applies to all users.
     pub users: Vec<String>,
-    /// And the members of these profiles.
+    /// Names of profiles whose users the rule applies to, in addition to `users`.
     pub profiles: Vec<String>,
-    /// Codes to add to PERMISSION.
+    /// Codes that are added to PERMISSION; empty: none.
     #[schemars(extend("x-genesis-key" = "permissions"))]
     pub add_permissions: Vec<String>,
-    /// Names to add to PROFILE.
+    /// Names that are added to PROFILE; empty: none.
     #[schemars(extend("x-genesis-key" = "profiles"))]
     pub add_profiles: Vec<String>,
-    /// Codes to take out of PERMISSION.
+    /// Codes that are removed from PERMISSION; empty: none.
     pub remove_permissions: Vec<String>,
-    /// Names to take out of PROFILE.
+    /// Names that are removed from PROFILE; empty: none.
     pub remove_profiles: Vec<String>,
-    /// Fields to set under USER.
+    /// Fields that are set under USER, with values that are flags, numbers or texts; empty: none.
     #[schemars(extend("x-genesis-key" = "userPreferences"))]
     pub set_preferences: BTreeMap<String, Preference>,
-    /// Fields to take out of USER.
+    /// Names of fields that are removed from USER; empty: none.
     pub remove_preferences: Vec<String>,
 }
 
@@ -72,7 +73,7 @@ impl LoginAckSettings {
     pub(super) fn check(&self, wrong: &mut Vec<String>) {
         for AckField { field, .. } in &self.fields {
             if !ATTRIBUTES.contains(&field.as_str()) {
-                wrong.push(format!("security.login_ack.fields: a user has no field {field}"));
+                wrong.push(format!("security.login_ack.fields: {field} is not a user field"));
             }
         }
     }

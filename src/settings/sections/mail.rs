@@ -1,4 +1,4 @@
-//! `[mail]`.
+//! The section `[mail]`.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -8,26 +8,28 @@ use serde::{Deserialize, Serialize};
 
 use crate::mail::transport;
 use crate::settings::secret::Secret;
-/// Transport of mails.
+
+/// Sending of mails.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct MailSettings {
-    /// Transport: "off", "smtp" (a mail server) or "file" (files in a folder).
+    /// Transport of mails: "smtp", a mail server; "file", files in a folder; "off", no mails.
     pub transport: MailTransportKind,
-    /// Sender of mails.
+    /// Sender address of mails.
     pub from: String,
-    /// The mail server.
+    /// The mail server of the transport "smtp".
     pub smtp: SmtpSettings,
-    /// Folder of the transport "file".
+    /// The folder of the transport "file".
     pub file: MailFolderSettings,
-    /// Transports of single topics: `{ MFA = "file" }`; other topics use `transport`.
+    /// Transports by topic, such as `{ MFA = "file" }`. The keys `notify_topic` define the topics;
+    /// a topic that is not listed uses `transport`.
     pub topics: BTreeMap<String, MailTransportKind>,
 }
 
 /// Transport of a mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "described at the key")]
+#[expect(missing_docs, reason = "explained at the key")]
 pub enum MailTransportKind {
     Off,
     Smtp,
@@ -38,36 +40,38 @@ pub enum MailTransportKind {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SmtpSettings {
-    /// Host name or address; with TLS, the name in its certificate.
+    /// Host name or IP address of the mail server; with TLS, the name in its certificate.
     pub host: String,
-    /// TCP port.
+    /// TCP port of the mail server, above 0.
     pub port: u16,
-    /// "none", "start_tls" (fails if the server does not support it), or "tls" from the first
-    /// byte.
+    /// Encryption of the connection: "none"; "start_tls", which fails if the server does not
+    /// support it; "tls", from the first byte.
     pub tls: SmtpTls,
-    /// User name for the server; empty: no authentication.
+    /// User name for the mail server, permitted only if `tls` is not "none"; empty: no
+    /// authentication.
     pub user_name: String,
-    /// Password for the server.
+    /// Password for the mail server, if `user_name` is set.
     pub password: Secret,
-    /// A file with the authorities to trust (PEM) instead of the system's.
+    /// PEM file with the certificate authorities to trust; empty: those of the operating system.
     pub ca_file: String,
 }
 
 /// Encryption of the connection to the mail server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "described at the key")]
+#[expect(missing_docs, reason = "explained at the key")]
 pub enum SmtpTls {
     None,
     StartTls,
     Tls,
 }
 
-/// A folder of mails.
+/// The folder of the transport "file".
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct MailFolderSettings {
-    /// Where mails are written to.
+    /// Folder in which each mail is written to a separate file; created if missing, with access
+    /// only for its owner. A relative path starts at the working directory of the gateway.
     pub folder: String,
 }
 
@@ -103,12 +107,12 @@ impl Default for MailFolderSettings {
 }
 
 impl MailSettings {
-    /// Kind of transport of the mails of a topic.
+    /// Returns the kind of transport for mails of a topic.
     pub fn transport_kind(&self, topic: &str) -> MailTransportKind {
         self.topics.get(topic).copied().unwrap_or(self.transport)
     }
 
-    /// Transport of the mails of a topic.
+    /// Returns the transport for mails of a topic.
     pub fn transport_for(&self, topic: &str) -> transport::MailTransport {
         let some = |text: &String| (!text.is_empty()).then(|| text.clone());
         match self.transport_kind(topic) {
@@ -133,17 +137,18 @@ impl MailSettings {
 
     pub(in crate::settings) fn check(&self, wrong: &mut Vec<String>) {
         if !crate::mail::is_sender(&self.from) {
-            wrong.push(format!("mail.from {:?} is no mail address", self.from));
+            wrong.push(format!("mail.from {:?} is not a mail address", self.from));
         }
         let by_smtp =
             self.topics.values().chain([&self.transport]).any(|it| *it == MailTransportKind::Smtp);
         if by_smtp && (self.smtp.host.is_empty() || self.smtp.port == 0) {
-            wrong.push("mail.smtp needs a host and a port above 0".to_owned());
+            wrong.push("mail.smtp must have a host and a port above 0".to_owned());
         }
         if !self.smtp.user_name.is_empty() && self.smtp.tls == SmtpTls::None {
             wrong.push(
-                "mail.smtp.password would travel in clear; set mail.smtp.tls to start_tls or tls"
-                    .to_owned(),
+                "mail.smtp.password would be sent unencrypted; set mail.smtp.tls to start_tls or \
+                 tls"
+                .to_owned(),
             );
         }
     }

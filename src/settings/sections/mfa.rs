@@ -1,4 +1,4 @@
-//! `[security.mfa]`: second factors (Genesis authentication, "mfa").
+//! The section `[security.mfa]`: second factors (Genesis authentication, "mfa").
 
 use std::path::Path;
 
@@ -12,18 +12,21 @@ use crate::settings::duration::Duration;
 use crate::settings::range::RangeCheck;
 use crate::settings::secret::Secret;
 
-/// Second factors.
+/// Second factors of logins.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct MfaSettings {
-    /// Profiles whose users must have a secret for codes; `["*"]`: all users.
+    /// Names of profiles whose users must enrol an authenticator app at their next login, unless
+    /// they log in with a mailed link; `["*"]`: all users; empty: no users. Requires `qr_code`.
     pub required_for: Vec<String>,
-    /// Wrong codes that end a login whose password was right.
+    /// Number of wrong codes, above 0, that ends a login whose password was right, or discards a
+    /// new secret before it is confirmed.
     pub max_attempts: u32,
-    /// Codes of an authenticator app; absent: off.
+    /// Codes of an authenticator app; absent: off. Turning them on or off takes effect at the next
+    /// start.
     #[schemars(extend("x-genesis-key" = "qrCode"))]
     pub qr_code: Option<QrCode>,
-    /// Links by mail; absent: off.
+    /// Login links by mail; absent: off. They require `mail.transport`.
     #[schemars(extend("x-genesis-key" = "notify"))]
     pub notify: Option<Notify>,
 }
@@ -32,41 +35,46 @@ pub struct MfaSettings {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct QrCode {
-    /// Seconds for which a code is shown.
+    /// Seconds for which the app displays a code, 1 to 3600.
     #[schemars(extend("x-genesis-key" = "codePeriodSeconds"))]
     pub code_period_seconds: u64,
-    /// Periods before and after the current one whose codes are accepted, too.
+    /// Number of periods before and after the current one whose codes are also accepted, 0 to 20;
+    /// 0: only codes of the current period.
     #[schemars(extend("x-genesis-key" = "codePeriodDiscrepancy"))]
     pub code_period_discrepancy: u16,
-    /// Digits of a code.
+    /// Number of digits of a code, 6 to 8.
     #[schemars(extend("x-genesis-key" = "codeDigits"))]
     pub code_digits: u8,
-    /// "SHA1", "SHA256" or "SHA512".
+    /// Hash function of codes: "SHA1", "SHA256" or "SHA512". Many apps support only "SHA1".
     #[schemars(extend("x-genesis-key" = "hashingAlgorithm"))]
     pub hashing_algorithm: HashingAlgorithm,
-    /// Who issues the codes, as the app shows it.
+    /// Issuer of the codes as the app displays it; at most 100 bytes, without a colon.
     #[schemars(extend("x-genesis-key" = "issuer"))]
     pub issuer: String,
-    /// Text before the user name in the app.
+    /// Text before the user name in the app; at most 100 bytes, without a colon. Empty: only the
+    /// user name.
     #[schemars(extend("x-genesis-key" = "label"))]
     pub label: String,
-    /// Seconds within which a new secret must be confirmed.
+    /// Seconds in which a new secret must be confirmed by a code, 1 to 86400.
     #[schemars(extend("x-genesis-key" = "confirmWaitPeriodSecs"))]
     pub confirm_wait_period_secs: u64,
-    /// Key that encrypts secrets; empty: a key file beside the store, created at first use.
+    /// Key that encrypts secrets; empty: the key file `mfa.key` in the folder of the store, created
+    /// at first use. A change takes effect at the next start.
     #[schemars(extend("x-genesis-key" = "secretEncryptKey"))]
     pub secret_encrypt_key: Secret,
-    /// Earlier keys: what they encrypted can be read; a login or `rekey` encrypts it again.
+    /// Earlier values of `secret_encrypt_key`, with which older secrets can still be decrypted;
+    /// empty: no earlier keys. A login of the user, or the command `rekey`, encrypts a secret with
+    /// the current key. A change takes effect at the next start.
     pub old_secret_encrypt_keys: Vec<Secret>,
-    /// A secret that goes into the name that a sealed secret is bound to; another one makes all
-    /// secrets useless.
+    /// A key for the hash of the user name to which each encrypted secret is bound; empty: no key.
+    /// If it changes, no stored secret can be decrypted. A change takes effect at the next start.
     #[schemars(extend("x-genesis-key" = "usernameTableLookUpSalt"))]
     pub username_table_look_up_salt: Secret,
 }
 
-/// What codes are made with.
+/// The hash function of codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[expect(missing_docs, reason = "the names say it")]
+#[expect(missing_docs, reason = "the names are self-explanatory")]
 pub enum HashingAlgorithm {
     #[serde(rename = "SHA1")]
     Sha1,
@@ -76,28 +84,32 @@ pub enum HashingAlgorithm {
     Sha512,
 }
 
-/// Links by mail.
+/// Login links by mail.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Notify {
-    /// The page that a link opens.
+    /// URL of the page that a link opens: http or https, without a fragment.
     #[schemars(extend("x-genesis-key" = "loginUrl"))]
     pub login_url: String,
-    /// Profiles whose users are mailed a link; `["*"]`: all users.
+    /// Names of profiles whose users must log in with a mailed link, unless they use an
+    /// authenticator app; `["*"]`: all users; empty: no users.
     pub required_for: Vec<String>,
-    /// For how long the code of a link is good.
+    /// Time for which the code of a link is valid, 1ms to 1d: a whole number with the unit ms, s,
+    /// m, h or d, such as "15m".
     #[schemars(extend("x-genesis-key" = "tempCodeExpiryDuration"))]
     pub temp_code_expiry_duration: Duration,
-    /// For how long the code is good that a login by link gives.
+    /// Time for which an active code is valid, 1ms to 3650d, such as "30d". A login by link issues
+    /// this code; with it, the client can log in again without a link.
     #[schemars(extend("x-genesis-key" = "activeCodeExpiryDuration"))]
     pub active_code_expiry_duration: Duration,
-    /// The topic of the mails.
+    /// Topic of the mails, for `mail.topics`.
     #[schemars(extend("x-genesis-key" = "notifyTopic"))]
     pub notify_topic: String,
-    /// The subject, a template.
+    /// Subject of the mails. A template with the variables LOGIN_URL, MFA_CODE, TIMEOUT, USER and
+    /// those of `templates.variables`.
     #[schemars(extend("x-genesis-key" = "messageHeader"))]
     pub message_header: String,
-    /// What the mail says, a template.
+    /// Text of the mails. A template with the same variables as `message_header`.
     #[schemars(extend("x-genesis-key" = "messageBody"))]
     pub message_body: String,
 }
@@ -143,8 +155,8 @@ impl MfaSettings {
     pub(super) fn check(&self, wrong: &mut Vec<String>) {
         wrong.above_zero("security.mfa.max_attempts", self.max_attempts as usize);
         if !self.required_for.is_empty() && self.qr_code.is_none() {
-            let text =
-                "security.mfa.required_for needs [security.mfa.qr_code], even if it is empty";
+            let text = "security.mfa.required_for requires the section [security.mfa.qr_code]; \
+                        the section may be empty";
             wrong.push(text.to_owned());
         }
         self.qr_code.iter().for_each(|it| it.check(wrong));
@@ -153,7 +165,7 @@ impl MfaSettings {
 }
 
 impl QrCode {
-    /// What codes are made with, as the outside takes it.
+    /// Returns the parameters of codes.
     pub fn totp_config(&self) -> TotpConfig {
         TotpConfig {
             period_secs: self.code_period_seconds,
@@ -169,7 +181,8 @@ impl QrCode {
         }
     }
 
-    /// The keys that secrets are sealed with.
+    /// Opens the key ring that encrypts secrets. `dir` is the folder of the key file; `None` means
+    /// that no key file is used.
     pub fn keyring(&self, dir: Option<&Path>) -> Result<Keyring, KeyError> {
         let earlier: Vec<_> = self.old_secret_encrypt_keys.iter().map(Secret::expose).collect();
         let salt = self.username_table_look_up_salt.expose();
@@ -187,10 +200,10 @@ impl QrCode {
             wrong.range(format!("security.mfa.qr_code.{key}"), value, range);
         }
         for (key, text) in [("issuer", &self.issuer), ("label", &self.label)] {
-            // The app's link is made of them, and a picture holds that link.
+            // Both are part of the link that a QR code contains, whose size is limited.
             if text.contains(':') || text.len() > 100 {
-                wrong
-                    .push(format!("security.mfa.qr_code.{key} has at most 100 bytes and no colon"));
+                let error = "must have at most 100 bytes and no colon";
+                wrong.push(format!("security.mfa.qr_code.{key} {error}"));
             }
         }
     }
@@ -205,7 +218,7 @@ impl Notify {
         ];
         for (key, duration, days) in durations {
             if !(1..=days * DAY_MS).contains(&duration.millis()) {
-                wrong.push(format!("security.mfa.notify.{key} is 1ms to {days}d"));
+                wrong.push(format!("security.mfa.notify.{key} must be 1ms to {days}d"));
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The sections of the configuration, a file each.
+//! The sections of the configuration, one file for each.
 
 mod authentication;
 mod genesis_password;

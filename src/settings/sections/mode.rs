@@ -1,15 +1,16 @@
-//! The setting `mode`.
+//! The key `mode`.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-/// Which defaults hold.
+
+/// The set of defaults.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
-    /// Those of the Genesis documentation.
+    /// The defaults of the Genesis documentation.
     #[default]
     #[serde(alias = "seed")]
     Compatible,
-    /// Stricter ones.
+    /// Stricter defaults.
     Hardened,
 }

@@ -1,70 +1,78 @@
-//! `[security.genesis_password.validation.password_strength]` (Genesis
-//! authentication, "passwordStrength").
+//! The section `[…password_strength]` of password rules (Genesis authentication,
+//! "passwordStrength").
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-/// Rules for a new password; a rule that is absent or 0 is off.
+
+/// Password rules. A rule that is absent or 0 is off.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct PasswordStrength {
-    /// The fewest characters.
+    /// Minimum number of characters; at most `maximum_length`.
     #[schemars(extend("x-genesis-key" = "minimumLength"))]
     pub minimum_length: Option<u32>,
-    /// The most characters; never more than 1024 bytes.
+    /// Maximum number of characters. Passwords of more than 1024 bytes are always refused.
     #[schemars(extend("x-genesis-key" = "maximumLength"))]
     pub maximum_length: Option<u32>,
-    /// The fewest digits.
+    /// Minimum number of digits (0-9).
     #[schemars(extend("x-genesis-key" = "minDigits"))]
     pub min_digits: Option<u32>,
-    /// How often one character may occur in the whole password.
+    /// Maximum number of times that one character may occur in the whole password.
     #[schemars(extend("x-genesis-key" = "maxRepeatCharacters"))]
     pub max_repeat_characters: Option<u32>,
-    /// The fewest upper-case letters.
+    /// Minimum number of upper-case letters.
     #[schemars(extend("x-genesis-key" = "minUppercaseCharacters"))]
     pub min_uppercase_characters: Option<u32>,
-    /// The fewest lower-case letters.
+    /// Minimum number of lower-case letters.
     #[schemars(extend("x-genesis-key" = "minLowercaseCharacters"))]
     pub min_lowercase_characters: Option<u32>,
-    /// The fewest characters that are neither letter nor digit.
+    /// Minimum number of characters that are neither letter nor digit.
     #[schemars(extend("x-genesis-key" = "minNonAlphaNumericCharacters"))]
     pub min_non_alpha_numeric_characters: Option<u32>,
-    /// How many of the class rules (min_digits, min_uppercase_characters, min_lowercase_characters,
-    /// min_non_alpha_numeric_characters) must hold; not set: all.
+    /// How many of the rules that are set among `min_digits`, `min_uppercase_characters`,
+    /// `min_lowercase_characters` and `min_non_alpha_numeric_characters` a password must satisfy;
+    /// absent or 0: all of them.
     pub min_characteristics: Option<u32>,
-    /// Whether white space is refused.
+    /// Whether passwords with white space are refused.
     #[schemars(extend("x-genesis-key" = "restrictWhitespace"))]
     pub restrict_whitespace: bool,
-    /// Whether five and more letters in the order of the alphabet, or against it, are refused.
+    /// Whether passwords with five or more successive letters of the alphabet, forwards or
+    /// backwards, are refused.
     #[schemars(extend("x-genesis-key" = "restrictAlphaSequences"))]
     pub restrict_alpha_sequences: bool,
-    /// Whether five and more neighbours of a row of the keyboard are refused, in both directions.
+    /// Whether passwords with five or more adjacent letters of a keyboard row, forwards or
+    /// backwards, are refused. The layouts are QWERTY, QWERTZ, AZERTY, Dvorak and Colemak.
     #[schemars(extend("x-genesis-key" = "restrictQWERTY"))]
     pub restrict_qwerty: bool,
-    /// Whether five and more digits in order, or against it, are refused.
+    /// Whether passwords with five or more successive digits, forwards or backwards, are refused.
     #[schemars(extend("x-genesis-key" = "restrictNumericalSequences"))]
     pub restrict_numerical_sequences: bool,
-    /// Characters that may not be used.
+    /// Characters that a password may not contain; empty: all characters are allowed.
     #[schemars(extend("x-genesis-key" = "illegalCharacters"))]
     pub illegal_characters: String,
-    /// How many of the last passwords may not be used again, the current one included; at most 24.
+    /// Number of the last passwords of a user, the current one included, that cannot be used again;
+    /// at most 24.
     #[schemars(extend("x-genesis-key" = "historicalCheck"))]
     pub historical_check: Option<u8>,
-    /// Whether the most common passwords are refused.
+    /// Whether the most common passwords are refused, by a built-in list.
     #[schemars(extend("x-genesis-key" = "restrictPassword"))]
     pub restrict_password: bool,
-    /// Whether words of four and more letters are refused, forwards and backwards.
+    /// Whether passwords that contain an English word of four or more letters, forwards or
+    /// backwards, are refused.
     #[schemars(extend("x-genesis-key" = "restrictDictionarySubstring"))]
     pub restrict_dictionary_substring: bool,
-    /// Whether the user's name is refused in the password, forwards and backwards.
+    /// Whether passwords that contain the user name, forwards or backwards, are refused.
     #[schemars(extend("x-genesis-key" = "restrictUserName"))]
     pub restrict_user_name: bool,
-    /// As many of one character in a row are refused.
+    /// Number of equal characters in a row, 2 or more, from which on a password is refused: with 3,
+    /// passwords that contain "aaa" are refused.
     #[schemars(extend("x-genesis-key" = "repeatCharacterRestrictSize"))]
     pub repeat_character_restrict_size: Option<u32>,
-    /// Days after which a password must be changed.
+    /// Days after which a password must be changed, at most 36500; absent or 0: never.
     #[schemars(extend("x-genesis-key" = "passwordExpiryDays"))]
     pub password_expiry_days: Option<u32>,
-    /// Days before that in which a login says so.
+    /// Days before `password_expiry_days` from which on the login ack sets NOTIFY_EXPIRY, at most
+    /// 36500.
     #[schemars(extend("x-genesis-key" = "passwordExpiryNotificationDays"))]
     pub password_expiry_notification_days: Option<u32>,
 }
@@ -96,13 +104,13 @@ impl Default for PasswordStrength {
     }
 }
 
-/// The most passwords that are remembered: a change compares with each of them.
+/// Maximum number of remembered passwords: a new password is compared with each of them.
 const HISTORY_MAX: u8 = 24;
 /// A hundred years.
 const DAYS_MAX: u32 = 36_500;
 
 impl PasswordStrength {
-    /// The class rules that are set: what they count, and the least of it.
+    /// Returns the class rules that are set: the class of characters and their minimum number.
     pub fn classes(&self) -> impl Iterator<Item = (Class, u32)> {
         let all = [
             (Class::Digits, self.min_digits),
@@ -113,12 +121,12 @@ impl PasswordStrength {
         all.into_iter().filter_map(|(class, least)| Some((class, least.filter(|it| *it > 0)?)))
     }
 
-    /// How many of the last passwords may not be used again.
+    /// Returns how many of the last passwords cannot be used again.
     pub fn history(&self) -> u8 {
         self.historical_check.unwrap_or(0)
     }
 
-    /// Days after which a password must be changed.
+    /// Returns the days after which a password must be changed; `None` means never.
     pub fn expiry_days(&self) -> Option<u32> {
         self.password_expiry_days.filter(|days| *days > 0)
     }
@@ -133,28 +141,33 @@ impl PasswordStrength {
         let all = self.min_characteristics.unwrap_or(0) == 0;
         let longest = self.maximum_length.filter(|it| *it > 0).unwrap_or(1_024);
         if self.minimum_length.unwrap_or(0) > longest {
-            add_error("minimum_length", "is not above maximum_length, nor above 1024");
+            add_error("minimum_length", "must be at most maximum_length, and at most 1024");
         }
         if all && least > u64::from(longest) {
-            add_error("maximum_length", "leaves no room for what the class rules ask for");
+            let text = "must be at least the sum of min_digits, min_uppercase_characters, \
+                        min_lowercase_characters and min_non_alpha_numeric_characters";
+            add_error("maximum_length", text);
         }
         if self.min_characteristics.unwrap_or(0) as usize > self.classes().count() {
-            add_error("min_characteristics", "is not above the number of class rules that are set");
+            let text = "must be at most the number of rules on character classes that are set \
+                        (min_digits, min_uppercase_characters, min_lowercase_characters, \
+                        min_non_alpha_numeric_characters)";
+            add_error("min_characteristics", text);
         }
         if self.repeat_character_restrict_size == Some(1) {
             add_error(
                 "repeat_character_restrict_size",
-                "is 2 or more; 1 would refuse every password",
+                "must be 2 or more; 1 would refuse every password",
             );
         }
         if self.history() > HISTORY_MAX {
-            add_error("historical_check", "is at most 24");
+            add_error("historical_check", "must be at most 24");
         }
         let (expiry, notice) = (self.expiry_days(), self.password_expiry_notification_days);
         if [expiry, notice].into_iter().flatten().any(|days| days > DAYS_MAX) {
             add_error(
                 "password_expiry_days",
-                "and password_expiry_notification_days are at most 36500",
+                "and password_expiry_notification_days must be at most 36500",
             );
         }
     }
@@ -162,7 +175,7 @@ impl PasswordStrength {
 
 /// A class of characters that a rule counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names say it")]
+#[expect(missing_docs, reason = "the names are self-explanatory")]
 pub enum Class {
     Digits,
     Uppercase,

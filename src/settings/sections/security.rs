@@ -1,5 +1,4 @@
-//! `[security]` and below: sessions, hashes, retry (Genesis authentication, "The security
-//! function").
+//! The section `[security]` (Genesis authentication, "The security function").
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -12,60 +11,75 @@ use crate::auth::Cost;
 use crate::realm::{DAY_SECS, Millis};
 use crate::settings::duration::minutes_to_millis;
 use crate::settings::range::RangeCheck;
-/// Sessions and passwords.
+
+/// Sessions, passwords and second factors.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Security {
-    /// Minutes without use after which a session ends; decimals allowed.
+    /// Minutes without use after which a session ends, from one millisecond to 5256000 minutes (ten
+    /// years); decimals are allowed, as for all keys in minutes. Sessions of the token API end
+    /// after `access_token_life_secs` instead.
     #[schemars(extend("x-genesis-key" = "sessionTimeoutMins"))]
     pub session_timeout_mins: f64,
-    /// Minutes for which a refresh token is valid.
+    /// Minutes for which a refresh token is valid; more than `session_timeout_mins` and at most
+    /// 5256000. For the token API, users with the right CONNECTOR_SETTINGS can override it at run
+    /// time.
     #[schemars(extend("x-genesis-key" = "refreshTokenExpirationMins"))]
     pub refresh_token_expiration_mins: f64,
-    /// Minutes between two sweeps for idle sessions.
+    /// Minutes between two sweeps, from one millisecond to 5256000 minutes. A sweep ends sessions
+    /// that timed out and deletes expired tokens and codes. Sessions with a WebSocket connection
+    /// end on time, without a sweep.
     #[schemars(extend("x-genesis-key" = "expiryCheckMins"))]
     pub expiry_check_mins: f64,
-    /// Live sessions of one user; 0 or below: any number.
+    /// Maximum number of live sessions of one user; 0 or negative: no limit.
     #[schemars(extend("x-genesis-key" = "maxSimultaneousUserLogins"))]
     pub max_simultaneous_user_logins: i64,
-    /// At that limit a login is refused ("refuse") or ends the oldest session ("evict_oldest").
+    /// What happens to a login at the limit `max_simultaneous_user_logins`: "refuse" refuses it;
+    /// "evict_oldest" accepts it and ends the oldest session of the user.
     pub session_limit_action: SessionLimitAction,
-    /// Whether a refresh issues a new refresh token; false: the same one, as in the sample of the
-    /// Genesis REST API.
+    /// Whether a refresh issues a new refresh token; false: the refresh token stays the same, as in
+    /// the sample of the Genesis REST API.
     pub refresh_rotation: bool,
-    /// Seconds for which the old pair of tokens is still accepted after a refresh.
+    /// Seconds for which the replaced tokens are still accepted after a refresh, 0 to 86400; 0: not
+    /// at all. With `refresh_rotation`, a later use of the replaced refresh token ends the session.
     pub refresh_grace_secs: u64,
-    /// "specific": an unknown name is refused with UNKNOWN_ACCOUNT, as in Genesis authentication;
-    /// "uniform": like a wrong password.
+    /// How a login with an unknown user name is refused: "specific" with UNKNOWN_ACCOUNT, as in
+    /// Genesis authentication; "uniform" like a wrong password, so that clients cannot find out
+    /// which users exist.
     pub login_errors: LoginErrors,
-    /// What EVENT_RESET_USER_PASSWORD sets: "blank", an empty password until it is changed, as in
-    /// Genesis authentication; "one_time_password", one that only the reply contains; "email", one
-    /// that is mailed to the user.
+    /// What EVENT_RESET_USER_PASSWORD does: "blank" lets any client set a new password with an
+    /// empty OLD_PASSWORD, as in Genesis authentication; "one_time_password" sets a generated
+    /// password, which only the reply contains; "email" sends a generated password to the user,
+    /// which requires `mail.transport`.
     pub reset_mode: ResetMode,
-    /// Minutes after a reset in which the password must be changed; decimals allowed.
+    /// Minutes after a reset in which the password can be changed, from one millisecond to 5256000
+    /// minutes. After that, another reset is necessary.
     pub reset_window_mins: f64,
-    /// Whether the login ack leaves product versions out.
+    /// Whether the login ack omits the version of the product.
     pub hide_versions: bool,
-    /// Whether MAX_ACTIVE_SESSIONS_REACHED leaves the hosts of sessions out.
+    /// Whether MAX_ACTIVE_SESSIONS_REACHED omits the hosts of sessions.
     pub hide_hosts: bool,
-    /// Seconds for which an access token of /auth/token is valid; use does not extend them.
+    /// Seconds for which an access token of the token API is valid, 1 to 86400; use does not extend
+    /// it. Users with the right CONNECTOR_SETTINGS can override it at run time.
     pub access_token_life_secs: u64,
-    /// Seconds for which a one-time token can be verified.
+    /// Seconds for which a one-time token can be verified, 1 to 3600. Users with the right
+    /// CONNECTOR_SETTINGS can override it at run time.
     pub one_time_token_secs: u64,
-    /// Who may verify one-time tokens: "right", users with VERIFY_OTT, or "open", everyone.
+    /// Clients that may verify one-time tokens: "right", users with the right VERIFY_OTT; "open",
+    /// all clients.
     pub one_time_token_verify_by: OneTimeTokenVerify,
-    /// Whether an absent list in an amend means an empty one, as Genesis authentication says;
-    /// false: the list stays as it is.
+    /// Whether an amend of a user or profile clears the lists that the message does not contain, as
+    /// in Genesis authentication; false: these lists stay unchanged.
     pub absent_list_clears: bool,
-    /// Cost of one password hash.
+    /// Cost and threads of password hashing. Changes take effect at the next start.
     pub scrypt: Scrypt,
-    /// Where passwords are checked.
+    /// The system that checks passwords: the gateway or a directory.
     #[schemars(extend("x-genesis-key" = "authentication"))]
     pub authentication: Authentication,
-    /// Users whose passwords are kept here.
+    /// Users whose passwords the gateway stores.
     #[schemars(extend("x-genesis-key" = "genesisPassword"))]
     pub genesis_password: GenesisPassword,
-    /// Second factors.
+    /// Second factors of logins.
     #[schemars(extend("x-genesis-key" = "mfa"))]
     pub mfa: MfaSettings,
     /// Additional contents of the login ack.
@@ -76,47 +90,48 @@ pub struct Security {
     pub sso: Sso,
 }
 
-/// Single sign-on: not built in yet.
+/// Single sign-on, which is not built in yet.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Sso {
-    /// True stops the start: single sign-on is not built in yet.
+    /// Must be false: with true the gateway does not start, since single sign-on is not built in
+    /// yet.
     #[schemars(extend("x-genesis-key" = "enabled"))]
     pub enabled: bool,
 }
 
-/// Who may verify one-time tokens.
+/// Clients that may verify one-time tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "described at the key")]
+#[expect(missing_docs, reason = "explained at the key")]
 pub enum OneTimeTokenVerify {
     Right,
     Open,
 }
 
-/// What happens to a login at the session limit.
+/// The treatment of a login at the session limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "described at the key")]
+#[expect(missing_docs, reason = "explained at the key")]
 pub enum SessionLimitAction {
     Refuse,
     EvictOldest,
 }
 
-/// What a reset sets.
+/// The effect of a reset by an administrator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "described at the key")]
+#[expect(missing_docs, reason = "explained at the key")]
 pub enum ResetMode {
     Blank,
     OneTimePassword,
     Email,
 }
 
-/// Code of a login that failed.
+/// The refusal of a login with an unknown user name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "described at the key")]
+#[expect(missing_docs, reason = "explained at the key")]
 pub enum LoginErrors {
     Specific,
     Uniform,
@@ -151,19 +166,22 @@ impl Default for Security {
     }
 }
 
-/// Cost of one password hash (RFC 7914).
+/// Cost and threads of password hashing (scrypt, RFC 7914).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Scrypt {
-    /// The logarithm of the cost; 14 with r 8 takes 16 MiB a hash.
+    /// Base-2 logarithm of the scrypt cost N, 1 to 22. A hash takes 128 N r bytes of memory, at
+    /// most 1 GiB: 16 MiB with `log_n` 14 and `r` 8.
     pub log_n: u8,
-    /// Block size.
+    /// Block size of scrypt, above 0.
     pub r: u32,
-    /// Repetitions.
+    /// Number of repetitions of scrypt, above 0; N r p must be at most 2^26.
     pub p: u32,
-    /// Threads that hash; 0: one less than there are cores, at least one.
+    /// Number of threads that hash passwords, 0 to 1024; 0: the number of processor cores less one,
+    /// at least one.
     pub threads: usize,
-    /// A login that would wait longer for its hash is refused at once; milliseconds.
+    /// Maximum time in milliseconds that a login waits for its hash, 1 to 86400000. A login that
+    /// would wait longer is refused immediately.
     pub queue_wait_max_ms: u64,
 }
 
@@ -174,29 +192,29 @@ impl Default for Scrypt {
 }
 
 impl Scrypt {
-    /// The cost of new hashes.
+    /// Returns the cost of new hashes.
     pub fn cost(&self) -> Cost {
         Cost { log_n: self.log_n, r: self.r, p: self.p }
     }
 }
 
 impl Security {
-    /// The idle time in milliseconds.
+    /// Returns the idle time in milliseconds.
     pub fn session_timeout_ms(&self) -> Millis {
         minutes_to_millis(self.session_timeout_mins)
     }
 
-    /// The life of a refresh token in milliseconds.
+    /// Returns the lifetime of a refresh token in milliseconds.
     pub fn refresh_token_expiration_ms(&self) -> Millis {
         minutes_to_millis(self.refresh_token_expiration_mins)
     }
 
-    /// The window of a reset in milliseconds.
+    /// Returns the time for the change of a password after a reset in milliseconds.
     pub fn reset_window_ms(&self) -> Millis {
         minutes_to_millis(self.reset_window_mins)
     }
 
-    /// The distance of sweeps in milliseconds.
+    /// Returns the interval between two sweeps in milliseconds.
     pub fn expiry_check_ms(&self) -> Millis {
         minutes_to_millis(self.expiry_check_mins)
     }
@@ -211,18 +229,21 @@ impl Security {
             ("security.genesis_password.retry.wait_time_mins", retry.wait_time_mins),
         ];
         for (key, value) in minutes {
-            // What is not a number or below zero counts as 0 here.
+            // A value that is negative or not a number is converted to 0.
             if !(1..=minutes_to_millis(MINUTES_MAX)).contains(&minutes_to_millis(value)) {
-                wrong.push(format!("{key} is a millisecond to {MINUTES_MAX} minutes"));
+                let bounds = format!("from one millisecond to {MINUTES_MAX} minutes");
+                wrong.push(format!("{key} (in minutes, decimals allowed) must be {bounds}"));
             }
         }
         if self.refresh_token_expiration_mins <= self.session_timeout_mins {
-            let text = "security.refresh_token_expiration_mins is above session_timeout_mins";
+            let text = "security.refresh_token_expiration_mins must be above \
+                        security.session_timeout_mins";
             wrong.push(text.to_owned());
         }
         if !self.scrypt.cost().is_possible() {
-            let bounds = "log_n is 1 to 22, r and p are above 0; with N = 2^log_n a hash takes \
-                          128 N r bytes, at most 1 GiB, and N r p is at most 2^26";
+            let bounds = "log_n must be 1 to 22; r and p must be above 0; the memory of a hash, \
+                          128 * r * 2^log_n bytes, must be at most 1 GiB; r * p * 2^log_n must be \
+                          at most 2^26";
             wrong.push(format!("security.scrypt: {bounds}"));
         }
         wrong.range("security.scrypt.threads", self.scrypt.threads, 0..=THREADS_MAX);
@@ -232,7 +253,7 @@ impl Security {
         wrong.range("security.access_token_life_secs", access_secs, 1..=DAY_SECS);
         wrong.range("security.one_time_token_secs", self.one_time_token_secs, 1..=HOUR_SECS);
         if self.sso.enabled {
-            let text = "security.sso.enabled is false: single sign-on is not built in yet";
+            let text = "security.sso.enabled must be false: single sign-on is not built in yet";
             wrong.push(text.to_owned());
         }
         self.authentication.check(wrong);

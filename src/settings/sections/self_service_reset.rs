@@ -1,5 +1,4 @@
-//! `[security.genesis_password.self_service_reset]`: users ask for a new password by mail (Genesis
-//! authentication, "selfServiceReset").
+//! The section `[security.genesis_password.self_service_reset]` (Genesis authentication).
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -8,38 +7,44 @@ use super::templates;
 use crate::realm::Millis;
 use crate::settings::duration::minutes_to_millis;
 use crate::settings::range::RangeCheck;
-/// Resets that users ask for themselves.
+
+/// Password resets that users request themselves, by mail.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SelfServiceReset {
-    /// Minutes for which a link is valid; decimals allowed.
+    /// Minutes for which a mailed link is valid, from one millisecond to 10080 minutes (a week);
+    /// decimals are allowed.
     #[schemars(extend("x-genesis-key" = "timeoutInMinutes"))]
     pub timeout_in_minutes: f64,
-    /// Minutes before a user may ask again; decimals allowed, 0: at once.
+    /// Minutes after a request before the user can request another reset, 0 to 10080; decimals are
+    /// allowed. 0: immediately.
     #[schemars(extend("x-genesis-key" = "coolDownInMinutes"))]
     pub cool_down_in_minutes: f64,
-    /// The topic of the mails.
+    /// Topic of the mails, for `mail.topics`.
     #[schemars(extend("x-genesis-key" = "notifyTopic"))]
     pub notify_topic: String,
-    /// The page where a new password is chosen.
+    /// URL of the page on which the user chooses the new password: http or https, without a
+    /// fragment.
     #[schemars(extend("x-genesis-key" = "redirectUrl"))]
     pub redirect_url: String,
-    /// Whether the client may name another page; for development only.
+    /// Whether a client may name another page in RETURN_URL. For development only: any client could
+    /// choose the page that receives the token.
     #[schemars(extend("x-genesis-key" = "acceptClientUrl"))]
     pub accept_client_url: bool,
-    /// The mail.
+    /// Subject and text of the mails.
     #[schemars(extend("x-genesis-key" = "resetMessage"))]
     pub reset_message: ResetMessage,
 }
 
-/// The mail of a reset: templates.
+/// Subject and text of the mails.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ResetMessage {
-    /// The subject.
+    /// Subject of the mails. A template with the variables RESET_URL, TIMEOUT, USER and those of
+    /// `templates.variables`.
     #[schemars(extend("x-genesis-key" = "subject"))]
     pub subject: String,
-    /// What the mail says.
+    /// Text of the mails. A template with the same variables as `subject`.
     #[schemars(extend("x-genesis-key" = "body"))]
     pub body: String,
 }
@@ -70,12 +75,12 @@ impl Default for ResetMessage {
 const MINUTES_MAX: f64 = 10_080.0;
 
 impl SelfServiceReset {
-    /// How long a link is good, in milliseconds.
+    /// Returns the lifetime of a link in milliseconds.
     pub fn timeout_ms(&self) -> Millis {
         minutes_to_millis(self.timeout_in_minutes)
     }
 
-    /// How long the next one has to wait, in milliseconds.
+    /// Returns the cool-down between two requests in milliseconds.
     pub fn cool_down_ms(&self) -> Millis {
         minutes_to_millis(self.cool_down_in_minutes)
     }
@@ -83,8 +88,9 @@ impl SelfServiceReset {
     pub(super) fn check(&self, wrong: &mut Vec<String>) {
         let key = |key: &str| format!("security.genesis_password.self_service_reset.{key}");
         if !(1..=minutes_to_millis(MINUTES_MAX)).contains(&self.timeout_ms()) {
-            let text = format!("is a millisecond to {MINUTES_MAX} minutes");
-            wrong.push(format!("{} {text}", key("timeout_in_minutes")));
+            let bounds = format!("from one millisecond to {MINUTES_MAX} minutes");
+            let key = key("timeout_in_minutes");
+            wrong.push(format!("{key} (in minutes, decimals allowed) must be {bounds}"));
         }
         wrong.range(key("cool_down_in_minutes"), self.cool_down_in_minutes, 0.0..=MINUTES_MAX);
         templates::check_url(&key("redirect_url"), &self.redirect_url, wrong);

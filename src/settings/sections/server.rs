@@ -1,4 +1,4 @@
-//! `[server]` and `[server.limits]`.
+//! The sections `[server]` and `[server.limits]`.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -9,49 +9,57 @@ use super::tls::TlsSettings;
 use crate::realm::{DAY_SECS, Location};
 use crate::settings::range::RangeCheck;
 
-/// Addresses and forms of messages.
+/// Addresses, message formats, TLS and limits of the gateway.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ServerSettings {
-    /// The address of the gateway; port 0 picks a free one.
+    /// IP address and port on which the gateway listens; port 0: any free port. An address that is
+    /// not a loopback address requires `tls` or `allow_plaintext`. A change takes effect at the
+    /// next start.
     pub listen: String,
-    /// The address of metrics and health; empty: off.
+    /// IP address and port for metrics and health checks; empty: off. A change takes effect at the
+    /// next start.
     pub management_listen: String,
-    /// PRODUCT.NAME in the login ack.
+    /// PRODUCT.NAME in the login ack, and the product in mails; must not be empty.
     pub product_name: String,
-    /// The last part of generated ids: 1 to 8 of A-Z 0-9.
+    /// Last part of generated ids: 1 to 8 characters of A-Z and 0-9.
     pub location: String,
-    /// Origins of browsers that may connect; the same origin only when empty.
+    /// Origins of web pages that may connect in addition to the origin of the gateway itself, such
+    /// as `https://desk.example:8443`; empty: no others. Programs that send no Origin header may
+    /// always connect.
     pub allowed_origins: Vec<String>,
-    /// Addresses or ranges of proxies whose X-Forwarded-For is believed.
+    /// IP addresses or ranges (10.0.0.0/8) of proxies whose X-Forwarded-For header is trusted;
+    /// empty: the header is ignored.
     pub trusted_proxies: Vec<AddressRange>,
-    /// Whether a NACK over REST has the HTTP status of its code; false: 200, as in the Genesis REST
-    /// API.
+    /// Whether a NACK over REST has the HTTP status of its code; false: status 200, as in the
+    /// Genesis REST API.
     pub strict_http_status: bool,
-    /// Whether passwords may travel in clear off loopback, since a TLS proxy is in front.
+    /// Whether the gateway may listen without TLS on an address that is not a loopback address,
+    /// because a TLS proxy is in front; false: the gateway then does not start.
     pub allow_plaintext: bool,
-    /// Form of SYSTEM.DATE: "genesis_rest" (Sun Jan 21 20:53:48 UTC 2018) or "genesis_auth"
-    /// (2014-06-18 12:27:01).
+    /// Format of SYSTEM.DATE in the login ack: "genesis_rest" (Sun Jan 21 20:53:48 UTC 2018) or
+    /// "genesis_auth" (2014-06-18 12:27:01).
     pub system_date_format: SystemDateFormat,
-    /// Names of refusals: "event" (EVENT_LOGIN_AUTH_NACK) or "legacy" (LOGIN_AUTH_NACK).
+    /// MESSAGE_TYPE of NACKs: "event" (EVENT_LOGIN_AUTH_NACK) or "legacy" (LOGIN_AUTH_NACK).
     pub nack_naming: NackNaming,
-    /// Names of acks of record events: "specific" (EVENT_INSERT_PROFILE_ACK) or "generic"
+    /// MESSAGE_TYPE of acks of record events: "specific" (EVENT_INSERT_PROFILE_ACK) or "generic"
     /// (EVENT_ACK).
     pub ack_naming: AckNaming,
-    /// Whether a shutdown sends a close "code" with SESSION_ENDED, or drops connections ("drop").
+    /// How a shutdown closes WebSocket connections: "code" sends SESSION_ENDED and a close code;
+    /// "drop" sends neither.
     pub shutdown_close: ShutdownClose,
-    /// Seconds that a shutdown waits for connections to end.
+    /// Seconds that a shutdown waits for connections to close, 0 to 86400; 0: it does not wait.
     pub shutdown_grace_secs: u64,
-    /// TLS on the port of the gateway.
+    /// TLS on the port of the gateway. Turning it on or off takes effect at the next start.
     pub tls: TlsSettings,
     /// Limits of connections, addresses and messages.
     pub limits: ServerLimits,
 }
 
-/// The form of SYSTEM.DATE.
+/// The format of SYSTEM.DATE.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "described at the key")]
+#[expect(missing_docs, reason = "explained at the key")]
 pub enum SystemDateFormat {
     #[serde(alias = "s0")]
     GenesisRest,
@@ -59,28 +67,28 @@ pub enum SystemDateFormat {
     GenesisAuth,
 }
 
-/// Naming of refusals.
+/// The naming of NACKs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "described at the key")]
+#[expect(missing_docs, reason = "explained at the key")]
 pub enum NackNaming {
     Event,
     Legacy,
 }
 
-/// Naming of acks of record events.
+/// The naming of acks of record events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "described at the key")]
+#[expect(missing_docs, reason = "explained at the key")]
 pub enum AckNaming {
     Specific,
     Generic,
 }
 
-/// How connections end at a shutdown.
+/// The way in which a shutdown closes connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "described at the key")]
+#[expect(missing_docs, reason = "explained at the key")]
 pub enum ShutdownClose {
     Code,
     Drop,
@@ -112,35 +120,48 @@ impl Default for ServerSettings {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ServerLimits {
-    /// Bytes of one WebSocket frame.
+    /// Maximum size of one WebSocket frame in bytes, 1 to 1073741824 (1 GiB).
     pub frame_bytes: usize,
-    /// Bytes of the body of one REST request.
+    /// Maximum size of the body of a REST request in bytes, 1 to 1073741824.
     pub body_bytes: usize,
-    /// Bytes of one message of several frames.
+    /// Maximum size of a WebSocket message, which can consist of several frames, in bytes: at least
+    /// `frame_bytes`, at most 1073741824. The same limit applies to the total size of the queued
+    /// messages of a connection.
     pub message_bytes: usize,
-    /// Nesting of a message.
+    /// Maximum nesting depth of the JSON of a message, 2 to 128.
     pub json_depth: usize,
-    /// Open connections.
+    /// Maximum number of open connections of the gateway, above 0. Further connections are refused
+    /// with HTTP status 503. The number of file descriptors can impose a lower limit.
     pub connections_max: usize,
-    /// Open connections of one address.
+    /// Maximum number of open connections of one address (IPv4) or /64 network (IPv6), above 0.
+    /// Further connections are refused with HTTP status 429.
     pub connections_per_address_max: usize,
-    /// Seconds until an unauthenticated connection is closed.
+    /// Seconds, 1 to 86400, after which a WebSocket connection without a session is closed. The
+    /// time in which the gateway serves messages of the connection, such as a login, does not
+    /// count.
     pub login_timeout_secs: u64,
-    /// Open subscriptions of one connection.
+    /// Maximum number of open subscriptions of one session, above 0.
     pub subscriptions_per_session: usize,
-    /// Messages of one connection that may wait to be served; with as many, its socket is not read.
+    /// Maximum number of messages of one connection that wait to be served, above 0. While that
+    /// many wait, the gateway does not read from the connection.
     pub queued_messages_per_connection: usize,
-    /// Messages a second of one connection; ten times as many close it.
+    /// Maximum number of messages per second of one connection, above 0. Further messages are
+    /// refused with TOO_MANY_REQUESTS; more than ten times as many close a WebSocket connection.
     pub messages_per_sec_per_connection: u32,
-    /// Failed logins a minute of one address; 0: any number.
+    /// Maximum number of failed logins per minute from one address (IPv4) or /64 network (IPv6);
+    /// further logins are refused until time has passed. 0: no limit.
     pub failed_logins_per_min_per_address: u32,
-    /// Addresses or ranges (10.0.0.0/8) without limits by address: proxies and load testers.
+    /// IP addresses or ranges (10.0.0.0/8) to which the limits by address do not apply, such as
+    /// load testers; empty: no exemptions.
     pub exempt_addresses: Vec<AddressRange>,
-    /// Seconds without a poll after which a subscription over REST ends.
+    /// Seconds without a poll after which a subscription over REST ends, 1 to 86400.
     pub polling_timeout_secs: u64,
-    /// Bytes of rows that may wait for a slow client.
+    /// Maximum size in bytes of the rows that wait for one client, 1 to 1073741824. A WebSocket
+    /// connection that exceeds it is closed once its writes have been blocked for a tenth of
+    /// `write_timeout_secs`; a REST client that exceeds it loses the subscription.
     pub outbox_bytes: usize,
-    /// Seconds without progress of a write after which the connection is closed.
+    /// Seconds without progress of a write after which the WebSocket connection is closed, 1 to
+    /// 86400.
     pub write_timeout_secs: u64,
 }
 
@@ -170,15 +191,15 @@ impl ServerSettings {
     pub(in crate::settings) fn check(&self, wrong: &mut Vec<String>) {
         self.check_addresses(wrong);
         if self.product_name.is_empty() {
-            wrong.push("server.product_name is not empty".to_owned());
+            wrong.push("server.product_name must not be empty".to_owned());
         }
         if Location::parse(&self.location).is_none() {
-            wrong.push("server.location is 1 to 8 of A-Z 0-9".to_owned());
+            wrong.push("server.location must be 1 to 8 characters of A-Z and 0-9".to_owned());
         }
         for origin in self.allowed_origins.iter().filter(|origin| !is_origin(origin)) {
             wrong.push(format!(
-                "server.allowed_origins has {origin:?}; a browser sends a scheme, a host in lower \
-                 case and perhaps a port, like https://desk.example:8443, and no path"
+                "server.allowed_origins: {origin:?} must be a scheme, a host in lower case and an \
+                 optional port without a path, like https://desk.example:8443"
             ));
         }
         wrong.range("server.shutdown_grace_secs", self.shutdown_grace_secs, 0..=DAY_SECS);
@@ -186,7 +207,7 @@ impl ServerSettings {
         self.limits.check(wrong);
     }
 
-    /// Whether only this machine can reach the gateway.
+    /// Whether only the same machine can reach the gateway.
     pub(in crate::settings) fn is_on_loopback(&self) -> bool {
         let listen = self.listen.parse::<SocketAddr>();
         listen.is_ok_and(|at| at.ip().to_canonical().is_loopback())
@@ -201,8 +222,8 @@ impl ServerSettings {
                     || self.allow_plaintext) =>
             {
                 wrong.push(format!(
-                    "server.listen is {at}, off loopback without TLS: passwords would travel in \
-                     clear; set server.tls, or put a TLS proxy in front and set \
+                    "server.listen {at} is not a loopback address, so passwords would be sent \
+                     unencrypted; set server.tls, or put a TLS proxy in front and set \
                      server.allow_plaintext = true"
                 ))
             }
@@ -215,17 +236,19 @@ impl ServerSettings {
         let management = &self.management_listen;
         match management.parse::<SocketAddr>() {
             Ok(at) if at.port() > 0 && listen == Ok(at) => {
-                wrong.push(format!("server.management_listen and server.listen are both {at}"));
+                wrong.push(format!("server.management_listen must differ from server.listen {at}"));
             }
             Err(_) if !management.is_empty() => {
-                wrong.push(format!("server.management_listen {management:?} is not an address"));
+                wrong.push(format!(
+                    "server.management_listen {management:?} is not an address like 127.0.0.1:9065"
+                ));
             }
             _ => {}
         }
     }
 }
 
-/// Whether a browser could send it as its Origin.
+/// Whether a browser could send the text as its Origin.
 fn is_origin(text: &str) -> bool {
     let host = text.split_once("://").map(|(_, host)| host);
     host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '?', '#', ' ', '*']))
@@ -233,7 +256,7 @@ fn is_origin(text: &str) -> bool {
 }
 
 impl ServerLimits {
-    /// Whether no limit by address holds for it.
+    /// Whether the limits by address do not apply to the address.
     pub fn is_exempt(&self, address: IpAddr) -> bool {
         self.exempt_addresses.iter().any(|range| range.contains(address))
     }
@@ -249,7 +272,7 @@ impl ServerLimits {
             wrong.range(format!("server.limits.{key}"), size, 1..=BYTES_MAX);
         }
         if self.message_bytes < self.frame_bytes {
-            wrong.push("server.limits.message_bytes is at least frame_bytes".to_owned());
+            wrong.push("server.limits.message_bytes must be at least frame_bytes".to_owned());
         }
         let waits = [
             ("login_timeout_secs", self.login_timeout_secs),
@@ -273,10 +296,10 @@ impl ServerLimits {
     }
 }
 
-/// Bounds beyond which sums of limits could overflow.
+/// Maximum of a size limit; sums of larger limits could overflow.
 const BYTES_MAX: usize = 1 << 30;
 
-/// An address, or all addresses that begin with the same bits: `10.0.0.0/8`.
+/// An IP address, or a range of addresses such as `10.0.0.0/8`.
 #[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
 #[schemars(with = "String")]
 pub struct AddressRange {
@@ -285,13 +308,13 @@ pub struct AddressRange {
 }
 
 impl AddressRange {
-    /// Whether every address of its kind is in it.
+    /// Whether the range contains all addresses of its IP version.
     pub fn is_all_addresses(&self) -> bool {
         self.bits == 0
     }
 
-    /// Whether the address is in the range; `::ffff:10.0.0.1`, as a socket on `[::]` sees it, is
-    /// 10.0.0.1.
+    /// Whether the range contains the address. `::ffff:10.0.0.1`, as a socket on `[::]` reports an
+    /// IPv4 address, is treated as 10.0.0.1.
     pub fn contains(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         let masked = |address: IpAddr| match address {
@@ -327,7 +350,8 @@ impl Serialize for AddressRange {
 impl<'de> Deserialize<'de> for AddressRange {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let wrong = || serde::de::Error::custom("not an address or a range like 10.0.0.0/8");
+        let wrong =
+            || serde::de::Error::custom("an IP address or a range like 10.0.0.0/8 is expected");
         Self::parse(&text).ok_or_else(wrong)
     }
 }
@@ -337,7 +361,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ranges_contain_what_begins_alike() {
+    fn a_range_contains_the_addresses_with_its_prefix() {
         let range = |text| AddressRange::parse(text).unwrap();
         assert!(range("127.0.0.0/8").contains([127, 9, 9, 9].into()));
         assert!(!range("127.0.0.0/8").contains([128, 0, 0, 1].into()));
@@ -350,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn origins_are_what_browsers_send() {
+    fn only_origins_as_browsers_send_them_are_valid() {
         assert!(is_origin("https://desk.example:8443") && is_origin("http://[::1]:4200"));
         for wrong in ["desk.example", "https://desk.example/", "https://Desk.example", "*", "a://"]
         {
@@ -359,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_that_would_overflow_or_contradict_are_refused() {
+    fn limits_that_overflow_or_contradict_each_other_are_refused() {
         let mut server = ServerSettings {
             management_listen: "127.0.0.1:9064".into(),
             ..ServerSettings::default()

@@ -1,4 +1,4 @@
-//! `[[services]]` and `[service_list]`.
+//! The sections `[[services]]` and `[service_list]`.
 
 use std::collections::BTreeSet;
 
@@ -12,12 +12,12 @@ use crate::settings::range::RangeCheck;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ServiceSettings {
-    /// Its name, such as SBL_EVENT_HANDLER.
+    /// Unique name of the service, such as SBL_EVENT_HANDLER; 1 to 128 bytes.
     pub name: String,
-    /// Whether it requires TLS.
+    /// Whether clients must connect to the service with TLS.
     #[serde(default)]
     pub encrypted: bool,
-    /// Hosts on which it runs.
+    /// Hosts on which the service runs; at least one.
     pub hosts: Vec<HostSettings>,
 }
 
@@ -25,31 +25,34 @@ pub struct ServiceSettings {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HostSettings {
-    /// Host name or address.
+    /// Host name or IP address.
     pub name: String,
-    /// TCP port.
+    /// TCP port, above 0.
     pub port: u16,
 }
 
-/// How services are listed, checked and pushed.
+/// Order, health checks and pushes of the service list.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ServiceListSettings {
-    /// Order in which a client is to try hosts: "static", "rotate" or "random".
+    /// Order in which the hosts of a service are listed for a session: "static", as configured;
+    /// "rotate", beginning with another host for each session; "random", shuffled for each session.
+    /// Hosts that fail the health check are always last.
     pub order: HostOrder,
-    /// Connections that receive a changed list: "all", those "subscribed" to SERVICES, or none
-    /// ("off").
+    /// Connections to which a changed list is pushed: "all", every connection with a session;
+    /// "subscribed", those with a subscription to SERVICES; "off", no connections.
     pub push: PushServices,
-    /// Seconds between two health checks; a host that fails goes last; 0: no checks.
+    /// Seconds between two health checks, 0 to 86400. A check opens a TCP connection to each host;
+    /// 0: no checks.
     pub health_check_secs: u64,
-    /// Milliseconds within which a host must accept a connection.
+    /// Milliseconds in which a host must accept the connection of a health check, 10 to 60000.
     pub health_check_timeout_ms: u64,
 }
 
 /// Order in which hosts are listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "described at the key")]
+#[expect(missing_docs, reason = "explained at the key")]
 pub enum HostOrder {
     Static,
     Rotate,
@@ -59,7 +62,7 @@ pub enum HostOrder {
 /// Connections that receive a changed service list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "described at the key")]
+#[expect(missing_docs, reason = "explained at the key")]
 pub enum PushServices {
     All,
     Subscribed,
@@ -90,17 +93,19 @@ pub(in crate::settings) fn check(services: &[ServiceSettings], wrong: &mut Vec<S
     for service in services {
         let name = &service.name;
         if name.is_empty() || name.len() > 128 {
-            wrong.push("services.name has 1 to 128 bytes".to_owned());
+            wrong.push("services.name must have 1 to 128 bytes".to_owned());
         }
         if !names.insert(name) {
-            wrong.push(format!("services has {name} twice"));
+            wrong.push(format!("services: several services have the name {name:?}"));
         }
         if service.hosts.is_empty() {
-            wrong.push(format!("services.hosts of {name} is empty"));
+            wrong.push(format!("services.hosts of {name:?} must not be empty"));
         }
         for host in &service.hosts {
             if host.name.is_empty() || host.port == 0 {
-                wrong.push(format!("services.hosts of {name} needs a name and a port above 0"));
+                wrong.push(format!(
+                    "services.hosts of {name:?} must each have a name and a port above 0"
+                ));
             }
         }
     }

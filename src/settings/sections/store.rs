@@ -1,29 +1,34 @@
-//! `[store]`.
+//! The section `[store]`.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::settings::range::RangeCheck;
-/// Where commands and rows are kept; the folder comes from --data-dir.
+
+/// The store of commands and rows. Its folder is set by the flag --data-dir.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct StoreSettings {
-    /// "sled": on this machine's disk; "memory": nowhere, for trials.
+    /// Storage engine: "sled", a database in the folder of the store; "memory", nothing is stored,
+    /// for trials. A change takes effect at the next start.
     pub engine: Engine,
-    /// Megabytes of memory that the store may use as cache, roughly.
+    /// Approximate size of the cache of the database in megabytes, 1 to 65536. A change takes
+    /// effect at the next start.
     pub cache_mb: u64,
-    /// Megabytes of the disk to keep free: with less, changes are refused; 0: none.
+    /// Megabytes of the disk that must stay free, 0 to 1048576: with less free space, the gateway
+    /// refuses changes. 0: free space is not checked. A change takes effect at the next start.
     pub disk_reserve_mb: u64,
-    /// Days for which the log keeps commands, and longer as far as records need them; 0: no limit.
+    /// Days for which the command log keeps entries, 0 to 36500; entries that the saved rows do not
+    /// reflect yet are kept longer. 0: no limit, entries are never removed.
     pub log_retention_days: u64,
-    /// Days for which the audit trail is kept; 0: no limit.
+    /// Days for which the audit trail keeps rows, 0 to 36500. 0: no limit, rows are never removed.
     pub audit_retention_days: u64,
 }
 
-/// Which store.
+/// The storage engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "described at the key")]
+#[expect(missing_docs, reason = "explained at the key")]
 pub enum Engine {
     Sled,
     Memory,

@@ -1,4 +1,4 @@
-//! `[templates]`: variables of mail templates.
+//! The section `[templates]`: variables of mail templates.
 
 use std::collections::BTreeMap;
 
@@ -11,14 +11,14 @@ use crate::mail::template;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Templates {
-    /// Names and values, such as `{ DESK = "Rates" }` for `{{ DESK }}`; variables of the
-    /// environment are not included.
+    /// Values of variables by name: `{ DESK = "Rates" }` defines the variable `{{ DESK }}`; empty:
+    /// no variables. Templates cannot use environment variables.
     pub variables: BTreeMap<String, String>,
 }
 
-/// A link begins with it.
+/// Checks that a URL is valid as the beginning of a mailed link.
 pub(super) fn check_url(key: &str, url: &str, wrong: &mut Vec<String>) {
     if !template::is_url(url) {
-        wrong.push(format!("{key} is an http or https address without a fragment"));
+        wrong.push(format!("{key} must be an http or https URL without a fragment"));
     }
 }

@@ -1,22 +1,23 @@
-//! A block: records that came together, as few stored values.
+//! A block: records that are stored together, in as few values as possible.
 
 use crate::storage::hash_chain::{ChainEnd, ChainHash};
-/// Bytes of one stored value. The database never syncs one of more than about 4 KiB, and its pages
-/// have 8 to 16 values each, some of which stay in memory however small its cache is: with 3,500
-/// bytes it is a little faster and keeps half a KiB more for each login.
+
+/// The most bytes of one stored value, a chunk. sled never syncs a value of more than about 4 KiB.
+/// sled's pages have 8 to 16 values each, and some pages stay in memory however small the cache is:
+/// chunks of 3,500 bytes would be slightly faster, but take half a KiB more memory for each login.
 const CHUNK: usize = 1_000;
-/// What a block begins with: the number of its chunks, and the link over all up to its end.
+/// The bytes of the header: the number of chunks, and the chain hash up to the end of the block.
 const HEADER_BYTES: usize = 4 + 32;
-/// The first byte behind the head. Formats up to 4 stored each record by itself, as it is, and none
-/// of them begins with this one.
+/// The first byte after the header. Formats up to 4 stored each record in a value of its own,
+/// without this byte; no record of these formats begins with it.
 const MULTI_RECORD: u8 = 2;
-/// Bytes of a record's length, before the record.
+/// The bytes of the length that precedes each record.
 const LENGTH_BYTES: usize = 4;
 
-/// A key: the number of the block's first record, the number of the chunk.
+/// The key of a chunk: the number of the first record of its block, and the number of the chunk.
 pub(super) type ChunkKey = [u8; 12];
 
-/// The key of a chunk.
+/// Returns the key of a chunk.
 pub(super) fn chunk_key(first: u64, chunk: u32) -> ChunkKey {
     let mut key = [0; 12];
     key[..8].copy_from_slice(&first.to_be_bytes());
@@ -24,7 +25,7 @@ pub(super) fn chunk_key(first: u64, chunk: u32) -> ChunkKey {
     key
 }
 
-/// Records with their numbers, in the form in which they are stored.
+/// Numbered records, in the form in which they are stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Block {
     first: u64,
@@ -33,14 +34,14 @@ pub(crate) struct Block {
 }
 
 impl Block {
-    /// No record yet; the first will have the number after this one.
+    /// Creates an empty block, whose first record will have the number after `no`.
     pub(crate) fn after(no: u64) -> Self {
         let mut bytes = vec![0; HEADER_BYTES];
         bytes.push(MULTI_RECORD);
         Self { first: no + 1, count: 0, bytes }
     }
 
-    /// Takes what `write` appends as the next record.
+    /// Adds a record: the bytes that `write` appends.
     pub(crate) fn push(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         let at = self.bytes.len();
         self.bytes.extend([0; LENGTH_BYTES]);
@@ -50,27 +51,27 @@ impl Block {
         self.count += 1;
     }
 
-    /// The number of the first record.
+    /// Returns the number of the first record.
     pub(crate) fn first(&self) -> u64 {
         self.first
     }
 
-    /// The number of the last record.
+    /// Returns the number of the last record.
     pub(crate) fn last(&self) -> u64 {
         self.first + self.count - 1
     }
 
-    /// How many records.
+    /// Returns the number of records.
     pub(crate) fn count(&self) -> usize {
         self.count as usize
     }
 
-    /// How many bytes they take.
+    /// Returns the size of the block, in bytes.
     pub(crate) fn size(&self) -> usize {
         self.bytes.len()
     }
 
-    /// The records with their numbers.
+    /// Returns the records with their numbers.
     pub(crate) fn records(&self) -> impl Iterator<Item = (u64, &[u8])> {
         let mut rest = &self.bytes[HEADER_BYTES + 1..];
         (self.first..self.first + self.count).map_while(move |no| {
@@ -80,33 +81,33 @@ impl Block {
         })
     }
 
-    /// Where the chain is after these records when it was here before them.
+    /// Returns the end of the chain after these records; `before` is the end before them.
     pub(super) fn end_after(&self, before: ChainEnd) -> ChainEnd {
         self.records().fold(before, |end, (_, record)| end.extend(record))
     }
 
-    /// Ends the block: what comes after it is chained to the end that this gives.
+    /// Chains the block to `before`, completes its header, and returns the new end of the chain.
     pub(crate) fn finish(&mut self, before: ChainEnd) -> ChainEnd {
         let end = self.end_after(before);
         self.finish_with(end.hash);
         end
     }
 
-    /// The same where the link is known.
+    /// Completes the header with a known chain hash.
     pub(super) fn finish_with(&mut self, hash: ChainHash) {
         let chunks = self.bytes.len().div_ceil(CHUNK) as u32;
         self.bytes[..4].copy_from_slice(&chunks.to_be_bytes());
         self.bytes[4..HEADER_BYTES].copy_from_slice(&hash.0);
     }
 
-    /// The link that it was sealed with.
+    /// Returns the chain hash in the header.
     pub(super) fn chain_hash(&self) -> ChainHash {
         let mut hash = ChainHash::GENESIS;
         hash.0.copy_from_slice(&self.bytes[4..HEADER_BYTES]);
         hash
     }
 
-    /// What is stored of a sealed block.
+    /// Returns the chunks of a finished block with their keys.
     pub(super) fn values(&self) -> impl Iterator<Item = (ChunkKey, &[u8])> {
         let first = self.first;
         (0..)
@@ -114,19 +115,22 @@ impl Block {
             .map(move |(chunk, value)| (chunk_key(first, chunk), value))
     }
 
-    /// How many chunks a block has that begins with this value.
+    /// Reads the number of chunks of a block from its first stored value; `None` if the value is
+    /// too short.
     pub(super) fn chunks(value: &[u8]) -> Option<u32> {
         value.first_chunk().map(|count| u32::from_be_bytes(*count))
     }
 
-    /// Reads what was stored under a number, all chunks of it; none: it is not whole.
+    /// Decodes a block from the bytes of all its chunks; `first` is the number of its first record.
+    /// `None` if the block is incomplete.
     pub(super) fn decode(first: u64, bytes: Vec<u8>) -> Option<Self> {
         let (head, body) = bytes.split_at_checked(HEADER_BYTES)?;
         let Some((&MULTI_RECORD, mut rest)) = body.split_first() else {
-            let mut alone = Self::after(first - 1);
-            alone.push(|to| to.extend_from_slice(body));
-            alone.finish_with(ChainHash::from_bytes(&head[4..])?);
-            return Some(alone);
+            // Formats up to 4: one record, without a length.
+            let mut single = Self::after(first - 1);
+            single.push(|to| to.extend_from_slice(body));
+            single.finish_with(ChainHash::from_bytes(&head[4..])?);
+            return Some(single);
         };
         let mut count = 0;
         while !rest.is_empty() {
@@ -137,7 +141,7 @@ impl Block {
     }
 }
 
-/// The first record of several, and the others.
+/// Splits the first record from the others; `None` if the first record is incomplete.
 fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = bytes.split_first_chunk()?;
     rest.split_at_checked(u32::from_be_bytes(*length) as usize)
@@ -159,7 +163,7 @@ mod tests {
             FileFailurePersistence::WithSource("regressions"),
         ))]
         #[test]
-        fn what_is_stored_is_read_again(
+        fn stored_blocks_are_read_back(
             records in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..2_000), 1..12),
             no in 0..u64::from(u32::MAX),
         ) {
@@ -175,26 +179,27 @@ mod tests {
             prop_assert!(read.records().eq(numbered));
             let chunks = Block::chunks(&stored(&block)).unwrap() as usize;
             prop_assert_eq!(chunks, block.values().count());
-            // What is cut off is noticed, or is the whole of fewer records: the chain notices that.
+            // A truncated block cannot be decoded, or decodes to fewer records, which changes the
+            // chain hash.
             for cut in (0..stored(&block).len()).step_by(61) {
                 let short = Block::decode(no + 1, stored(&block)[..cut].to_vec());
                 let is_other = short.is_none_or(|it| it.end_after(before) != end);
-                prop_assert!(is_other, "{cut}");
+                prop_assert!(is_other, "a block truncated to {cut} bytes was accepted");
             }
         }
     }
 
     #[test]
-    fn a_record_by_itself_is_read_as_older_formats_stored_it() {
+    fn a_single_record_of_an_older_format_is_read() {
         let record = br#"{"at":1}"#;
-        let link = ChainHash::GENESIS.extend(7, record);
-        let bytes = [&1_u32.to_be_bytes()[..], &link.0, record].concat();
+        let chain_hash = ChainHash::GENESIS.extend(7, record);
+        let bytes = [&1_u32.to_be_bytes()[..], &chain_hash.0, record].concat();
         let block = Block::decode(7, bytes).unwrap();
         assert!(block.records().eq([(7, &record[..])]));
         assert_eq!(
             block.end_after(ChainEnd { no: 6, hash: ChainHash::GENESIS }),
-            ChainEnd { no: 7, hash: link }
+            ChainEnd { no: 7, hash: chain_hash }
         );
-        assert_eq!(block.chain_hash(), link);
+        assert_eq!(block.chain_hash(), chain_hash);
     }
 }

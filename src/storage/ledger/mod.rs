@@ -1,4 +1,4 @@
-//! Append-only, numbered, hash-chained records.
+//! The ledger: append-only, numbered, hash-chained records.
 
 mod block;
 mod records;

@@ -1,10 +1,10 @@
-//! A ledger: numbered records in a tree of its own, each chained to all before it.
+//! A ledger: numbered records in a separate tree, each chained to all before it.
 //!
-//! The numbers begin at 1 and have no gap. The command log and the audit trail are ledgers: sled
-//! has neither append-only records nor a hash chain, so that both are built on one of its trees.
+//! The numbers begin at 1 and have no gaps. The command log and the audit trail are ledgers. sled
+//! has neither append-only records nor a hash chain, so the ledger adds both to a tree of sled.
 //!
-//! What the database does for one more value costs far more than what it does for its bytes: so
-//! records that come together are stored together, as a block.
+//! For sled, each further value costs far more than its bytes. Records that are appended together
+//! are therefore stored together, as a block.
 
 use std::iter::Peekable;
 
@@ -15,38 +15,40 @@ use crate::storage::error::StoreError;
 use crate::storage::hash_chain::ChainEnd;
 use crate::storage::high_water_mark;
 
-/// Records that are trimmed in one step.
+/// The most records that one trim removes.
 const TRIM_MAX: u64 = 512;
 
-/// All records that are kept.
+/// The stored records of a ledger.
 #[derive(Debug)]
 pub(crate) struct Ledger {
     tree: sled::Tree,
-    /// What its records are called.
+    /// What a record is called in errors.
     record_name: &'static str,
-    /// Held while several values that belong together are read.
+    /// Held shared while `block_before` and `verify` read several values, and exclusively while a
+    /// trim writes. The readers therefore never find a block of which a trim has removed some
+    /// values.
     trimmed: RwLock<()>,
 }
 
 impl Ledger {
-    /// The ledger in a tree, whose records are called so.
+    /// Opens the ledger in a tree; `record_name` is what errors call a record.
     pub(crate) fn new(tree: sled::Tree, record_name: &'static str) -> Self {
         Self { tree, record_name, trimmed: RwLock::new(()) }
     }
 
-    /// Stores a sealed block, in one step.
+    /// Stores a finished block in one batch: completely or not at all.
     pub(crate) fn append(&self, block: &Block) -> sled::Result<()> {
         let mut batch = sled::Batch::default();
         block.values().for_each(|(key, value)| batch.insert(&key[..], value));
         self.tree.apply_batch(batch)
     }
 
-    /// Takes out a block of which nothing may be left.
+    /// Removes all values of a block.
     pub(crate) fn remove_block(&self, block: &Block) -> sled::Result<()> {
         self.keys(block).try_for_each(|key| self.tree.remove(key?).map(drop))
     }
 
-    /// Forgets what comes after a record.
+    /// Removes the blocks that begin after the record `no`.
     pub(crate) fn truncate_after(&self, no: u64) -> Result<(), StoreError> {
         for key in self.tree.range((no + 1).to_be_bytes()..).keys() {
             self.tree.remove(key?)?;
@@ -59,20 +61,23 @@ impl Ledger {
         self.tree.range(from..to).keys()
     }
 
-    /// The last record that was trimmed: the first that is kept is chained to it. It is stored
-    /// under the number 0.
+    /// Returns the trim anchor: the last removed record, to which the first stored record is
+    /// chained. The anchor is stored under the number 0.
     pub(crate) fn anchor(&self) -> Result<ChainEnd, StoreError> {
         let anchor = self.tree.range(..1_u64.to_be_bytes()).next_back();
         let Some((_, bytes)) = anchor.transpose()? else {
             return Ok(ChainEnd::default());
         };
         let (no, hash) = high_water_mark::decode(&bytes).ok_or_else(|| {
-            StoreError::Damaged(format!("the first {} is unknown", self.record_name))
+            StoreError::Damaged(format!(
+                "the trim anchor (the last removed {}) cannot be read",
+                self.record_name
+            ))
         })?;
         Ok(ChainEnd { no, hash })
     }
 
-    /// The last record.
+    /// Returns the end of the chain: the last record, or the anchor if no record is stored.
     pub(crate) fn last(&self) -> Result<ChainEnd, StoreError> {
         match self.block_before(u64::MAX)? {
             Some(block) => Ok(ChainEnd { no: block.last(), hash: block.chain_hash() }),
@@ -80,9 +85,9 @@ impl Ledger {
         }
     }
 
-    /// The newest block that begins before this number.
+    /// Returns the newest block that begins before this number; `None` if no block does.
     pub(crate) fn block_before(&self, no: u64) -> Result<Option<Block>, StoreError> {
-        let _whole = self.trimmed.read();
+        let _guard = self.trimmed.read();
         let first = self.first_before(no)?;
         first.map_or(Ok(None), |first| self.blocks(first, first).next().transpose())
     }
@@ -92,8 +97,11 @@ impl Ledger {
         Ok(found.map(|(key, _)| number(&key)).filter(|first| *first > 0))
     }
 
-    /// The blocks from the one with the record `no` (where there is none: from the last before it)
-    /// to the last that begins up to `upto`, in order: after the first fault there are none.
+    /// Returns blocks in order. The first is the block with the record `no` or, if that record is
+    /// not stored, the last block before it. The last is the last block that begins at or before
+    /// `upto`. The iterator ends after the first error.
+    ///
+    /// Not locked against a trim: used at start, when nothing is trimmed yet.
     pub(crate) fn blocks_from(&self, no: u64, upto: u64) -> Result<Blocks, StoreError> {
         let first = self.first_before(no.saturating_add(1))?;
         Ok(self.blocks(first.unwrap_or(no), upto))
@@ -104,14 +112,15 @@ impl Ledger {
         Blocks { values: Some(values.peekable()), next: first, record_name: self.record_name }
     }
 
-    /// Walks the whole chain to the record `upto`: calls `step` with each block and where it ends.
-    /// Gives the last record that was trimmed, and the last that there is.
+    /// Checks the chain from the anchor to the last block that begins at or before `upto`, and
+    /// calls `step` with each block and the chain end after it. Returns the anchor and the end of
+    /// the chain.
     pub(crate) fn verify(
         &self,
         upto: u64,
         mut step: impl FnMut(&Block, ChainEnd) -> Result<(), StoreError>,
     ) -> Result<(ChainEnd, ChainEnd), StoreError> {
-        let _whole = self.trimmed.read();
+        let _guard = self.trimmed.read();
         let anchor = self.anchor()?;
         let mut end = anchor;
         for block in self.blocks(anchor.no + 1, upto) {
@@ -119,7 +128,7 @@ impl Ledger {
             end = block.end_after(end);
             if end.hash != block.chain_hash() {
                 let (noun, last) = (self.record_name, block.last());
-                let why = format!("{noun} {last} was altered, or one before it");
+                let why = format!("{noun} {last} or an earlier one was altered");
                 return Err(StoreError::Damaged(why));
             }
             step(&block, end)?;
@@ -127,8 +136,11 @@ impl Ledger {
         Ok((anchor, end))
     }
 
-    /// Forgets the oldest records while `is_old` says so, a bounded number; gives the last that is
-    /// gone.
+    /// Removes the oldest records, at most [`TRIM_MAX`], as long as `is_old` returns true, and
+    /// returns the new anchor.
+    ///
+    /// A block of which some records remain is replaced by a block with the remaining records. The
+    /// removals and the new anchor are one batch, so an interrupted trim changes nothing.
     pub(crate) fn trim(
         &self,
         mut is_old: impl FnMut(u64, &[u8]) -> Result<bool, StoreError>,
@@ -160,17 +172,18 @@ impl Ledger {
         }
         if end != anchor {
             batch.insert(&block::chunk_key(0, 0), high_water_mark::encode(end.no, end.hash));
-            let _whole = self.trimmed.write();
+            let _guard = self.trimmed.write();
             self.tree.apply_batch(batch)?;
         }
         Ok(end)
     }
 }
 
-/// Stored blocks, one after the other.
+/// An iterator over stored blocks.
 pub(crate) struct Blocks {
-    /// None after a fault.
+    /// `None` after an error.
     values: Option<Peekable<sled::Iter>>,
+    /// The number with which the next block must begin.
     next: u64,
     record_name: &'static str,
 }
@@ -197,10 +210,10 @@ impl Blocks {
         let damaged = |why| StoreError::Damaged(format!("{} {no} {why}", self.record_name));
         let mut bytes = match &stored_key[..] {
             key if *key == block::chunk_key(no, 0) => value.to_vec(),
-            // Formats up to 4 stored audit rows so, without the number of chunks.
+            // Formats up to 4 stored audit rows under such keys, without the number of chunks.
             key if *key == no.to_be_bytes() => [&1_u32.to_be_bytes()[..], &value].concat(),
             key if number(key) > no => return Err(damaged("is missing")),
-            _ => return Err(damaged("is cut off, or others lie where it should be")),
+            _ => return Err(damaged("is cut off or overwritten")),
         };
         let short = || damaged("is cut off");
         for chunk in 1..Block::chunks(&bytes).ok_or_else(short)? {
@@ -215,7 +228,7 @@ impl Blocks {
     }
 }
 
-/// The number in a key; 0 is the anchor's.
+/// Returns the record number in a key; 0 for the key of the anchor.
 fn number(key: &[u8]) -> u64 {
     key.first_chunk().map_or(0, |no| u64::from_be_bytes(*no))
 }
@@ -228,7 +241,7 @@ mod tests {
         format!("record {no} {}", "x".repeat(no as usize * 100))
     }
 
-    /// A ledger with blocks that end with these records, each record with its number in it.
+    /// Returns a ledger whose blocks end with these records; each record contains its number.
     fn ledger(block_ends: &[u64]) -> (Ledger, ChainEnd) {
         let db = sled::Config::new().temporary(true).open().unwrap();
         let ledger = Ledger::new(db.open_tree("ledger").unwrap(), "record");
@@ -266,15 +279,15 @@ mod tests {
     }
 
     #[test]
-    fn blocks_are_found_by_each_record_in_them_both_ways() {
-        // The second needs many chunks.
+    fn blocks_are_found_by_each_of_their_records_in_both_directions() {
+        // The second block has many chunks.
         let (ledger, end) = ledger(&[2, 60, 61]);
         assert_eq!(verified(&ledger).unwrap(), (ChainEnd::default(), end));
         assert_eq!(ledger.last().unwrap(), end);
         let from = |no, upto| numbers(ledger.blocks_from(no, upto).unwrap());
         assert_eq!(from(1, 100), [(1, 2), (3, 60), (61, 61)]);
         assert_eq!(from(60, 60), [(3, 60)]);
-        assert_eq!(from(62, 100), [(61, 61)], "the last before it");
+        assert_eq!(from(62, 100), [(61, 61)], "not the last block before record 62");
         assert_eq!(back(&ledger, u64::MAX), [(61, 61), (3, 60), (1, 2)]);
         assert_eq!(back(&ledger, 4), [(3, 60), (1, 2)]);
         assert_eq!(back(&ledger, 3), [(1, 2)]);
@@ -282,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_trimmed_may_end_within_a_block() {
+    fn a_trim_may_end_within_a_block() {
         let (ledger, end) = ledger(&[2, 60, 61]);
         let upto = |last| move |no, _: &[u8]| Ok(no <= last);
         for (requested, trimmed, first) in [(0, 0, (1, 2)), (1, 1, (2, 2)), (40, 40, (41, 60))] {
@@ -294,7 +307,7 @@ mod tests {
         assert_eq!(ledger.trim(upto(61)).unwrap(), end);
         assert_eq!((back(&ledger, u64::MAX), ledger.last().unwrap()), (vec![], end));
         let end = extend(&ledger, end, 2_000);
-        assert_eq!(ledger.trim(upto(u64::MAX)).unwrap().no, 61 + TRIM_MAX, "bounded");
+        assert_eq!(ledger.trim(upto(u64::MAX)).unwrap().no, 61 + TRIM_MAX, "not TRIM_MAX records");
         assert_eq!(verified(&ledger).unwrap().1, end);
     }
 
@@ -311,24 +324,24 @@ mod tests {
             ("record 3 is cut off", &|| drop(ledger.tree.remove(chunk).unwrap())),
             ("record 3 is cut off", &|| drop(ledger.tree.remove(first).unwrap())),
             ("record 3 is cut off", &|| drop(ledger.tree.insert(first, &[0, 0]).unwrap())),
-            ("record 60 was altered", &|| {
+            ("record 60 or an earlier one was altered", &|| {
                 let mut bytes = ledger.tree.get(chunk).unwrap().unwrap().to_vec();
                 let x = bytes.iter_mut().find(|it| **it == b'x').unwrap();
                 *x = b'y';
                 ledger.tree.insert(chunk, bytes).unwrap();
             }),
         ];
-        for (words, harm) in cases {
+        for (text, harm) in cases {
             let kept: Vec<_> = ledger.tree.iter().map(Result::unwrap).collect();
             harm();
             let error = verified(&ledger).unwrap_err();
-            assert!(error.contains(words), "{words}: {error}");
+            assert!(error.contains(text), "expected {text:?} in {error:?}");
             kept.into_iter().for_each(|(key, value)| drop(ledger.tree.insert(key, value).unwrap()));
             assert_eq!(verified(&ledger).unwrap().1, end);
         }
-        // What is of no block is none of them, and what comes after the end is cut.
+        // A value that belongs to no block is an error; the blocks after a record can be removed.
         ledger.tree.insert(block::chunk_key(3, 4_000), &[0]).unwrap();
-        assert!(verified(&ledger).unwrap_err().contains("record 61 is cut off, or others"));
+        assert!(verified(&ledger).unwrap_err().contains("record 61 is cut off or overwritten"));
         ledger.truncate_after(2).unwrap();
         assert_eq!(verified(&ledger).unwrap().1, ledger.last().unwrap());
         assert_eq!(ledger.last().unwrap().no, 2);

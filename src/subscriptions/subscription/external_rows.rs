@@ -1,4 +1,4 @@
-//! Rows that are not the realm's: services and the audit trail.
+//! External rows: services and the audit trail.
 
 use std::sync::Arc;
 
@@ -10,13 +10,14 @@ use crate::subscriptions::data_row::RowRef;
 use crate::subscriptions::request::{ReadPosition, ServiceRows};
 use crate::subscriptions::source_scan::STEP_ROWS;
 
-/// ROW_REF of an audit row: the newest comes first.
+/// Returns the ROW_REF of an audit row. Newer rows have a lower ROW_REF, so that the newest row is
+/// first.
 const fn row_ref(no: AuditNo) -> RowRef {
     (RowRef::MAX >> 1) - no
 }
 
 impl Subscription {
-    /// The rows of SERVICES as they are now, against those before.
+    /// Compares the rows of SERVICES now with the rows before, and queues the difference.
     pub(in crate::subscriptions) fn diff_services(
         &mut self,
         now: &ServiceRows,
@@ -32,17 +33,22 @@ impl Subscription {
         }
     }
 
-    /// Rows that come from now on are pushed; `last` and those before it are read.
+    /// Sets the boundary between audit rows: rows up to `last` are read, later rows are pushed.
+    ///
+    /// A row is in the trail before it is published. If a row up to `last` is published after this
+    /// call, the publication is ignored, because the row is read: no row is missed or sent twice.
     pub(in crate::subscriptions) fn start_audit_after(&mut self, last: AuditNo) {
         self.last_audit_no = self.last_audit_no.max(last);
         self.start_audit();
     }
 
+    /// Moves the read position to before the newest audit row.
     pub(super) fn start_audit(&mut self) {
         self.read_position = ReadPosition::At(row_ref(self.last_audit_no + 1));
     }
 
-    /// New audit rows, the first with this number. A full view moves on: its oldest row leaves.
+    /// Adds new audit rows; `first` is the number of the first one. If the view is full, its oldest
+    /// row is removed for each new one.
     pub(in crate::subscriptions) fn add_audit_rows(
         &mut self,
         first: AuditNo,
@@ -61,6 +67,8 @@ impl Subscription {
                 && let Some(oldest) = self.view.last().copied()
             {
                 self.diff_row(oldest, None, None);
+                // The read position moves back to the last row that remains, so that MORE_ROWS
+                // finds the removed one.
                 if self.read_position == ReadPosition::End {
                     self.read_position =
                         ReadPosition::At(self.view.last().copied().unwrap_or(row_ref(no)));
@@ -70,7 +78,8 @@ impl Subscription {
         }
     }
 
-    /// Before which audit row the next step of reading begins; none: nothing is to be read.
+    /// Returns the audit row before which the next step of reading begins; `None` if nothing is to
+    /// be read.
     pub(in crate::subscriptions) fn audit_read_position(&self) -> Option<AuditNo> {
         match self.read_position {
             ReadPosition::At(row) if self.sees_all => Some((RowRef::MAX >> 1) - row),
@@ -78,15 +87,17 @@ impl Subscription {
         }
     }
 
-    /// Takes one step of older audit rows, newest first. Says whether the wanted number is reached
-    /// or the trail ended.
+    /// Adds one step of older audit rows, newest first. Returns whether reading is done: the
+    /// requested number is reached, the view is full, the trail has no older rows, or the owner may
+    /// not read.
     pub(in crate::subscriptions) fn read_audit(
         &mut self,
         realm: &Realm,
         rows: &[(AuditNo, AuditEvent)],
         rows_left: &mut usize,
     ) -> bool {
-        // A right that was taken away is about to be published: nothing is read with it.
+        // The owner may no longer read the audit trail. If the commit that revoked the right is not
+        // published yet, its publication will refresh the scope.
         if !self.may_read(realm) || !self.sees_all {
             return true;
         }

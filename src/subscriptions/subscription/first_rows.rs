@@ -1,14 +1,14 @@
 //! The first rows of a subscription.
 
-/// What a new subscription has of its rows.
+/// Which rows a new subscription has read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FirstRows {
-    /// What changed since the version that the client has.
+    /// The changes since the version that the client has.
     Resumed,
-    /// All rows that were asked for.
+    /// All requested rows.
     Complete,
-    /// The rows of one step; so many more are to be read.
+    /// The rows of one step; at most this many more rows are to be read.
     Partial(usize),
-    /// Nothing: the rows are not the realm's.
+    /// No rows, because the rows of the source are external.
     External,
 }

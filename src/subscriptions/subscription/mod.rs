@@ -1,4 +1,4 @@
-//! One subscription: what its client has, and what it may see.
+//! One subscription: the rows that its client has, and those that it may see.
 
 mod external_rows;
 mod first_rows;

@@ -1,4 +1,4 @@
-//! Resuming a subscription to one user's rights at the version that its client has.
+//! The resumption of a USER_RIGHTS subscription at the version that its client has.
 
 use std::collections::BTreeSet;
 
@@ -12,10 +12,14 @@ use crate::subscriptions::rights_history::RightsHistory;
 use crate::subscriptions::source_record::right_ref;
 
 impl Subscription {
-    /// Begins with what changed since `version`. False, and nothing done, if the subscription is
-    /// not to the rights of one user, if this node has not reached that version, if the owner did
-    /// not see these rights then, if they are not known any more, or if they are more rows than one
-    /// update has.
+    /// Begins the subscription with the changes since `version`. Returns false, and changes
+    /// nothing, if
+    ///
+    /// * the subscription is not to the rights of exactly one user,
+    /// * this gateway has not reached that version,
+    /// * the owner did not see these rights at that version, or does not see them now,
+    /// * the history does not reach back to that version, or
+    /// * the rights at that version exceed the rows of one update or the view.
     pub(super) fn resume_from(
         &mut self,
         realm: &Realm,
@@ -40,7 +44,7 @@ impl Subscription {
         }
     }
 
-    /// Whether the owner saw the rights of a user then, as now.
+    /// Whether the owner saw the rights of a user at `version` and sees them now.
     fn saw_rights_of(
         &self,
         user: UserNo,
@@ -57,10 +61,12 @@ impl Subscription {
         user == owner || (self.sees_all && saw_all() == Some(true))
     }
 
-    /// The client has the rights that the user had `then`; what is different now is queued.
+    /// Sets the view to the rights that the user had `then`, and queues the difference to the
+    /// rights now.
     fn resume(&mut self, realm: &Realm, seq: Seq, user: UserNo, then: &BTreeSet<RightNo>) {
-        // A right that is gone cannot be compared with the filter. Its row is deleted, which a
-        // client that never had it ignores.
+        // If the user or the right was deleted, the row cannot be matched against the filter. The
+        // row counts as part of the view, so that a DELETE is sent. A client that never had the row
+        // ignores the DELETE.
         let client_has = |right: &&RightNo| {
             let found = realm.user(user).zip(realm.right(**right));
             found.is_none_or(|(user, right)| {

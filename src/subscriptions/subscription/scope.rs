@@ -1,4 +1,4 @@
-//! The scope of a subscription: what its owner may see, and the keys by which it is found.
+//! The scope of a subscription: what its owner may see, and its index keys.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use crate::subscriptions::request::SubscriptionRequest;
 use crate::subscriptions::source_record::Viewer;
 use crate::subscriptions::source_set::SourceSet;
 
-/// Keys of a subscription in the index that changed.
+/// A change of the index keys of a subscription.
 #[derive(Debug)]
 pub struct KeyChange {
     pub(in crate::subscriptions) from: Vec<FilterKey>,
@@ -21,14 +21,14 @@ pub struct KeyChange {
 }
 
 impl Subscription {
-    /// Whether a change of rights of the owner may change what is shown. `sources`: the sources
-    /// that these rights open.
+    /// Whether a change of rights of the owner may change what the subscription shows. `sources`:
+    /// the sources for which these rights decide what is shown.
     pub(in crate::subscriptions) fn depends_on(&self, sources: SourceSet) -> bool {
         sources.contains(self.request.source) || self.own_records_only()
     }
 
-    /// Resolves the scope after a commit and compares the view with it. Gives the keys if they
-    /// changed.
+    /// Resolves the scope after a commit, and compares the view with it. Returns the index keys if
+    /// they changed.
     pub(in crate::subscriptions) fn refresh_scope(
         &mut self,
         realm: &Realm,
@@ -46,20 +46,22 @@ impl Subscription {
         (from != to).then_some(KeyChange { from, to })
     }
 
-    /// Whether the owner still holds the right that shows all rows, if all rows are seen.
+    /// Whether the owner may read with the current scope. False if the scope shows all rows and the
+    /// owner no longer has the right to see them: the commit that revoked that right is not
+    /// published yet.
     pub(in crate::subscriptions) fn may_read(&self, realm: &Realm) -> bool {
         let SubscriptionRequest { source, owner, .. } = self.request;
         !self.sees_all || Viewer::new(realm, source, owner).sees_all
     }
 
-    /// Whether it shows the profiles or rights that the owner has, and no others.
+    /// Whether the subscription shows only profiles or rights that the owner has.
     fn own_records_only(&self) -> bool {
         !self.sees_all
             && matches!(self.request.source, DataSource::AllProfiles | DataSource::AllRights)
     }
 
-    /// Works out what the owner may see now and to whose rows that limits the subscription. Gives
-    /// its keys.
+    /// Determines what the owner may see now. If this or the filter limits the subscription to the
+    /// rows of certain users, determines these users. Returns the index keys of the subscription.
     pub(super) fn resolve_scope(&mut self, realm: &Realm) -> Vec<FilterKey> {
         let SubscriptionRequest { source, owner, .. } = self.request;
         self.sees_all = Viewer::new(realm, source, owner).sees_all;
@@ -82,13 +84,14 @@ impl Subscription {
             }
         }
         if self.user_keys.is_none() {
-            let words = source.key_columns().iter().find_map(|column| pinned(*column));
-            self.value_keys = words.into_iter().flatten().map(Into::into).collect();
+            let values = source.key_columns().iter().find_map(|column| pinned(*column));
+            self.value_keys = values.into_iter().flatten().map(Into::into).collect();
         }
         self.keys()
     }
 
-    /// The keys by which it is found; without keys it is checked for every row.
+    /// Returns the index keys of the subscription. Without keys, the subscription is checked for
+    /// every row of its source.
     pub(in crate::subscriptions) fn keys(&self) -> Vec<FilterKey> {
         let users =
             self.user_keys.iter().flat_map(|users| users.iter().map(|user| FilterKey::User(*user)));

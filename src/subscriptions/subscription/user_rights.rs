@@ -15,18 +15,19 @@ use crate::subscriptions::request::ReadPosition;
 use crate::subscriptions::right_change::RightChange;
 use crate::subscriptions::source_record::{right_ref, split_right_ref};
 
-/// Rows that are written at once, without a queue.
+/// The most rows that an update writes directly, without queueing them.
 const DIRECT_ROWS_MAX: usize = 8;
-/// Users that one commit is compared for, in one subscription.
+/// The most users that are checked for one subscription and commit.
 const USERS_CHECKED_MAX: usize = 10_000;
 
-/// A row that the client does not have but should, or has but should not: the right, and the user
-/// who holds it.
+/// A row to be inserted into the view or deleted from it: the ROW_REF, the right, and the user who
+/// holds it (`None`: the row is deleted).
 type ViewChange<'a> = (RowRef, &'a RightChange, Option<&'a User>);
 
 impl Subscription {
-    /// Checks rights of one user after a commit: these, or all of them. An update
-    /// that need not wait is appended to `out`, if there is one. False when the view does not reach
+    /// Compares `rights` of one user (`None`: all rights) with the view after a commit. An update
+    /// that can be sent at once is appended to `out`, unless `out` is `None`; other rows are
+    /// queued. Returns false if neither the view nor the part of the source that was read reaches
     /// this user.
     pub(in crate::subscriptions) fn check_rights(
         &mut self,
@@ -45,23 +46,24 @@ impl Subscription {
                     .filter(|visible_user| RightChange::is_held_by(change, realm, visible_user));
                 (right_ref(user, change.right), change, holder)
             };
-            let is_new = |(row, _, holder): &ViewChange<'_>| {
+            let differs = |(row, _, holder): &ViewChange<'_>| {
                 holder.is_some() != self.view_index(*row).is_ok()
             };
             let changes: SmallVec<[_; DIRECT_ROWS_MAX]> =
-                rights.iter().map(check).filter(is_new).collect();
+                rights.iter().map(check).filter(differs).collect();
             match out.filter(|_| self.can_write_directly(changes.len())) {
                 Some(out) => self.write_rows(&changes, out),
-                None => changes.into_iter().for_each(|new| self.queue_row(realm, new)),
+                None => changes.into_iter().for_each(|change| self.queue_row(realm, change)),
             }
         } else {
             self.check_all_rights(realm, user, visible_user);
         }
-        // Rows of the view may lie beyond the cursor after it went back.
+        // The read position may have moved back: the view may have rows after it.
         self.read_position.covers(first) || self.view.last().is_some_and(|held| *held >= first)
     }
 
-    /// Checks all rights of one user; `None`: a user who is gone or whose rows are not seen.
+    /// Compares all rights of one user with the view. `visible_user`: `None` if the user does not
+    /// exist any more or the owner may not see their rows.
     fn check_all_rights(&mut self, realm: &Realm, user: UserNo, visible_user: Option<&User>) {
         let held = visible_user.map_or_else(BTreeSet::new, |user| realm.rights_held_by(user));
         let mut rows =
@@ -78,8 +80,9 @@ impl Subscription {
         }
     }
 
-    /// Whether so many rows can be written at once, unqueued: nothing waits before them, and all of
-    /// them are wanted.
+    /// Whether this many changed rows can be written without queueing them: no other update is due
+    /// before them, no filter must be applied, all columns are requested, and the rows fit into one
+    /// update and into the view.
     fn can_write_directly(&self, rows: usize) -> bool {
         !self.awaiting_ack
             && !self.update_due
@@ -91,7 +94,7 @@ impl Subscription {
             && self.view.len() + rows <= self.request.view_max
     }
 
-    /// Lets a row wait that is there now, or no longer.
+    /// Queues the insertion or deletion of a row.
     fn queue_row(&mut self, realm: &Realm, (row, change, holder): ViewChange<'_>) {
         let held = holder.zip(realm.right(change.right));
         let data = held.map(|(visible_user, right)| columns::user_right_row(visible_user, right));
@@ -99,7 +102,7 @@ impl Subscription {
         self.diff_row(row, data, None);
     }
 
-    /// Appends the update of these rows, if there are any.
+    /// Changes the view and appends the update with these rows, if there are any.
     fn write_rows(&mut self, changes: &[ViewChange<'_>], out: &mut Vec<u8>) {
         if changes.is_empty() {
             return;
@@ -130,8 +133,9 @@ impl Subscription {
         out.extend_from_slice(b"]}");
     }
 
-    /// Checks rights of many users after a commit, one right or all of them, and as many users as
-    /// one step may; the rows of the others come with MORE_ROWS.
+    /// Compares rights of all affected users with the view after a commit: the right `only` or,
+    /// with `None`, the rights that may differ. Checks a bounded number of users; the rows of the
+    /// other users are sent after MORE_ROWS.
     pub(in crate::subscriptions) fn check_rights_of_users(
         &mut self,
         realm: &Realm,
@@ -153,11 +157,12 @@ impl Subscription {
             match left {
                 0 => Visit::Stop,
                 _ if self.check_rights(realm, seq, user, rights, None) => Visit::Next,
-                // The view does not reach this user, nor those after it.
+                // The view reaches neither this user nor those after it.
                 _ => Visit::Skip,
             }
         });
         if !done {
+            // Rows that may no longer be seen are deleted at once; the rest waits for MORE_ROWS.
             self.check_view(realm);
             self.advance_version(seq);
             self.read_position = ReadPosition::Start;

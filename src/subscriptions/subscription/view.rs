@@ -1,4 +1,4 @@
-//! One subscription: what its client has, what waits to be sent, and how the two are kept exact.
+//! One subscription: the rows that its client has, and those that wait to be sent.
 
 use parking_lot::Mutex;
 use smallvec::SmallVec;
@@ -22,36 +22,40 @@ pub struct Subscription {
     _permit: QuotaPermit,
     pub(in crate::subscriptions) id: u64,
     pub(in crate::subscriptions) request: SubscriptionRequest,
-    /// Whether the owner sees all rows, by the source's right.
+    /// Whether the owner holds the right to see all rows of the source.
     pub(in crate::subscriptions) sees_all: bool,
-    /// Whether the owner sees columns that others do not.
+    /// Whether the owner holds the right to see masked columns.
     pub(in crate::subscriptions) unmasked: bool,
-    /// The users to whose rows it is limited, in ascending order, by the filter or because only
-    /// own rows are seen.
+    /// The users to whose rows the subscription is limited, in ascending order, by the filter or
+    /// because the owner sees only their own rows; `None` if it is not limited to certain users.
     pub(super) user_keys: Option<Box<[UserNo]>>,
-    /// Whether the filter is to be asked: it may ask for more than for these users.
+    /// Whether rows must be matched against the filter. False if there is no filter, or if it
+    /// requires only that rows belong to `user_keys`.
     pub(super) needs_filter: bool,
-    /// Values by which it is found beside them.
+    /// The values under which the index files the subscription, besides `user_keys`.
     pub(super) value_keys: Vec<Box<str>>,
     pub(super) read_position: ReadPosition,
-    /// The rows that the client has once all that waits is sent, in order.
+    /// The rows that the client has once all waiting rows are sent, sorted.
     pub(super) view: SmallVec<[RowRef; 2]>,
     pub(super) pending: PendingRows,
+    /// SEQUENCE_ID of the next QUERY_UPDATE.
     sequence: u64,
-    /// The commit that the client's rows reflect once all that waits is sent.
+    /// The commit that the rows of the client reflect once all waiting rows are sent.
     pub(super) version: Seq,
-    /// The newest audit row that it received, or that was there before it.
+    /// The newest audit row that was pushed, or that existed before rows were pushed.
     pub(super) last_audit_no: AuditNo,
-    /// Nothing is sent before the LOGON_ACK.
+    /// Whether the LOGON_ACK is not written yet: nothing is sent before it.
     pub(in crate::subscriptions) awaiting_ack: bool,
-    /// A QUERY_UPDATE is owed even if it has no rows.
+    /// Whether a QUERY_UPDATE is due even if it has no rows.
     pub(in crate::subscriptions) update_due: bool,
 }
 
 impl Subscription {
-    /// Opens a subscription before any commit is published to it, and reads its first rows: what
-    /// changed since the version that the client has, if it can be resumed, else the first step.
-    /// Gives the subscription, its keys in the index, and which rows were read.
+    /// Opens a subscription and reads its first rows: if it can be resumed, the changes since the
+    /// version that the client has, otherwise the first step. Returns the subscription, its index
+    /// keys, and which rows were read.
+    ///
+    /// The caller must add the subscription to the index before the next commit is applied.
     pub(in crate::subscriptions) fn open(
         id: u64,
         request: SubscriptionRequest,
@@ -87,17 +91,19 @@ impl Subscription {
         }
     }
 
-    /// Whether this JSON text names the stream, in whatever spelling.
+    /// Whether this JSON text has the same value as the SOURCE_REF; it may be written in another
+    /// way, for example with escapes.
     pub(in crate::subscriptions) fn is_named(&self, source_ref: &str) -> bool {
         let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok();
-        let spelled = |text: &str| text.contains('\\') || !text.starts_with('"');
+        let may_vary = |text: &str| text.contains('\\') || !text.starts_with('"');
         let own = &*self.request.source_ref;
         own == source_ref
-            || ((spelled(own) || spelled(source_ref))
+            || ((may_vary(own) || may_vary(source_ref))
                 && read(own).is_some_and(|own| Some(own) == read(source_ref)))
     }
 
-    /// The row of a record, if it exists, the owner may see it and the filter matches.
+    /// Returns the row of a record; `None` if there is no record, the owner may not see it or the
+    /// filter does not match.
     fn visible_row(&self, realm: &Realm, record: Option<SourceRecord<'_>>) -> Option<DataRow> {
         let viewer = Viewer { user: self.request.owner, sees_all: self.sees_all };
         record?.row_for(realm, viewer).filter(|data| self.matches_filter(data))
@@ -108,8 +114,9 @@ impl Subscription {
         criteria.is_none_or(|criteria| criteria.matches(|column| data.field(column).value()))
     }
 
-    /// Checks one row after a commit and notes what is different for the client. `record`: `None`
-    /// if it is gone. `before`: the row as it was, where a row can be modified.
+    /// Compares one row with the view after a commit, and queues the difference. `record`: `None`
+    /// if the record no longer exists. `before`: the row before the commit, for sources whose rows
+    /// can be modified.
     pub(in crate::subscriptions) fn check_record(
         &mut self,
         realm: &Realm,
@@ -123,7 +130,7 @@ impl Subscription {
         self.diff_row(row, data, before);
     }
 
-    /// Checks all rows that the client has.
+    /// Compares all rows of the view with the realm: rows that may no longer be seen are deleted.
     pub(super) fn check_view(&mut self, realm: &Realm) {
         let source = self.request.source;
         for row in self.view.clone() {
@@ -132,8 +139,8 @@ impl Subscription {
         }
     }
 
-    /// Where a row is in the view, or would be: mostly at its end, as new rows have the highest
-    /// numbers.
+    /// Returns the position of a row in the view (`Ok`) or the position for its insertion (`Err`).
+    /// The end is checked first, as new rows have the highest numbers.
     pub(super) fn view_index(&self, row: RowRef) -> Result<usize, usize> {
         match self.view.last() {
             Some(last) if *last < row => Err(self.view.len()),
@@ -142,7 +149,9 @@ impl Subscription {
         }
     }
 
-    /// The heart of the push: the row as it is now, against what the client has.
+    /// Compares a row with the view and queues the difference. `data`: the row as the client may
+    /// see it now; `None` if the client may not see it. `before`: the row before the commit, if it
+    /// can have been modified.
     pub(super) fn diff_row(
         &mut self,
         row: RowRef,
@@ -155,7 +164,8 @@ impl Subscription {
                     self.view.insert(at, row);
                     self.pending.put(row, RowChange::Insert(data));
                 } else {
-                    // The view is full: MORE_ROWS finds the row once there is room.
+                    // The view is full. The read position moves back to before the row, so that
+                    // MORE_ROWS finds it once there is room.
                     self.read_position =
                         row.checked_sub(1).map_or(ReadPosition::Start, ReadPosition::At);
                 }
@@ -196,8 +206,8 @@ impl Subscription {
         }
     }
 
-    /// Reads one step of rows into the view. Says whether the wanted number is reached or the
-    /// source ended.
+    /// Reads one step of rows into the view. Returns whether reading is done: the requested number
+    /// is reached, the view is full, or the source has no more rows.
     pub(in crate::subscriptions) fn read_step(
         &mut self,
         realm: &Realm,
@@ -214,7 +224,8 @@ impl Subscription {
             if let Err(at) = self.view_index(row)
                 && let Some(data) = self.visible_row(realm, Some(record))
             {
-                // One row beyond the wanted number is searched for, so that MORE_ROWS is exact.
+                // Reading ends only at the first row beyond the requested number: that makes
+                // MORE_ROWS in the update exact.
                 if *rows_left == 0 || self.view.len() >= self.request.view_max {
                     return true;
                 }
@@ -228,10 +239,11 @@ impl Subscription {
         page.next.is_none()
     }
 
-    /// Compares the whole view with what should be in it, after the owner's permissions changed:
-    /// rows no longer seen leave first, then what is seen now is read again from the start.
-    /// Own rows come at once; the rows of all users come a page at a time. Bounded: what is not
-    /// reached comes with MORE_ROWS.
+    /// Compares the whole view with what the owner may see, after the rights of the owner changed.
+    ///
+    /// First, rows that may no longer be seen are deleted. Then the source is read again from its
+    /// start: all rows if the owner sees only their own, up to one page if the owner sees all rows.
+    /// The steps are bounded; rows that are not reached are sent after MORE_ROWS.
     pub(super) fn recompute(&mut self, realm: &Realm) {
         let waiting = self.pending.len();
         self.check_view(realm);
@@ -241,7 +253,8 @@ impl Subscription {
             return;
         }
         if self.awaiting_ack {
-            // Its first rows are being read: MORE_ROWS reads them again.
+            // The first rows are still being read. That read, or MORE_ROWS, continues from the
+            // start and skips rows that are in the view.
             self.read_position = ReadPosition::Start;
             return;
         }
@@ -253,11 +266,12 @@ impl Subscription {
                 break;
             }
         }
-        // An update without rows only says that there are more.
+        // An update without rows reports that there are more.
         self.update_due |= self.pending.len() != waiting || self.read_position != ReadPosition::End;
     }
 
-    /// Queues the columns that the owner sees now, or no longer, of every row of the view.
+    /// Queues the maskable columns of every row of the view, after the owner gained or lost the
+    /// right to see them. The columns are never masked in the owner's own rows.
     pub(super) fn remask(&mut self, realm: &Realm) {
         let SubscriptionRequest { source, owner, .. } = self.request;
         let columns = source.maskable_columns() & self.request.columns;
@@ -270,28 +284,28 @@ impl Subscription {
         }
     }
 
-    /// What is known to be right up to this commit.
+    /// Records that the view is exact as of this commit.
     pub(in crate::subscriptions) fn advance_version(&mut self, seq: Seq) {
         self.version = self.version.max(seq);
     }
 
-    /// The rows of the view in a range.
+    /// Returns the rows of the view in a range.
     pub(super) fn view_between(&self, from: RowRef, to: RowRef) -> Vec<RowRef> {
         let start = self.view.partition_point(|row| *row < from);
         self.view[start..].iter().copied().take_while(|row| *row <= to).collect()
     }
 
-    /// Bytes that wait.
+    /// Returns the approximate size of the waiting rows, in bytes.
     pub(in crate::subscriptions) fn weight(&self) -> usize {
         self.pending.weight()
     }
 
-    /// Whether there is something to send.
+    /// Whether an update may be sent and is due.
     pub(in crate::subscriptions) fn is_due(&self) -> bool {
         !self.awaiting_ack && (self.update_due || !self.pending.is_empty())
     }
 
-    /// Appends the next QUERY_UPDATE, at most `rows_max` rows, in the order of their commits.
+    /// Appends the next QUERY_UPDATE, with at most `rows_max` rows, in the order of their commits.
     pub(in crate::subscriptions) fn write_update(&mut self, out: &mut Vec<u8>) {
         let rows = self.pending.pop_batch(self.request.rows_max);
         let complete = self.pending.is_empty();
@@ -306,7 +320,8 @@ impl Subscription {
         self.update_due = self.update_due && !complete;
     }
 
-    /// Appends a QUERY_UPDATE up to its rows. `is_whole`: the client has all there is with them.
+    /// Appends the part of a QUERY_UPDATE before its rows. `is_whole`: with these rows the client
+    /// has all that it may see.
     pub(super) fn write_header(&mut self, out: &mut Vec<u8>, rows: usize, is_whole: bool) {
         out.reserve(160 + 160 * rows);
         protocol::envelope::write_head(out, "QUERY_UPDATE", Some(&self.request.source_ref));
@@ -314,7 +329,7 @@ impl Subscription {
         write_member(out, "ROWS_COUNT", rows);
         write_member(out, "MORE_ROWS", !is_whole);
         self.sequence += 1;
-        // Only who has all rows can come back with a version.
+        // Only a client that has all rows can resume from a version.
         if self.request.source == DataSource::UserRights && is_whole {
             write_member(out, "RIGHTS_VERSION", self.version);
         }
@@ -322,5 +337,5 @@ impl Subscription {
     }
 }
 
-/// Steps that a comparison reads at most while the hub waits for it.
+/// The most scan steps of one comparison, during which the index stays locked.
 const RECOMPUTE_STEPS: usize = 8;

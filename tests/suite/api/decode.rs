@@ -1,8 +1,8 @@
-//! Decoding of arbitrary input: without panic and in bounded time.
+//! Tests that arbitrary input is decoded without panic and in bounded time.
 //!
-//! Machines are noisy: a thread can lose its core for milliseconds while the clock runs on. Noise
-//! does not repeat, a slow input does: an input that took long is run again, and its fastest run
-//! counts. Longer input may take longer in proportion: no time grows faster than the length.
+//! A thread can lose its core for milliseconds, so one measurement is unreliable. An input that
+//! took long is therefore decoded again, and its fastest run counts. The time limit is proportional
+//! to the length of the input.
 
 use std::time::{Duration, Instant};
 
@@ -13,9 +13,10 @@ use rand::{RngExt, SeedableRng};
 
 const ENVELOPES: usize = 1_000_000;
 const CRITERIA: usize = 1_000_000;
-/// The longest frame that is let in without a configuration.
+/// The maximum frame length in the default configuration.
 const FRAME_MAX: usize = 262_144;
-/// No input takes this long, and in as much again for each of these many bytes.
+/// The time limit of an input shorter than [`LONG_BYTES`]. Each further [`LONG_BYTES`] bytes add
+/// the same time.
 const LONG: Duration = Duration::from_millis(1);
 const LONG_BYTES: usize = 8_192;
 const RUNS_MAX: usize = 8;
@@ -36,7 +37,7 @@ static VALID: [&str; 6] = [
         "MESSAGE_TYPE":"X"}"#,
     r#"{"DETAILS":{"A":{"B":{"C":{"D":"\"\\\/\b\f\r\t"}}}},"SOURCE_REF":"\ud83d\ude00"}"#,
 ];
-/// What mutations put in: what parsers stumble over.
+/// Texts that mutations insert: typical sources of parser errors.
 static SEEDS: [&str; 24] = [
     "{",
     "}",
@@ -64,27 +65,28 @@ static SEEDS: [&str; 24] = [
     "\u{2028}",
 ];
 
-/// How long the slowest inputs took in their fastest run.
+/// The times of the slowest inputs, each in its fastest run.
 #[derive(Default)]
 struct Times {
     count: usize,
-    /// Of those that have no more than the one millisecond.
+    /// The longest time of an input whose limit is one millisecond.
     slowest: Duration,
-    /// The largest part of its time that any took.
+    /// The longest time of any input as a fraction of its limit.
     share: f64,
 }
 
 impl Times {
-    #[expect(clippy::disallowed_methods, reason = "how long a call takes is what this test is for")]
-    fn take(&mut self, length: usize, run: impl Fn() -> bool) -> bool {
+    /// Measures the fastest of several runs with an input of this length, and returns their result.
+    #[expect(clippy::disallowed_methods, reason = "this test measures the time of a call")]
+    fn measure(&mut self, length: usize, run: impl Fn() -> bool) -> bool {
         let long = LONG * (1 + length / LONG_BYTES) as u32;
         let mut fastest = Duration::MAX;
-        let mut made = false;
+        let mut result = false;
         for _ in 0..RUNS_MAX {
             let begin = Instant::now();
-            made = run();
+            result = run();
             fastest = fastest.min(begin.elapsed());
-            // What is barely in time runs again, too: how near the limit it is shall be known.
+            // An input near its limit runs again, too, so that `share` is exact.
             if fastest < long / 4 {
                 break;
             }
@@ -94,17 +96,20 @@ impl Times {
         if long == LONG {
             self.slowest = self.slowest.max(fastest);
         }
-        made
+        result
     }
 
     fn check(&self, what: &str) {
         let Self { count, slowest, share } = self;
-        eprintln!("{what}: {count} timed, the short within {slowest:?}, all in {share:.2} of it");
-        assert!(*share < 1.0, "{what}: {slowest:?}, {share:.2} of the time");
+        eprintln!(
+            "{what}: {count} inputs; slowest short input: {slowest:?}; largest share of a limit: \
+             {share:.2}"
+        );
+        assert!(*share < 1.0, "{what}: an input took {share:.2} of its time limit");
     }
 }
 
-/// A place between two characters.
+/// A random position between two characters.
 fn char_boundary(rng: &mut StdRng, text: &str) -> usize {
     let mut at = rng.random_range(0..=text.len());
     while !text.is_char_boundary(at) {
@@ -137,7 +142,7 @@ fn mutate(rng: &mut StdRng, text: &mut String, seeds: &[&str]) {
     }
 }
 
-/// Deep: brackets of one kind or mixed, closed or not.
+/// Deeply nested input: brackets of one kind or mixed, closed or not.
 fn nested(rng: &mut StdRng, text: &mut String) {
     let depth = rng.random_range(1..600);
     text.clear();
@@ -153,7 +158,7 @@ fn nested(rng: &mut StdRng, text: &mut String) {
     }
 }
 
-/// Long: one key many times, many keys, long texts, long numbers.
+/// Long input: one key many times, many keys, long strings, long numbers.
 fn long(rng: &mut StdRng, text: &mut String, length_max: usize) {
     let length = rng.random_range(1..length_max);
     text.clear();
@@ -174,7 +179,7 @@ fn long(rng: &mut StdRng, text: &mut String, length_max: usize) {
     text.push_str(["\"z\":0}}", "\"z\":0}", "\"z\":0}}}", ""][rng.random_range(0..4)]);
 }
 
-/// As long as a frame may be: the other ways to be long, whole or cut, or one text.
+/// Input of the maximum length: one long value, or several results of [`long`], complete or cut.
 fn longest(rng: &mut StdRng, text: &mut String) {
     if rng.random() {
         text.clear();
@@ -214,17 +219,20 @@ fn a_million_envelopes_are_decoded_in_time() {
             _ => noise(&mut rng, &mut text, 4_000),
         }
         let decode = || Envelope::decode(&text, DEPTH_MAX).is_ok();
-        good += usize::from(times.take(text.len(), decode));
+        good += usize::from(times.measure(text.len(), decode));
     }
     times.check("envelopes");
-    assert!(good > ENVELOPES / 20 && good < ENVELOPES / 2, "{good} were envelopes");
+    assert!(
+        good > ENVELOPES / 20 && good < ENVELOPES / 2,
+        "{good} of {ENVELOPES} inputs were envelopes"
+    );
 }
 
 static COLUMNS: [Column; 4] = [
-    Column { name: "USER_NAME", kind: Kind::Name },
-    Column { name: "CODE", kind: Kind::Text },
-    Column { name: "RECORD_VERSION", kind: Kind::Number },
-    Column { name: "WATCHED", kind: Kind::Boolean },
+    Column { name: "USER_NAME", kind: Kind::Name, description: "" },
+    Column { name: "CODE", kind: Kind::Text, description: "" },
+    Column { name: "RECORD_VERSION", kind: Kind::Number, description: "" },
+    Column { name: "WATCHED", kind: Kind::Boolean, description: "" },
 ];
 static WORDS: [&str; 20] = [
     "USER_NAME",
@@ -256,7 +264,7 @@ fn row(column: usize) -> Value<'static> {
         .unwrap_or(Value::Null)
 }
 
-/// One criterion by the grammar of `criteria`, with words that mostly fit.
+/// Generates a filter by the grammar, with operands that mostly have the right type.
 fn criterion(rng: &mut StdRng, out: &mut String, depth: usize) {
     let word = |rng: &mut StdRng| WORDS[rng.random_range(0..15)];
     let field = |rng: &mut StdRng| WORDS[rng.random_range(0..2)];
@@ -310,8 +318,8 @@ fn criteria_are_parsed_and_matched_in_time() {
             }
         }
         let run = || Filter::parse(&text, &COLUMNS).map(|it| it.matches(row)).is_ok();
-        good += usize::from(times.take(text.len(), run));
+        good += usize::from(times.measure(text.len(), run));
     }
     times.check("criteria");
-    assert!(good > CRITERIA / 100, "{good} were criteria");
+    assert!(good > CRITERIA / 100, "{good} of {CRITERIA} inputs were filters");
 }

@@ -1,4 +1,4 @@
-//! The wire: messages over WebSocket and REST, sessions, subscriptions, schemas.
+//! Tests of the client API: WebSocket, REST, sessions, subscriptions, schemas.
 
 mod decode;
 mod rest;

@@ -1,18 +1,17 @@
-//! REST as the Genesis REST API describes it, called by curl.
+//! Tests of the Genesis REST API with curl.
 //!
-//! The same messages with headers and queries as other spellings, statuses of requests that never
-//! became a message, data sources that are polled.
+//! They cover messages with headers and queries, HTTP statuses of invalid requests, and polled data
+//! sources.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::process::Command;
 
 use serde_json::{Value, json};
 
 use crate::harness::curl::{Response, curl, post};
-use crate::harness::readme::block;
 use crate::harness::{Client, GatewayProcess, Home, PASSWORD, QUICK};
-/// The quick configuration with one more key in a section.
+
+/// [`QUICK`] with one more key in a section.
 fn with(section: &str, key: &str) -> String {
     QUICK.replacen(section, &format!("{section}\n{key}"), 1)
 }
@@ -26,9 +25,9 @@ fn token(login: &Response) -> String {
     format!("SESSION_AUTH_TOKEN: {}", login.text("SESSION_AUTH_TOKEN"))
 }
 
-/// The samples of the Genesis REST API: log in, refresh, heartbeat, log out, sent as documented.
+/// Sends the samples of the Genesis REST API as documented: login, refresh, heartbeat, logout.
 #[test]
-fn the_samples_of_the_source_play_as_written() {
+fn the_documented_samples_work() {
     let home = Home::new(QUICK);
     let gateway = home.start();
     let first = login(&gateway);
@@ -58,14 +57,14 @@ fn the_samples_of_the_source_play_as_written() {
     let words = ["SOURCE_REF: 123456-789043", session.as_str(), "USER_NAME: admin"];
     let mut logout = vec!["-X", "POST"];
     logout.extend(words.iter().flat_map(|header| ["-H", header]));
-    let over = curl(&gateway, "/event-logout", &logout);
-    assert_eq!(over.body, json!({ "MESSAGE_TYPE": "LOGOUT_ACK", "SOURCE_REF": "123456-789043" }));
-    let dead = post(&gateway, "/event-heartbeat", &["SOURCE_REF: h", &token], json!({}));
-    assert_eq!((dead.status, dead.text("CODE")), (200, "SESSION_NOT_FOUND"));
+    let out = curl(&gateway, "/event-logout", &logout);
+    assert_eq!(out.body, json!({ "MESSAGE_TYPE": "LOGOUT_ACK", "SOURCE_REF": "123456-789043" }));
+    let ended = post(&gateway, "/event-heartbeat", &["SOURCE_REF: h", &token], json!({}));
+    assert_eq!((ended.status, ended.text("CODE")), (200, "SESSION_NOT_FOUND"));
 }
 
 #[test]
-fn what_never_became_a_message_has_a_real_status() {
+fn invalid_requests_have_an_http_status() {
     let home = Home::new(&with("[server.limits]", "body_bytes = 2000"));
     let gateway = home.start();
     let reference = "SOURCE_REF: x";
@@ -99,9 +98,10 @@ fn what_never_became_a_message_has_a_real_status() {
     assert_eq!(curl(&gateway, "/", &[]).status, 426);
 }
 
-/// Two lengths of one body are the way of request smuggling: what follows is never a request.
+/// Request smuggling: if the length of a body is ambiguous, the bytes after it must not be read as
+/// a request.
 #[test]
-fn nothing_is_smuggled_behind_a_body_of_two_lengths() {
+fn nothing_is_smuggled_after_a_body_of_ambiguous_length() {
     let home = Home::new(QUICK);
     let gateway = home.start();
     for lengths in [
@@ -125,7 +125,7 @@ fn nothing_is_smuggled_behind_a_body_of_two_lengths() {
 }
 
 #[test]
-fn a_nack_has_its_status_where_statuses_are_strict() {
+fn a_nack_has_its_http_status_if_configured() {
     let home = Home::new(&with("[server]", "strict_http_status = true"));
     let gateway = home.start();
     let none = post(&gateway, "/event-login-details", &["SOURCE_REF: 1"], json!({}));
@@ -137,7 +137,7 @@ fn a_nack_has_its_status_where_statuses_are_strict() {
 }
 
 #[test]
-fn only_allowed_origins_speak_and_read() {
+fn only_allowed_origins_may_send_and_read() {
     let origin = "https://desk.example";
     let home = Home::new(&with("[server]", &format!("allowed_origins = ['{origin}']")));
     let gateway = home.start();
@@ -157,8 +157,8 @@ fn only_allowed_origins_speak_and_read() {
     }
 }
 
-/// POST logs on, GET polls, PUT asks for more, DELETE logs off; a right that is given or taken
-/// away is seen by the next poll.
+/// POST subscribes, GET polls, PUT requests more rows, DELETE unsubscribes. The next poll returns a
+/// right that was granted or revoked.
 #[test]
 fn data_sources_are_polled() {
     let home = Home::new(QUICK);
@@ -207,23 +207,24 @@ fn data_sources_are_polled() {
 }
 
 #[test]
-fn a_subscription_that_nobody_polls_ends() {
+fn a_subscription_that_is_not_polled_expires() {
     let home = Home::new(&with("[server.limits]", "polling_timeout_secs = 1"));
     let gateway = home.start();
     let token = token(&login(&gateway));
     let headers = ["SOURCE_REF: r", token.as_str()];
+    // A new store has 26 rights.
     assert_eq!(post(&gateway, "/all-rights", &headers, json!({})).body["ROWS_COUNT"], 26);
-    // Ended: then its name is free again.
+    // Once the subscription has expired, its SOURCE_REF can be used again.
     let free = (0..100).any(|_| {
         std::thread::sleep(std::time::Duration::from_millis(100));
         post(&gateway, "/all-rights", &headers, json!({})).text("MESSAGE_TYPE") == "QUERY_UPDATE"
     });
-    assert!(free);
+    assert!(free, "the subscription did not expire within 10 s");
 }
 
-/// One session store: a token of REST speaks on a socket, and its end there ends it here.
+/// A token from REST authenticates a WebSocket, and a logout over REST ends the session there.
 #[tokio::test]
-async fn a_session_is_one_over_both_transports() {
+async fn both_transports_share_sessions() {
     let home = Home::new(QUICK);
     let gateway = home.start();
     let session = login(&gateway);
@@ -236,21 +237,4 @@ async fn a_session_is_one_over_both_transports() {
     assert_eq!(out.text("MESSAGE_TYPE"), "LOGOUT_ACK");
     let ended = client.receive().await.unwrap();
     assert_eq!(ended["MESSAGE_TYPE"], "SESSION_ENDED");
-}
-
-/// What the README shows, as it stands there.
-#[test]
-fn the_example_of_the_readme_works() {
-    let home = Home::new(QUICK);
-    let gateway = home.start();
-    let block = block("Over REST every message");
-    let address = gateway.address.to_string();
-    let out = Command::new("sh")
-        .args(["-ec", &block.replace("127.0.0.1:9064", &address)])
-        .env("PASSWORD", PASSWORD)
-        .current_dir(home.path())
-        .output()
-        .unwrap();
-    let answer: Value = serde_json::from_slice(&out.stdout).unwrap();
-    assert_eq!(answer["REPLY"][0]["USER_NAME"], "admin", "{answer}");
 }

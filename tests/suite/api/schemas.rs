@@ -1,4 +1,4 @@
-//! Published schemas: current, served as committed, and valid by public validators.
+//! Tests of the published schemas: up to date, served as committed, valid.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,6 +7,7 @@ use serde_json::Value;
 use tollgate::messages::schema::{asyncapi, openapi};
 
 use crate::harness::{Home, PASSWORD, QUICK};
+
 fn committed(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("protocol/schemas").join(name)
 }
@@ -16,13 +17,13 @@ fn read(path: &Path) -> Value {
 }
 
 #[test]
-fn the_committed_documents_are_those_of_the_table() {
+fn the_committed_schemas_match_the_handlers() {
     let report = schemars::schema_for!(tollgate::replay::Report).to_value();
     for (name, document) in
         [("openapi", openapi::document()), ("asyncapi", asyncapi::document()), ("report", report)]
     {
         let file = committed(&format!("{name}.json"));
-        let fresh = "is stale: cargo run -- schema";
+        let fresh = "is stale; run: cargo run -- schema";
         assert!(
             read(&file) == document,
             "protocol/schemas/{name}.json {fresh} {name} > protocol/schemas/{name}.json"
@@ -30,8 +31,26 @@ fn the_committed_documents_are_those_of_the_table() {
     }
 }
 
+/// The program itself is run, since it assembles the reference from several modules.
 #[test]
-fn the_gateway_serves_them() {
+fn the_committed_reference_matches_the_code() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let out = Command::new(env!("CARGO_BIN_EXE_tollgate"))
+        .args(["schema", "reference", "--scripts", "protocol/scripts"])
+        .current_dir(root)
+        .output()
+        .unwrap();
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    let committed = std::fs::read_to_string(root.join("protocol/docs/reference.md")).unwrap();
+    assert!(
+        committed.as_bytes() == out.stdout,
+        "protocol/docs/reference.md is stale; run: cargo run -- schema reference \
+         --scripts protocol/scripts > protocol/docs/reference.md"
+    );
+}
+
+#[test]
+fn the_gateway_serves_the_committed_schemas() {
     let home = Home::new(QUICK);
     let gateway = home.start();
     for name in ["openapi.json", "asyncapi.json"] {
@@ -42,9 +61,9 @@ fn the_gateway_serves_them() {
     }
 }
 
-/// `tests/run` installs the validators below `target/`.
+/// `tests/run` installs the validators in `target/validators`.
 #[test]
-fn public_validators_find_nothing_wrong() {
+fn public_validators_accept_the_schemas() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let tools = root.join("target/validators");
     let out = Command::new(tools.join("bin/python"))
@@ -52,15 +71,15 @@ fn public_validators_find_nothing_wrong() {
         .args([committed("openapi.json"), committed("asyncapi.json")])
         .arg(tools.join("node_modules/@asyncapi/specs/schemas/3.0.0.json"))
         .output()
-        .expect("tests/run installs the validators");
+        .expect("the validators cannot be run: tests/run installs them");
     let output = String::from_utf8_lossy(&out.stderr);
     assert!(out.status.success(), "{output}");
     assert_eq!(out.stdout, b"valid\n");
 }
 
-/// Schemathesis draws requests from the served document: none may be a fault of the gateway.
+/// Schemathesis generates requests from the served document. None may cause an internal error.
 #[test]
-fn no_generated_request_is_a_fault_of_the_gateway() {
+fn no_generated_request_causes_an_internal_error() {
     let limits = "[server.limits]\nmessages_per_sec_per_connection = 1000000";
     let home = Home::new(&QUICK.replacen("[server.limits]", limits, 1));
     let gateway = home.start();
@@ -89,7 +108,7 @@ fn no_generated_request_is_a_fault_of_the_gateway() {
         .args(["-H", &format!("Authorization: Bearer {token}")])
         .current_dir(home.path())
         .output()
-        .expect("tests/run installs the validators");
+        .expect("the validators cannot be run: tests/run installs them");
     let output = String::from_utf8_lossy(&out.stdout);
     assert!(out.status.success(), "{output}");
     let paths = openapi::document()["paths"].as_object().unwrap().clone();
@@ -97,5 +116,5 @@ fn no_generated_request_is_a_fault_of_the_gateway() {
     assert!(output.contains(&format!("Tested: {operations}\n")), "{output}");
     let (code, log) = gateway.signal("-TERM");
     assert_eq!(code, Some(0));
-    assert!(!log.iter().any(|line| line.contains("fault of the gateway")));
+    assert!(!log.iter().any(|line| line.contains("failed with an internal error")));
 }

@@ -1,9 +1,9 @@
-//! Scripts under `protocol/scripts`, played by the router alone, over a socket and over REST.
+//! Tests that play `protocol/scripts` in process, over WebSocket and over REST.
 
 use crate::harness::scripts::{Routers, play, replay, scripts, with_users};
 
 #[test]
-fn every_script_plays_over_a_real_socket() {
+fn every_script_plays_over_websocket() {
     for script in scripts() {
         let (home, gateway) = with_users(&script);
         replay(&home, &gateway, "ws", &script);
@@ -11,14 +11,14 @@ fn every_script_plays_over_a_real_socket() {
     }
 }
 
-/// Frames that are no messages are of sockets only; what REST makes of such bodies has its own
-/// tests.
-const OF_SOCKETS: &[&str] = &["errors.script"];
+/// Scripts that send invalid frames, which only a WebSocket can carry. `rest.rs` tests invalid
+/// bodies.
+const WEBSOCKET_ONLY: &[&str] = &["errors.script"];
 
 #[test]
 fn every_script_plays_over_rest() {
     for script in scripts() {
-        if !OF_SOCKETS.iter().any(|name| script.ends_with(name)) {
+        if !WEBSOCKET_ONLY.iter().any(|name| script.ends_with(name)) {
             let (home, gateway) = with_users(&script);
             replay(&home, &gateway, "http", &script);
         }
@@ -34,7 +34,7 @@ fn every_message_is_in_a_script() {
         let lines = format!("MESSAGE_TYPE = {}\n", handler.name);
         let sent = texts.contains(&json) || texts.contains(&lines);
         assert!(sent, "no script sends {}", handler.name);
-        assert!(texts.contains(handler.ack), "no script has {}", handler.ack);
+        assert!(texts.contains(handler.ack), "no script expects {}", handler.ack);
     }
 }
 

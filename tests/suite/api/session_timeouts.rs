@@ -1,8 +1,8 @@
-//! Heartbeat misses and expiry in virtual time, at their edges: nothing ends early, nothing late.
+//! Tests of session timeouts in virtual time: no session ends early or late.
 //!
-//! Time moves only where a test moves it. The replica runs on a blocking thread of the runtime:
-//! while one is busy, tokio leaves a paused clock alone, so that no time passes while a command is
-//! on its way.
+//! Time advances only where a test advances it. The replica runs on a blocking thread of the
+//! runtime. While such a thread runs, tokio does not advance a paused clock, so no time passes
+//! while a command is processed.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -23,6 +23,7 @@ use tollgate::replication::{MemoryLog, Replica};
 use tollgate::router::{Reply, Router, TokenCache};
 use tollgate::settings::Settings;
 use tollgate::subscriptions::{ConnectionNotice, Outbox};
+
 const CONFIGURATION: &str = "\
 [server]
 management_listen = ''
@@ -38,11 +39,11 @@ log_n = 4
 p = 1
 ";
 const START_MS: u64 = 1_800_000_000_000;
-/// Three intervals of 30 s.
+/// The time until a session ends for missed heartbeats: three intervals of 30 s.
 const MISSED_MS: u64 = 90_000;
 const IDLE_MS: u64 = 1_800_000;
 const WARNING_MS: u64 = 60_000;
-/// A timer may fire this late.
+/// The accepted delay of a timer.
 const LATE_MS: u64 = 3;
 const USERS: usize = 10;
 
@@ -52,7 +53,8 @@ struct Desk {
     _tasks: Option<JoinSet<()>>,
 }
 
-/// One connection, bound by its login unless it is one of REST.
+/// One client: a connection that its login binds to a session, or, without an outbox, a REST
+/// client.
 struct Gui {
     router: Router,
     client: ClientInfo,
@@ -61,7 +63,7 @@ struct Gui {
 }
 
 impl Desk {
-    /// Without background tasks nothing ends by itself.
+    /// Starts a gateway. Without background tasks no session is ended automatically.
     async fn open(with_tasks: bool) -> Self {
         let settings = Settings::parse(CONFIGURATION, std::iter::empty()).unwrap();
         let (clock, log) = (Clock::detached(START_MS), Arc::new(MemoryLog::default()));
@@ -89,13 +91,13 @@ impl Desk {
         self.router.gateway().clock.now()
     }
 
-    /// Waits until all that is on its way has arrived.
+    /// Waits until submitted commands are applied and woken tasks have run.
     async fn settle(&self) {
         for _ in 0..2 {
             for _ in 0..32 {
                 tokio::task::yield_now().await;
             }
-            // The log keeps the order: what was appended before this is applied with it.
+            // Commands are applied in order: when this one is, all earlier ones are, too.
             self.router
                 .gateway()
                 .replica
@@ -105,7 +107,7 @@ impl Desk {
         }
     }
 
-    /// Lets time pass in steps, so that no waiter for a moment in between is late.
+    /// Advances the clock in steps of at most 1 s, so that timers in between fire on time.
     async fn pass(&self, mut left_ms: u64) {
         while left_ms > 0 {
             let step_ms = left_ms.min(1_000);
@@ -137,7 +139,7 @@ impl Desk {
         gui
     }
 
-    /// The one notice that a connection gets within the time that a timer may be late.
+    /// Waits at most [`LATE_MS`] for the notice of a connection.
     async fn soon(&self, gui: &Gui) -> ConnectionNotice {
         for _ in 0..=LATE_MS {
             if let Some(notice) = gui.notice() {
@@ -145,12 +147,12 @@ impl Desk {
             }
             self.pass(1).await;
         }
-        panic!("nothing came within {LATE_MS} ms");
+        panic!("no notice was received within {LATE_MS} ms");
     }
 }
 
 impl Drop for Desk {
-    /// The runtime ends only after its blocking thread.
+    /// Stops the replica: the runtime waits for its blocking thread.
     fn drop(&mut self) {
         self.router.gateway().replica.close();
     }
@@ -165,7 +167,7 @@ impl Gui {
         self.token = ack["SESSION_AUTH_TOKEN"].clone();
     }
 
-    /// What a socket does with a frame.
+    /// Processes a message as a connection processes a frame, and returns the reply.
     async fn request(&mut self, message: Value) -> Value {
         let (gateway, text) = (self.router.gateway().clone(), message.to_string());
         let now = gateway.clock.now();
@@ -188,7 +190,7 @@ impl Gui {
         self.request(message).await
     }
 
-    /// Says something and is served.
+    /// Sends a message and checks that it is accepted.
     async fn served(&mut self, message_type: &str) {
         let answer = self.send(message_type).await;
         assert!(answer["ERROR"].is_null(), "{answer}");
@@ -215,7 +217,7 @@ fn reason(notice: ConnectionNotice) -> EndReason {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_silent_session_ends_when_its_misses_are_full() {
+async fn a_silent_session_ends_after_the_allowed_misses() {
     let desk = Desk::open(true).await;
     let (mut silent, mut alive) = (desk.login(0).await, desk.login(1).await);
     desk.pass(MISSED_MS - 1).await;
@@ -224,7 +226,7 @@ async fn a_silent_session_ends_when_its_misses_are_full() {
     assert_eq!(reason(desk.soon(&silent).await), EndReason::HeartbeatMissed);
     let refused = silent.send("EVENT_HEARTBEAT").await;
     assert_eq!(refused["MESSAGE_TYPE"], "EVENT_HEARTBEAT_NACK", "{refused}");
-    // Whatever is said is a sign of life, and each gives the whole time again.
+    // Every message counts as a sign of life and restarts the time limit.
     for message_type in ["EVENT_HEARTBEAT", "HEARTBEAT_PING", "EVENT_LOGIN_DETAILS"] {
         alive.served(message_type).await;
         desk.pass(MISSED_MS - 1).await;
@@ -237,7 +239,7 @@ async fn a_silent_session_ends_when_its_misses_are_full() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_without_socket_times_out_if_it_ever_had_one() {
+async fn a_session_without_connection_misses_heartbeats_only_if_it_had_one() {
     let desk = Desk::open(true).await;
     let mut never = desk.connect(None);
     never.login(0).await;
@@ -256,7 +258,7 @@ async fn a_session_without_socket_times_out_if_it_ever_had_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn expiry_is_enforced_at_use_where_no_sweep_ran() {
+async fn expiry_is_enforced_at_use_before_a_sweep() {
     let desk = Desk::open(false).await;
     let (mut used, mut unused, mut rest) =
         (desk.login(0).await, desk.login(1).await, desk.connect(None));
@@ -269,7 +271,7 @@ async fn expiry_is_enforced_at_use_where_no_sweep_ran() {
         assert_eq!(refused["CODE"], "SESSION_EXPIRED", "{refused}");
     }
     used.served("EVENT_LOGIN_DETAILS").await;
-    // A message that came too late has ended its session.
+    // The late message has ended its session.
     desk.settle().await;
     assert_eq!(unused.notice().map(reason), Some(EndReason::Idle));
     desk.pass(IDLE_MS - 1).await;
@@ -280,7 +282,7 @@ async fn expiry_is_enforced_at_use_where_no_sweep_ran() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn heartbeats_are_no_use_and_the_idle_end_is_announced() {
+async fn heartbeats_do_not_count_as_use_and_idle_expiry_is_announced() {
     let desk = Desk::open(true).await;
     let (mut unused, mut used) = (desk.login(0).await, desk.login(1).await);
     let begin = desk.now();
@@ -306,7 +308,7 @@ async fn heartbeats_are_no_use_and_the_idle_end_is_announced() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_a_thousand_sessions_none_ends_early_and_none_late() {
+async fn none_of_a_thousand_sessions_ends_early_or_late() {
     const SESSIONS: usize = 1_000;
     const SPREAD_MS: u64 = 10_000;
     const STEP_MS: u64 = 10;
@@ -328,14 +330,14 @@ async fn of_a_thousand_sessions_none_ends_early_and_none_late() {
             let Some(notice) = gui.notice() else { return true };
             assert_eq!(reason(notice), EndReason::HeartbeatMissed);
             let (now, due) = (desk.now(), begin + at_ms + MISSED_MS);
-            assert!(now >= due, "{} ms early", due - now);
+            assert!(now >= due, "a session ended {} ms early", due - now);
             slowest = slowest.max(now - due);
             false
         });
         let calm = desk.now() + 1_000 < begin + MISSED_MS;
         desk.pass(if calm { 1_000 } else { STEP_MS }).await;
     }
-    assert!(guis.is_empty(), "{} go on", guis.len());
+    assert!(guis.is_empty(), "{} sessions did not end", guis.len());
     println!("{SESSIONS} sessions ended at most {slowest} ms late");
-    assert!(slowest <= 100, "{slowest} ms late");
+    assert!(slowest <= 100, "a session ended {slowest} ms late");
 }

@@ -1,4 +1,4 @@
-//! Sessions in real time: missed heartbeats, idle time, services, limits of a socket.
+//! Tests of sessions in real time: heartbeats, idle time, services, connection limits.
 
 use std::time::Duration;
 
@@ -20,12 +20,13 @@ fn refresh(token: &Value) -> Value {
         "DETAILS": {"REFRESH_AUTH_TOKEN": token}})
 }
 
-/// The close code with which a connection ends, after the frames that came before it.
+/// Reads until the connection ends. Returns the received frames and the close code, if one was
+/// sent.
 async fn end_of(client: &mut Client) -> (Vec<Value>, Option<u16>) {
     let mut frames = Vec::new();
     loop {
         let frame = tokio::time::timeout(Duration::from_secs(20), client.socket.next()).await;
-        match frame.expect("the end comes") {
+        match frame.expect("the connection did not end within 20 s") {
             Some(Ok(Message::Text(text))) => frames.push(serde_json::from_str(&text).unwrap()),
             Some(Ok(Message::Close(frame))) => return (frames, frame.map(|it| it.code.into())),
             Some(Ok(_)) => {}
@@ -35,7 +36,7 @@ async fn end_of(client: &mut Client) -> (Vec<Value>, Option<u16>) {
 }
 
 #[tokio::test]
-async fn missed_heartbeats_end_a_session_and_a_refresh_wakes_it() {
+async fn missed_heartbeats_end_a_session_and_a_refresh_resumes_it() {
     let home = Home::new(&format!("{QUICK}[heartbeat]\ninterval_secs = 1\nmisses_allowed = 1"));
     let gateway = home.start();
     let mut silent = Client::connect(gateway.address).await;
@@ -53,7 +54,7 @@ async fn missed_heartbeats_end_a_session_and_a_refresh_wakes_it() {
 }
 
 #[tokio::test]
-async fn heartbeats_do_not_keep_an_unused_session_and_its_sockets_are_warned() {
+async fn heartbeats_do_not_prolong_an_unused_session_and_its_clients_are_warned() {
     let idle = "[security]\nsession_timeout_mins = 0.05\nrefresh_token_expiration_mins = 5";
     let home = Home::new(&format!("{QUICK}{}", idle.replace("[security]", "")));
     std::fs::write(home.path().join("tollgate.toml"), format!("{idle}\n{QUICK}")).unwrap();
@@ -63,7 +64,7 @@ async fn heartbeats_do_not_keep_an_unused_session_and_its_sockets_are_warned() {
     let heartbeat = json!({"MESSAGE_TYPE": "EVENT_HEARTBEAT", "SOURCE_REF": 1}).to_string();
     let mut frames = Vec::new();
     let code = loop {
-        // A heartbeat for each answer: the session is alive, but not used.
+        // Heartbeats alone: the session does not miss any, but it is not used.
         let _ = unused.socket.send(Message::text(heartbeat.clone())).await;
         match unused.socket.next().await {
             Some(Ok(Message::Text(text))) => {
@@ -81,7 +82,7 @@ async fn heartbeats_do_not_keep_an_unused_session_and_its_sockets_are_warned() {
 }
 
 #[tokio::test]
-async fn a_service_that_fails_goes_last_and_sockets_are_notified() {
+async fn a_failed_host_is_listed_last_and_clients_are_notified() {
     let one = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let two = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let ports = [one.local_addr().unwrap().port(), two.local_addr().unwrap().port()];
@@ -114,7 +115,7 @@ async fn a_service_that_fails_goes_last_and_sockets_are_notified() {
 }
 
 #[tokio::test]
-async fn a_socket_that_breaks_the_rules_is_closed_with_its_reason() {
+async fn a_connection_that_violates_a_limit_is_closed_with_a_reason() {
     let limits = "login_timeout_secs = 1\nmessages_per_sec_per_connection = 20\n\
                   frame_bytes = 4096\nmessage_bytes = 4096\n";
     let configuration = QUICK.replace("[security.scrypt]", &format!("{limits}[security.scrypt]"));
@@ -164,7 +165,7 @@ async fn hostile_origins_get_no_upgrade() {
 }
 
 #[tokio::test]
-async fn a_login_that_waits_for_its_hash_holds_up_no_heartbeat() {
+async fn a_login_that_waits_for_its_hash_delays_no_heartbeat() {
     let slow = QUICK.replace("log_n = 4\nr = 8\np = 1", "log_n = 15\nr = 8\np = 8");
     let gateway = Home::new(&slow).start();
     let mut client = Client::login(gateway.address, "admin", PASSWORD).await;
@@ -175,10 +176,10 @@ async fn a_login_that_waits_for_its_hash_holds_up_no_heartbeat() {
     assert_eq!(order, ["quick", "slow"]);
 }
 
-/// A connection keeps the last token that it used, with its session; what it keeps ends with the
-/// token, and is never another session's.
+/// A connection caches the last token with its session. The cache must not outlive the token, and
+/// must not be used for another session.
 #[tokio::test]
-async fn a_replaced_token_is_refused_where_it_was_used_before() {
+async fn a_replaced_token_is_refused_on_the_connection_that_cached_it() {
     let home = Home::new(&format!("{QUICK}[security]\nrefresh_grace_secs = 1"));
     let gateway = home.start();
     let details = |token: &Value| {
@@ -193,7 +194,7 @@ async fn a_replaced_token_is_refused_where_it_was_used_before() {
         assert_eq!(ack["SESSION_ID"], first["SESSION_ID"], "{ack}");
     }
 
-    // Another session's token speaks for that session, and the own one for the own.
+    // Each token authenticates its own session, also on the connection of another session.
     let mut other = Client::connect(gateway.address).await;
     let second = other.ask(login("l")).await;
     for (token, session) in [(&second, &second), (&first, &first), (&second, &second)] {
@@ -212,7 +213,7 @@ async fn a_replaced_token_is_refused_where_it_was_used_before() {
         }
     };
     let refused = tokio::time::timeout(Duration::from_secs(20), until_refused).await;
-    let refused = refused.expect("the grace period ends, and with it the token");
+    let refused = refused.expect("the token is still accepted after the grace period");
     assert_eq!(refused["CODE"], "SESSION_NOT_FOUND", "{refused}");
     let ack = client.ask(details(&renewed["SESSION_AUTH_TOKEN"])).await;
     assert_eq!(ack["SESSION_ID"], renewed["SESSION_ID"], "{ack}");

@@ -1,14 +1,13 @@
-//! The token API called by curl: tokens, their refresh, one-time tokens, life times.
+//! Tests of the token API with curl: tokens, refresh, one-time tokens, lifetimes.
 #![expect(clippy::disallowed_methods, reason = "these tests time a process that has its own clock")]
 
-use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::harness::curl::{Response, curl, post};
-use crate::harness::readme::{README, block};
 use crate::harness::{Client, GatewayProcess, Home, PASSWORD, QUICK};
+
 fn log_in(gateway: &GatewayProcess, user: &str, password: &str) -> Response {
     post(gateway, "/auth/token", &[], json!({ "login": user, "password": password }))
 }
@@ -17,29 +16,8 @@ fn bearer(token: &str) -> String {
     format!("Authorization: Bearer {token}")
 }
 
-/// What the README shows, as it stands there.
 #[test]
-fn the_example_of_the_readme_works() {
-    let home = Home::new(QUICK);
-    let gateway = home.start();
-    let block = block("### Tokens for programs");
-    let shown_answer =
-        README.split_once("The last one answers `").unwrap().1.split('`').next().unwrap();
-    let address = gateway.address.to_string();
-    let out = Command::new("sh")
-        .args(["-ec", &block.replace("127.0.0.1:9064", &address)])
-        .env("PASSWORD", PASSWORD)
-        .current_dir(home.path())
-        .output()
-        .unwrap();
-    let output = String::from_utf8(out.stdout).unwrap();
-    let settings = "{\"accessTokenLifeTime\":900,\"oneTimeTokenLifeTime\":60,\
-                    \"refreshTokenLifeTime\":432000}";
-    assert_eq!(output, format!("{settings}{shown_answer}"), "{:?}", String::from_utf8(out.stderr));
-}
-
-#[test]
-fn a_refresh_token_is_taken_from_header_bearer_or_body() {
+fn a_refresh_token_may_be_in_header_bearer_or_body() {
     let home = Home::new(QUICK);
     let gateway = home.start();
     let first = log_in(&gateway, "admin", PASSWORD);
@@ -62,11 +40,11 @@ fn a_refresh_token_is_taken_from_header_bearer_or_body() {
 }
 
 #[test]
-fn refusals_have_real_statuses_and_a_wrong_name_looks_like_a_wrong_password() {
+fn refusals_have_http_statuses_and_do_not_reveal_which_users_exist() {
     let home = Home::new(QUICK);
     let gateway = home.start();
     let [name, password] =
-        [("nobody", "x"), ("admin", "x")].map(|(user, word)| log_in(&gateway, user, word));
+        [("unknown", "x"), ("admin", "x")].map(|(user, word)| log_in(&gateway, user, word));
     assert_eq!((name.status, &name.body), (401, &password.body));
     assert_eq!(name.text("errorCode"), "INCORRECT_CREDENTIALS");
     assert_eq!(name.body.as_object().unwrap().len(), 2);
@@ -77,13 +55,13 @@ fn refusals_have_real_statuses_and_a_wrong_name_looks_like_a_wrong_password() {
             wrong.push(format!("{what}: {} {}", answer.status, answer.body));
         }
     };
-    // Nor does the lock tell them apart.
+    // A lock does not reveal it, either: unknown names are locked, too.
     for _ in 0..3 {
         let [name, password] =
-            [("nobody", "x"), ("admin", "x")].map(|(user, word)| log_in(&gateway, user, word));
+            [("unknown", "x"), ("admin", "x")].map(|(user, word)| log_in(&gateway, user, word));
         assert_eq!((name.status, name.text("errorCode")), (401, password.text("errorCode")));
     }
-    assert_eq!(log_in(&gateway, "nobody", "x").text("errorCode"), "LOCKED_ACCOUNT");
+    assert_eq!(log_in(&gateway, "unknown", "x").text("errorCode"), "LOCKED_ACCOUNT");
 
     let json = ["-H", "Content-Type: application/json", "-d"];
     let send = |path: &str, body: &str| curl(&gateway, path, &[&json[..], &[body]].concat());
@@ -93,13 +71,13 @@ fn refusals_have_real_statuses_and_a_wrong_name_looks_like_a_wrong_password() {
     check("half", send("/auth/token", r#"{"login":"a"}"#), 400, "MISSING_FIELD");
     check("number", send("/auth/token", r#"{"login":"a","password":1}"#), 400, "VALIDATION_ERROR");
     let more = r#"{"login":"a","password":"b","admin":true}"#;
-    check("unknown", send("/auth/token", more), 400, "UNKNOWN_FIELD");
+    check("unknown field", send("/auth/token", more), 400, "UNKNOWN_FIELD");
     let twice = r#"{"login":"admin","login":"b","password":"b"}"#;
-    check("twice", send("/auth/token", twice), 400, "INVALID_MESSAGE");
+    check("duplicate key", send("/auth/token", twice), 400, "INVALID_MESSAGE");
     check("no json", send("/auth/token", "login"), 400, "INVALID_MESSAGE");
     let form = curl(&gateway, "/auth/token", &["-d", "login=a"]);
     check("form", form, 415, "INVALID_MESSAGE");
-    check("nobody", curl(&gateway, "/connectors/settings", &[]), 401, "SESSION_NOT_FOUND");
+    check("no token", curl(&gateway, "/connectors/settings", &[]), 401, "SESSION_NOT_FOUND");
     let token = curl(&gateway, "/external/token", &["-X", "POST"]);
     check("no session", token, 401, "SESSION_NOT_FOUND");
     let verify = send("/external/token/verify", r#"{"token":"x"}"#);
@@ -109,7 +87,7 @@ fn refusals_have_real_statuses_and_a_wrong_name_looks_like_a_wrong_password() {
     assert_eq!(allow.header("allow"), Some("GET, PATCH, OPTIONS"));
 }
 
-/// The access token speaks on a socket, too; what it may do is what its user may.
+/// An access token authenticates on a WebSocket, too, with the rights of its user.
 #[tokio::test]
 async fn an_access_token_is_a_session_everywhere() {
     let home = Home::new(QUICK);
@@ -150,9 +128,9 @@ fn amend(gateway: &GatewayProcess, access: &str, spec: Value) -> Response {
     curl(gateway, path, &words)
 }
 
-/// However much it is used: use does not prolong it, and a refresh does.
+/// Use of an access token does not prolong it; only a refresh does.
 #[tokio::test]
-async fn an_access_token_ends_at_its_time() {
+async fn an_access_token_expires_at_a_fixed_time() {
     let home = Home::new(QUICK);
     let gateway = home.start();
     let admin = log_in(&gateway, "admin", PASSWORD);
@@ -165,8 +143,11 @@ async fn an_access_token_ends_at_its_time() {
     let began = std::time::Instant::now();
     let ended = loop {
         client.send(used.clone()).await;
-        let answer = client.receive().await.expect("words before the end");
-        assert!(began.elapsed() < Duration::from_secs(30), "it does not end: {answer}");
+        let answer = client.receive().await.expect("the connection ended without SESSION_ENDED");
+        assert!(
+            began.elapsed() < Duration::from_secs(30),
+            "the token did not expire within 30 s: {answer}"
+        );
         if answer["MESSAGE_TYPE"] == "SESSION_ENDED" {
             break answer;
         }
@@ -178,7 +159,7 @@ async fn an_access_token_ends_at_its_time() {
         (&ended["DETAILS"]["REASON"], &ended["DETAILS"]["RETRY"]),
         (&json!("EXPIRED"), &json!("LOGIN"))
     );
-    // A live one of another life goes on; this one is woken by its refresh token.
+    // The token of another session is not affected, and the expired session can be resumed.
     let still = curl(&gateway, "/connectors/settings", &["-H", &bearer(admin.text("accessToken"))]);
     assert_eq!(still.status, 200);
     let header = format!("token: {}", pair.text("refreshToken"));
@@ -219,7 +200,7 @@ fn lifetimes_override_the_file_until_they_are_null_and_survive_a_restart() {
 }
 
 #[test]
-fn a_one_time_token_is_over_after_its_time() {
+fn a_one_time_token_expires() {
     let keys = "security.one_time_token_secs = 3\nsecurity.one_time_token_verify_by = 'open'";
     let home = Home::new(&format!("{keys}\n{QUICK}"));
     let gateway = home.start();

@@ -1,4 +1,4 @@
-//! The command log on its own: trimming, its anchor, appends whose outcome is unknown.
+//! Tests of the command log: trimming, its anchor, appends with unknown outcome.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,6 +16,7 @@ use tollgate::settings::Settings;
 use tollgate::storage::{RowStore, Seq, StoreError};
 
 use crate::harness::realm::user;
+
 fn entry(number: u64) -> Arc<Entry> {
     let (id, command) = (EntryId(number.into()), Command::Sweep);
     Arc::new(Entry { id, at: number, command, origin: None })
@@ -48,7 +49,8 @@ async fn a_trimmed_log_begins_at_its_anchor() {
     for number in 1..=1_200 {
         assert_eq!(log.append(entry(number)).await.unwrap(), number);
     }
-    // Bounded in one step; stops at what is young, and at what the rows do not reflect.
+    // A trim removes at most 512 entries per step. It stops at entries that are too young and at
+    // entries that the rows do not reflect.
     assert_eq!(log.trim(1_000, 1_001).await, Ok(512));
     assert_eq!(log.trim(1_000, 700).await, Ok(699));
     assert_eq!(log.trim(1_000, 700).await, Ok(699));
@@ -65,7 +67,7 @@ async fn a_trimmed_log_begins_at_its_anchor() {
     log.close();
     drop((log, store));
 
-    // Rows older than the log cannot be brought up to date.
+    // Rows that are older than the first entry of the log cannot be updated.
     let (store, log) = open(home.path());
     assert!(matches!(log.follow(998).unwrap().next(), Some(LogEvent::Gap(1_001))));
     store.save(900, &BTreeMap::new(), 0).unwrap();
@@ -75,21 +77,20 @@ async fn a_trimmed_log_begins_at_its_anchor() {
     assert!(matches!(open_log(&store), Err(StoreError::Damaged(_))));
 }
 
-/// sled keeps the lock of its file until the last of its threads is done, a moment after it is
-/// dropped.
+/// sled holds the lock of its file until its last thread has ended, shortly after the drop.
 #[test]
-fn a_store_that_was_just_closed_opens_again() {
+fn a_store_can_be_reopened_at_once() {
     let home = tempfile::tempdir().unwrap();
     for _ in 0..50 {
         drop(open(home.path()));
     }
     let (_store, _log) = open(home.path());
     let locked = RowStore::open(home.path(), 8, 0);
-    assert!(matches!(locked, Err(StoreError::Locked)), "an open store cannot be opened twice");
+    assert!(matches!(locked, Err(StoreError::Locked)), "an open store was opened twice");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_log_of_which_everything_is_trimmed_goes_on() {
+async fn a_completely_trimmed_log_accepts_entries() {
     let home = tempfile::tempdir().unwrap();
     let (store, log) = open(home.path());
     let live = log.follow(0).unwrap();
@@ -119,7 +120,7 @@ fn add(name: &str) -> Command {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_rows_need_no_entry_that_is_trimmed() {
+async fn a_restart_needs_no_trimmed_entry() {
     let home = tempfile::tempdir().unwrap();
     let clock = Clock::manual(1_000_000);
     let opened = startup::start(&Settings::default(), home.path(), clock.clone()).unwrap();
@@ -131,11 +132,11 @@ async fn the_rows_need_no_entry_that_is_trimmed() {
     let last = opened.replica.read(|_, seq| seq);
     clock.advance(SEEN_MS + 1);
     opened.replica.submit(add("later")).await.unwrap();
-    // The rows follow the log, and what may be repeated stays in it.
+    // Entries stay in the log until the rows reflect them and their ids can no longer be repeated.
     while opened.replica.trim(Millis::MAX).await != Ok(last) {
         tokio::task::yield_now().await;
     }
-    // A few commands, and none of the trimmed is remembered.
+    // After these commands the store no longer remembers the trimmed entries.
     for number in 0..8 {
         opened.replica.submit(add(&format!("after{number}"))).await.unwrap();
     }
@@ -147,7 +148,8 @@ async fn the_rows_need_no_entry_that_is_trimmed() {
     opened.close();
 }
 
-/// A log that at first does not know whether it stored: the first entry it lost, others it has.
+/// A log whose first [`UNSURE`] appends have an unknown outcome: the first was lost, the others
+/// were stored.
 struct Unsure {
     log: MemoryLog,
     unsure: AtomicUsize,
@@ -189,11 +191,11 @@ impl CommandLog for Unsure {
     }
 }
 
-/// Appends of unknown outcome.
+/// The number of appends with unknown outcome.
 const UNSURE: usize = 3;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_append_of_unknown_outcome_is_repeated_and_counts_once() {
+async fn an_append_with_unknown_outcome_is_repeated_and_applied_once() {
     let log = Arc::new(Unsure { log: MemoryLog::default(), unsure: AtomicUsize::new(UNSURE) });
     let replica = Arc::new(Replica::new(Realm::default(), 0, log, None, Clock::system()));
     let running = replica.clone();
@@ -201,8 +203,7 @@ async fn an_append_of_unknown_outcome_is_repeated_and_counts_once() {
     assert_eq!(replica.submit(add("JaneDee")).await.unwrap(), Outcome::Done);
     let again = replica.submit(add("JaneDee")).await.unwrap();
     assert!(matches!(again, Outcome::Refused(Refusal::Duplicate(..))), "{again:?}");
-    // The command is in the log once at least, and once more for every copy that was made
-    // before its outcome was there.
+    // The log has the command once, and again for each repetition before the outcome was known.
     let entries = replica.read(|_, seq| seq);
     assert!((2..=4).contains(&entries), "{entries}");
     let named = replica.read(|realm, _| realm.users_after(None).count());

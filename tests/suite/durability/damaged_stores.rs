@@ -1,4 +1,4 @@
-//! Damaged stores: complete when opened, or refused with a reason, in bounded time.
+//! Tests of damaged stores: opened completely or refused with a reason, in bounded time.
 #![expect(clippy::disallowed_methods, reason = "these tests time a process that has its own clock")]
 
 use std::fs::{File, OpenOptions};
@@ -14,14 +14,15 @@ use serde_json::{Value, json};
 
 use crate::harness::gateway::{self, unlimited};
 use crate::harness::{Client, Home, PASSWORD, clients};
+
 const MUTATIONS: usize = 60;
 const COMMANDS: usize = 240;
 const USERS: usize = 150;
-/// The time in which a damaged store is recognized.
+/// The time limit for a start with a damaged store.
 const ANSWER_MAX: Duration = Duration::from_secs(5);
-/// The store is damaged.
+/// The exit code for a damaged store.
 const DAMAGED: i32 = 3;
-/// The store is not for this version. Where the format file says other words, who can tell?
+/// The exit code and text for a store of another version. A damaged format file may look like one.
 const FOREIGN: (i32, &str) = (5, "the store has format");
 
 #[derive(Debug, Clone, Copy)]
@@ -32,7 +33,7 @@ enum Mutation {
     Delete,
 }
 
-/// A program on a store: it has ended, or it listens.
+/// A start of the program with a store: the program has exited, or it listens.
 struct Start {
     child: Child,
     code: Option<i32>,
@@ -41,7 +42,7 @@ struct Start {
     took: Duration,
 }
 
-/// Everything that can be read of a store.
+/// All data that can be read from a store.
 #[derive(PartialEq)]
 struct Whole {
     listed: String,
@@ -49,11 +50,11 @@ struct Whole {
 }
 
 #[tokio::test]
-async fn mutated_stores_open_whole_or_say_no() {
+async fn damaged_stores_open_completely_or_are_refused() {
     let home = Home::new(&unlimited());
     fill(&home).await;
     let files = files(&home.data());
-    // What a start leaves behind is not part of the store that is mutated.
+    // Each mutation starts from a new copy, without the changes of an earlier start.
     let copy = home.path().join("copy");
     let renew = || {
         let _ = std::fs::remove_dir_all(&copy);
@@ -62,8 +63,15 @@ async fn mutated_stores_open_whole_or_say_no() {
     };
     renew();
     let whole = Whole {
-        shown: look(&home, &copy).await.0.expect("it opens").expect("it is whole"),
-        listed: list(&home, &copy).0.expect("it opens").expect("it is whole"),
+        shown: look(&home, &copy)
+            .await
+            .0
+            .expect("the store does not open")
+            .expect("the store is refused"),
+        listed: list(&home, &copy)
+            .0
+            .expect("the store does not open")
+            .expect("the store is refused"),
     };
     let (mut opened, mut slowest, mut wrong) = (0, Duration::ZERO, Vec::new());
     let mutations = asked_for().unwrap_or(MUTATIONS);
@@ -71,7 +79,7 @@ async fn mutated_stores_open_whole_or_say_no() {
         renew();
         let what = mutate(&copy, &files, number);
         let (shown, first) = look(&home, &copy).await;
-        // What a first start left behind must not mislead a second one.
+        // Changes that the first start made must not mislead the second.
         let (listed, second) = list(&home, &copy);
         let same = [
             shown.map(|shown| shown.map(|shown| shown == whole.shown)),
@@ -80,7 +88,7 @@ async fn mutated_stores_open_whole_or_say_no() {
         for (time, same) in ["first", "second"].into_iter().zip(same) {
             opened += usize::from(matches!(same, Ok(Some(true))));
             let fault = match same {
-                Ok(Some(false)) => "something is silently lost".to_owned(),
+                Ok(Some(false)) => "data was lost without an error".to_owned(),
                 Ok(_) => continue,
                 Err(fault) => fault,
             };
@@ -89,16 +97,17 @@ async fn mutated_stores_open_whole_or_say_no() {
         slowest = slowest.max(first).max(second);
     }
     let starts = mutations * 2;
-    println!("{opened} of {starts} starts opened the whole store, the slowest took {slowest:?}");
-    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+    println!("{opened} of {starts} starts opened the complete store, the slowest took {slowest:?}");
+    assert!(wrong.is_empty(), "{} starts failed:\n{}", wrong.len(), wrong.join("\n"));
 }
 
-/// How many mutations `TOLLGATE_MUTATIONS` asks for.
+/// The number of mutations in the variable `TOLLGATE_MUTATIONS`, if it is set.
 fn asked_for() -> Option<usize> {
     std::env::var("TOLLGATE_MUTATIONS").ok()?.parse().ok()
 }
 
-/// Users, then commands that each show in what is read later.
+/// Creates users, then rights and profiles, each of which is visible in the data that is read
+/// later.
 async fn fill(home: &Home) {
     gateway::populate(home, USERS, 20);
     let gateway = home.start();
@@ -115,7 +124,7 @@ async fn fill(home: &Home) {
     assert_eq!(gateway.signal("-TERM").0, Some(0));
 }
 
-/// The users of a stopped store with their statuses and profiles; none if the store is refused.
+/// Lists the users of a stopped store with status and profiles; `None` if the store is refused.
 fn list(home: &Home, data: &Path) -> (Result<Option<String>, String>, Duration) {
     let mut start = Start::of(home, data, &["user", "list"]);
     let answer = start.fault().map_or(Ok(()), Err);
@@ -123,13 +132,13 @@ fn list(home: &Home, data: &Path) -> (Result<Option<String>, String>, Duration) 
     (answer.map(|()| (start.code == Some(0)).then_some(printed)), start.took)
 }
 
-/// What the administrator sees, who has to log in for it; none if the store is refused.
+/// Starts a gateway and reads the data as the administrator; `None` if the store is refused.
 async fn look(home: &Home, data: &Path) -> (Result<Option<Vec<String>>, String>, Duration) {
     let start = Start::of(home, data, &["serve", "--listen", "127.0.0.1:0"]);
     let answer = match (start.fault(), start.address()) {
         (Some(fault), _) => Err(fault),
         (None, None) => Ok(None),
-        // On a task of its own: what fails there is one fault of many.
+        // In a task, so that a panic is reported as one of several faults.
         (None, Some(address)) => {
             tokio::spawn(read(address)).await.map(Some).map_err(|error| error.to_string())
         }
@@ -144,7 +153,7 @@ async fn read(address: SocketAddr) -> Vec<String> {
     let mut shown = vec![format!("{} {}", details["PERMISSION"], details["PROFILE"])];
     for source in ["USER_RIGHTS", "ALL_USERS", "ALL_PROFILES", "ALL_RIGHTS"] {
         for mut row in clients::rows(&mut admin, source).await {
-            // The login that reads is itself a change.
+            // The login of the reader changes these fields.
             for field in ["ONLINE", "LAST_LOGIN", "RECORD_VERSION"] {
                 if source == "ALL_USERS" {
                     row[field] = Value::Null;
@@ -153,32 +162,32 @@ async fn read(address: SocketAddr) -> Vec<String> {
             shown.push(format!("{source} {row}"));
         }
     }
-    assert!(shown.len() > USERS + COMMANDS * 2, "{} rows", shown.len());
+    assert!(shown.len() > USERS + COMMANDS * 2, "only {} rows", shown.len());
     shown
 }
 
 impl Start {
-    /// Waits until the program has ended or listens; ends it when that takes too long.
+    /// Waits until the program has exited or listens. Kills it if that takes too long.
     fn of(home: &Home, data: &Path, words: &[&str]) -> Self {
         let [printed, stderr] = ["printed", "said"].map(|name| home.path().join(name));
         let mut command = Command::new(env!("CARGO_BIN_EXE_tollgate"));
         command.args(words).arg("--data-dir").arg(data);
         command.arg("--config").arg(home.path().join("tollgate.toml"));
         command.env("TOLLGATE_ADMIN_PASSWORD", PASSWORD).stdin(Stdio::null());
-        command.stdout(File::create(&printed).expect("a file"));
-        command.stderr(File::create(&stderr).expect("a file"));
-        let text = |path: &Path| std::fs::read_to_string(path).expect("a text");
-        let mut child = command.spawn().expect("the program starts");
+        command.stdout(File::create(&printed).expect("creating a file failed"));
+        command.stderr(File::create(&stderr).expect("creating a file failed"));
+        let text = |path: &Path| std::fs::read_to_string(path).expect("reading a file failed");
+        let mut child = command.spawn().expect("starting the program failed");
         let since = Instant::now();
         let code = loop {
-            if let Some(status) = child.try_wait().expect("its state") {
+            if let Some(status) = child.try_wait().expect("waiting for the program failed") {
                 break status.code();
             }
             if text(&stderr).contains("\"listening\"") {
                 break None;
             }
             if since.elapsed() > ANSWER_MAX * 2 {
-                child.kill().expect("it is ours");
+                child.kill().expect("killing the program failed");
             }
             std::thread::sleep(Duration::from_millis(5));
         };
@@ -186,50 +195,52 @@ impl Start {
         Self { child, code, printed: text(&printed), stderr: text(&stderr), took }
     }
 
-    /// Where it listens.
+    /// The address on which the program listens; `None` if it does not.
     fn address(&self) -> Option<SocketAddr> {
         let line = self.stderr.lines().find(|line| line.contains("\"listening\""))?;
-        let line: Value = serde_json::from_str(line).expect("a line of the log");
+        let line: Value = serde_json::from_str(line).expect("a log line is not JSON");
         line["fields"]["address"].as_str()?.parse().ok()
     }
 
-    /// What is wrong with the answer, but for what it shows.
+    /// What is wrong with the start, apart from the data; `None` if nothing is.
     fn fault(&self) -> Option<String> {
         let Self { code, stderr, took, .. } = self;
         let foreign = *code == Some(FOREIGN.0) && stderr.contains(FOREIGN.1);
-        // The lines that are not of the log.
+        // The lines that are not log lines.
         let words: Vec<_> = stderr.lines().filter(|line| !line.starts_with('{')).collect();
         if *took > ANSWER_MAX {
-            Some(format!("it took {took:?}: {stderr}"))
+            Some(format!("the start took {took:?}: {stderr}"))
         } else if stderr.contains("panicked") {
-            Some(format!("it panicked: {stderr}"))
+            Some(format!("the program panicked: {stderr}"))
         } else if *code == Some(0) || self.address().is_some() {
             None
         } else if *code != Some(DAMAGED) && !foreign {
-            Some(format!("it ended with {code:?}: {stderr}"))
+            Some(format!("the exit code was {code:?}: {stderr}"))
         } else {
             let clear = words.len() == 1 && words[0].starts_with("tollgate:");
-            (!clear).then(|| format!("no clear message: {stderr}"))
+            (!clear).then(|| format!("standard error is not one error message: {stderr}"))
         }
     }
 }
 
 impl Drop for Start {
-    /// Killed, so that nothing it does at an end hides what a start did.
+    /// Kills the program, so that a clean shutdown does not hide the changes of the start.
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// All files of a store, by their names.
+/// The relative paths of all files of a store, sorted.
 fn files(data: &Path) -> Vec<PathBuf> {
     let (mut found, mut folders) = (Vec::new(), vec![data.to_owned()]);
     while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
+        for entry in std::fs::read_dir(folder).expect("reading a folder failed").flatten() {
             match entry.path() {
                 path if path.is_dir() => folders.push(path),
-                path => found.push(path.strip_prefix(data).expect("inside").to_owned()),
+                path => found.push(
+                    path.strip_prefix(data).expect("the file is not in the data folder").to_owned(),
+                ),
             }
         }
     }
@@ -237,32 +248,34 @@ fn files(data: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Damages one file: every second time the data itself, else each file in each way in turn.
+/// Damages one file. Every second time it is the database file, otherwise all files and kinds of
+/// damage in rotation. Returns a description.
 fn mutate(copy: &Path, files: &[PathBuf], number: usize) -> String {
     let all = [Mutation::Flip, Mutation::Zero, Mutation::Truncate, Mutation::Delete];
     let mut rng = StdRng::seed_from_u64(number as u64);
     let turn = number / 2;
     let (name, mutation) = match number % 2 {
-        // A deleted data file is always the same; the other ways differ in their place.
+        // Deletion is left out: it would be the same every time. The others have a random position.
         0 => (Path::new("sled/db"), all[turn % 3]),
         _ => (files[turn % files.len()].as_path(), all[turn / files.len() % 4]),
     };
     let path = copy.join(name);
-    let length = std::fs::metadata(&path).expect("a file").len();
+    let length = std::fs::metadata(&path).expect("reading the metadata failed").len();
     let at = rng.random_range(0..length.max(1));
-    let file = || OpenOptions::new().read(true).write(true).open(&path).expect("a file");
+    let file =
+        || OpenOptions::new().read(true).write(true).open(&path).expect("opening the file failed");
     match mutation {
-        Mutation::Delete => std::fs::remove_file(&path).expect("it goes"),
-        Mutation::Truncate => file().set_len(at).expect("it shrinks"),
+        Mutation::Delete => std::fs::remove_file(&path).expect("deleting the file failed"),
+        Mutation::Truncate => file().set_len(at).expect("truncating the file failed"),
         Mutation::Zero => {
             let zeros = vec![0; (length - at).min(4096) as usize];
-            file().write_all_at(&zeros, at).expect("it is written");
+            file().write_all_at(&zeros, at).expect("writing to the file failed");
         }
         Mutation::Flip => {
             let mut byte = [0];
-            file().read_exact_at(&mut byte, at).expect("a byte");
+            file().read_exact_at(&mut byte, at).expect("reading from the file failed");
             byte[0] ^= 1 << rng.random_range(0..8);
-            file().write_all_at(&byte, at).expect("it is written");
+            file().write_all_at(&byte, at).expect("writing to the file failed");
         }
     }
     format!("{mutation:?} of {} at {at} of {length}", name.display())

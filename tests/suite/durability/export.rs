@@ -1,4 +1,4 @@
-//! Export and import: a store as one file with checksums, and back.
+//! Tests of export and import: a store as one file with checksums.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -7,6 +7,7 @@ use std::process::Output;
 use serde_json::json;
 
 use crate::harness::{Client, Home, PASSWORD, QUICK};
+
 fn run(home: &Home, words: &[&str]) -> Output {
     home.command(words).output().unwrap()
 }
@@ -16,7 +17,8 @@ fn output_text(output: &Output) -> String {
     text(&output.stdout) + &text(&output.stderr)
 }
 
-/// A store with users, a profile, direct rights and an open session.
+/// Creates a store with users, a profile, direct rights and an open session. Returns the reply to
+/// the login of that session, too.
 async fn filled() -> (Home, serde_json::Value) {
     let home = Home::new(QUICK);
     let gateway = home.start();
@@ -47,7 +49,7 @@ fn rows(file: &Path) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_store_comes_back_as_it_was() {
+async fn an_export_restores_the_same_store() {
     let (home, session) = filled().await;
     let (first, second) = (home.path().join("a.jsonl"), home.path().join("b.jsonl"));
     let out = run(&home, &["export", first.to_str().unwrap()]);
@@ -59,9 +61,9 @@ async fn a_store_comes_back_as_it_was() {
         output_text(&out)
     );
     let again = run(&home, &["export", first.to_str().unwrap()]);
-    assert!(!again.status.success() && output_text(&again).contains("there already"));
+    assert!(!again.status.success() && output_text(&again).contains("already exists"));
     let refused = run(&home, &["import", first.to_str().unwrap()]);
-    assert!(!refused.status.success() && output_text(&refused).contains("there is a store"));
+    assert!(!refused.status.success() && output_text(&refused).contains("contains a store"));
 
     std::fs::rename(home.data(), home.path().join("former")).unwrap();
     let out = run(&home, &["import", first.to_str().unwrap()]);
@@ -70,7 +72,7 @@ async fn a_store_comes_back_as_it_was() {
     assert!(out.status.success(), "{}", output_text(&out));
     assert_eq!(rows(&first), rows(&second));
 
-    // Passwords, rights and the open session are there.
+    // Passwords, rights and the open session were imported.
     let gateway = home.start();
     let mut jane = Client::connect(gateway.address).await;
     let token = &session["SESSION_AUTH_TOKEN"];
@@ -82,12 +84,12 @@ async fn a_store_comes_back_as_it_was() {
     Client::login(gateway.address, "admin", PASSWORD).await;
 }
 
-/// An export of version 1, made by the former program of a store with rows of every shape.
+/// An export of version 1, written by an older release from a store with rows of every shape.
 const VERSION_1: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/exports/version-1.jsonl");
 
-/// The rows of version 1 have former names of fields: they are imported, and exported by their
-/// names of today.
+/// The rows of version 1 have old field names. They are imported, and exported with the current
+/// names.
 #[tokio::test]
 async fn an_export_of_version_1_is_imported() {
     let home = Home::new(&format!("{QUICK}[security.mfa.qr_code]\n"));
@@ -120,15 +122,15 @@ async fn an_export_of_version_1_is_imported() {
         "drawn",
     ] {
         let name = format!("\"{name}\":");
-        assert!(former.0.contains(&name), "version 1 has {name}");
-        assert!(!current.0.contains(&name), "version 2 has {name}");
+        assert!(former.0.contains(&name), "version 1 lacks {name}");
+        assert!(!current.0.contains(&name), "version 2 still has {name}");
     }
     let gateway = home.start();
     Client::login(gateway.address, "JohnWolf", "FullMoon1").await;
 }
 
 #[tokio::test]
-async fn without_credentials_no_hash_and_no_token_leaves() {
+async fn an_export_without_credentials_has_no_hash_and_no_token() {
     let (home, _) = filled().await;
     let file = home.path().join("bare.jsonl");
     let out = run(&home, &["export", file.to_str().unwrap(), "--without-credentials"]);
@@ -138,7 +140,7 @@ async fn without_credentials_no_hash_and_no_token_leaves() {
 }
 
 #[tokio::test]
-async fn what_is_not_whole_is_refused_with_its_line() {
+async fn a_damaged_export_is_refused_with_the_line() {
     let (home, _) = filled().await;
     let file = home.path().join("a.jsonl");
     assert!(run(&home, &["export", file.to_str().unwrap()]).status.success());

@@ -1,43 +1,49 @@
-//! First starts killed at each system call that creates their files: the next start succeeds.
+//! Tests that kill a first start at each system call on its files.
+//!
+//! The next start must succeed.
 
 use super::sync_order::traced;
 use crate::harness::{Client, GatewayProcess, Home, PASSWORD, QUICK};
-/// The files of a store, with the calls that make them.
+
+/// The files of a store and the system calls that create them.
 const STEPS: [(&str, &[&str]); 4] = [
     ("sled/conf", &["openat", "write"]),
     ("sled/db", &["openat", "flock", "pwrite64", "sync_file_range", "fdatasync"]),
     ("high-water", &["openat", "pwrite64", "fsync"]),
     ("format.new", &["openat", "write", "fsync", "rename"]),
 ];
-/// Calls of one kind on one file.
+/// The maximum number of calls of one kind on one file.
 const CALLS_MAX: usize = 12;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_first_start_may_end_at_every_step() {
+async fn a_first_start_can_be_killed_at_every_step() {
     let mut killed = 0;
     for (file, calls) in STEPS {
         for call in calls {
             for number in 1..=CALLS_MAX {
                 let home = Home::new(QUICK);
                 if !is_killed_at(&home, file, call, number) {
-                    assert!(number > 1, "{file}: no {call} was met");
+                    assert!(number > 1, "{file}: the first start made no {call} call");
                     break;
                 }
                 killed += 1;
                 let gateway = home.try_start();
-                let gateway = gateway.unwrap_or_else(|| panic!("killed at {call} {number} {file}"));
+                let gateway = gateway.unwrap_or_else(|| {
+                    panic!("no start after a kill at {call} {number} of {file}")
+                });
                 Client::login(gateway.address, "admin", PASSWORD).await;
             }
         }
     }
-    println!("{killed} first starts were killed at a step of their own");
+    println!("{killed} first starts were killed, each at a different step");
 }
 
-/// Starts a gateway that is killed at this call on a file of its store. False: it listened before.
+/// Starts a gateway that is killed at this call on a file of its store. Returns false if the
+/// gateway listened before.
 fn is_killed_at(home: &Home, file: &str, call: &str, number: usize) -> bool {
     let serve = home.command(&["serve", "--listen", "127.0.0.1:0"]);
     let (file, trace) = (home.data().join(file), home.path().join("trace"));
-    let file = file.to_str().expect("a plain path");
+    let file = file.to_str().expect("the path is not UTF-8");
     let inject = format!("inject={call}:signal=KILL:when={number}");
     let options = ["-P", file, "-e", &format!("trace={call}"), "-e", &inject];
     let mut tracer = traced(&serve, &trace, &options);

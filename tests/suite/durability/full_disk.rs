@@ -1,4 +1,4 @@
-//! A full disk: writes are refused, reads go on, and nothing acknowledged is lost.
+//! Tests of a full disk: writes are refused, reads continue, nothing is lost.
 #![expect(clippy::disallowed_methods, reason = "these tests time a process that has its own clock")]
 
 use std::net::SocketAddr;
@@ -12,7 +12,8 @@ use tokio::net::TcpListener;
 use crate::harness::clients::{self, get};
 use crate::harness::gateway::{self, unlimited};
 use crate::harness::{Client, Home, PASSWORD};
-/// A disk in memory, mounted until this is dropped.
+
+/// A disk in memory. It is unmounted on drop.
 struct Disk {
     point: PathBuf,
 }
@@ -23,7 +24,7 @@ impl Disk {
         let mut mount = Command::new("mount");
         let options = format!("size={size}");
         let mounted = mount.args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(point).output();
-        let mounted = mounted.expect("mount is there");
+        let mounted = mounted.expect("mount cannot be run");
         assert!(
             mounted.status.success(),
             "this test mounts a tmpfs, which needs root (in a container: --privileged)\n{}",
@@ -44,7 +45,7 @@ impl Drop for Disk {
     }
 }
 
-/// Inserts a right; the answer comes at once, whatever it is.
+/// Inserts a right and checks that the reply, ACK or NACK, is received within 5 s.
 async fn insert(client: &mut Client, code: &str) -> Value {
     let details = json!({ "CODE": code, "DESCRIPTION": "x".repeat(200) });
     let insert =
@@ -55,7 +56,7 @@ async fn insert(client: &mut Client, code: &str) -> Value {
     answer
 }
 
-/// Inserts rights until one is refused; gives those that were acknowledged, and the refusal.
+/// Inserts rights until one is refused. Returns the acknowledged codes and the NACK.
 async fn fill(client: &mut Client) -> (Vec<String>, Value) {
     let mut acknowledged = Vec::new();
     loop {
@@ -65,11 +66,11 @@ async fn fill(client: &mut Client) -> (Vec<String>, Value) {
             return (acknowledged, answer);
         }
         acknowledged.push(code);
-        assert!(acknowledged.len() < 200_000, "the disk does not fill");
+        assert!(acknowledged.len() < 200_000, "the disk did not fill up");
     }
 }
 
-/// Everything but writes goes on.
+/// Checks that writes are refused and all other messages are served.
 async fn read_only(admin: &mut Client, management: SocketAddr) {
     for at in 0..10 {
         let late = insert(admin, &format!("LATE_{at}")).await;
@@ -85,15 +86,15 @@ async fn read_only(admin: &mut Client, management: SocketAddr) {
     }
 }
 
-/// What was acknowledged is there, what was refused is not, and writes are taken.
+/// Checks that acknowledged rights exist and refused ones do not.
 async fn whole(admin: &mut Client, acknowledged: &[String]) {
     let rights = clients::column(&clients::rows(admin, "ALL_RIGHTS").await, "CODE");
     let lost: Vec<_> = acknowledged.iter().filter(|code| !rights.contains(*code)).collect();
-    assert!(lost.is_empty(), "acknowledged rights are lost: {lost:?}");
-    assert!(!rights.iter().any(|code| code.starts_with("LATE_")), "a refused right is there");
+    assert!(lost.is_empty(), "acknowledged rights were lost: {lost:?}");
+    assert!(!rights.iter().any(|code| code.starts_with("LATE_")), "a refused right exists");
 }
 
-/// A home on a small disk, and where its management listens.
+/// A home on a small disk, and the address of the management port.
 async fn small(reserve: &str) -> (Home, Disk, SocketAddr) {
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let management = format!("management_listen = '{free}'");
@@ -124,10 +125,10 @@ async fn a_full_disk_refuses_writes_until_there_is_space() {
     whole(&mut admin, &acknowledged).await;
 }
 
-/// Nothing is kept back, so that the database meets the end of the disk: the one command at the
-/// edge may have any outcome, which is said; the rest is as above, until a restart.
+/// Without a reserve, a write of the database itself fails. The outcome of that one command may be
+/// unknown and is reported as such. Writes are refused until a restart.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_disk_that_fills_under_a_commit_loses_nothing() {
+async fn a_disk_that_fills_during_a_commit_loses_nothing() {
     let (home, disk, management) = small("0").await;
     let gateway = home.start();
     let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
@@ -138,7 +139,7 @@ async fn a_disk_that_fills_under_a_commit_loses_nothing() {
     disk.grow("64m");
     let (_, log) = gateway.signal("-KILL");
     let met = |words: &str| log.iter().filter(|line| line.contains(words)).count();
-    let (commits, rows) = (met("a commit failed"), met("refused until a restart"));
+    let (commits, rows) = (met("storing commands failed"), met("refused until a restart"));
     println!("{} fit; {commits} commits and {rows} saves failed: {refused}", acknowledged.len());
     assert!(commits + rows > 0, "{log:#?}");
     let gateway = home.start();

@@ -1,4 +1,4 @@
-//! Kills (kill -9) under load and during the first start: nothing acknowledged is lost.
+//! Tests that kill -9 loses no acknowledged change, under load and at first start.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -9,9 +9,10 @@ use rand::{RngExt, SeedableRng};
 use crate::harness::gateway::{self, unlimited};
 use crate::harness::writers::{Acknowledged, WRITERS, Writers};
 use crate::harness::{Client, Home, PASSWORD, QUICK};
-/// Kills of one data folder.
+
+/// The number of kills of a gateway with one data folder.
 const KILLS: usize = 50;
-/// First starts that are killed, each in a folder of its own.
+/// The number of killed first starts, each in a new folder.
 const FIRST_STARTS: usize = 30;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -26,14 +27,17 @@ async fn kill_nine_loses_nothing() {
         let writers = Writers::start(gateway.address, round).await;
         tokio::time::sleep(Duration::from_millis(rng.random_range(50..=250))).await;
         let (code, log) = gateway.signal("-KILL");
-        assert_eq!(code, None, "it ended by itself: {log:?}");
+        assert_eq!(code, None, "the gateway exited before the kill: {log:?}");
         acknowledged.absorb(writers.end().await);
     }
     let gateway = home.start();
     acknowledged.check(gateway.address).await;
     let kept = acknowledged.promised();
-    println!("{KILLS} kills, {kept} acknowledged rights and profiles, all there");
-    assert!(kept > KILLS * 10, "only {kept} acknowledgements: the kills met no writes");
+    println!("{KILLS} kills, {kept} acknowledged rights and profiles, none lost");
+    assert!(
+        kept > KILLS * 10,
+        "only {kept} acknowledged changes: the kills did not occur during writes"
+    );
     gateway.signal("-KILL");
     let verified = home.command(&["audit", "verify"]).output().unwrap();
     assert!(verified.status.success(), "{verified:?}");
@@ -57,9 +61,10 @@ async fn a_first_start_that_is_killed_can_be_repeated() {
         let log = std::fs::read_to_string(home.path().join("log")).unwrap();
         early += usize::from(!log.contains("listening"));
         let gateway = home.try_start();
-        let gateway = gateway.unwrap_or_else(|| panic!("{number}: killed after {after:?}"));
+        let gateway =
+            gateway.unwrap_or_else(|| panic!("{number}: no start after a kill after {after:?}"));
         Client::login(gateway.address, "admin", PASSWORD).await;
     }
     println!("{early} of {FIRST_STARTS} first starts were killed before they listened");
-    assert!(early > 0, "no kill met a start");
+    assert!(early > 0, "no gateway was killed before it listened");
 }

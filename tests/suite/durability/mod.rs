@@ -1,4 +1,4 @@
-//! Durability: kills, power cuts, damage and full disks; backups and exports.
+//! Tests of durability: kills, power cuts, damage, full disks, backups, exports.
 
 mod backup;
 mod command_log;

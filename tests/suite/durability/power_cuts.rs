@@ -1,4 +1,4 @@
-//! Power cuts: copies of the disk without what the system held in memory.
+//! Tests of power cuts, simulated by a copy of the disk without unsynced data.
 #![expect(clippy::disallowed_methods, reason = "these tests time a process that has its own clock")]
 
 use std::path::{Path, PathBuf};
@@ -12,25 +12,26 @@ use serde_json::json;
 use crate::harness::gateway::{self, unlimited};
 use crate::harness::writers::{Acknowledged, Writers};
 use crate::harness::{Client, GatewayProcess, Home, PASSWORD, clients};
+
 const CUTS: usize = 20;
-/// The cut just before which a profile of many users is acknowledged.
+/// The cut before which a profile with many users is acknowledged.
 const BIG_CUT: usize = 10;
 const BIG_USERS: usize = 5_000;
 const BIG: &str = "BIG_PROFILE";
 
-/// A file system in a file, mounted until this is dropped.
+/// A file system in an image file. It is unmounted on drop.
 struct Disk {
     point: PathBuf,
 }
 
 impl Disk {
     fn mount(image: &Path, point: &Path) -> Self {
-        std::fs::create_dir_all(point).expect("a folder");
-        // The journal is left alone for the time of a cut: the copy is of one moment, and what
-        // was not synced is not on it.
+        std::fs::create_dir_all(point).expect("creating the mount point failed");
+        // A long commit interval: the journal writes nothing on its own during a round, so the copy
+        // contains only synced data.
         let options = ["-t", "ext4", "-o", "loop,commit=300"];
         let mounted = Command::new("mount").args(options).args([image, point]).output();
-        let mounted = mounted.expect("mount is there");
+        let mounted = mounted.expect("mount cannot be run");
         assert!(
             mounted.status.success(),
             "this test mounts ext4 images on loop devices, which needs root (in a container: \
@@ -45,7 +46,7 @@ impl Drop for Disk {
     fn drop(&mut self) {
         let unmounted = Command::new("umount").arg(&self.point).status();
         if !unmounted.is_ok_and(|status| status.success()) {
-            // A file is still open: the disk is unmounted when it is closed.
+            // A file is still open: unmount the disk when it is closed.
             let _ = Command::new("umount").arg("-l").arg(&self.point).status();
         }
     }
@@ -77,7 +78,7 @@ async fn power_cuts_lose_nothing() {
         assert_eq!(gateway.signal("-KILL").0, None);
         acknowledged.absorb(writers.end().await);
         drop(disk);
-        std::fs::remove_file(&image).expect("the old disk goes");
+        std::fs::remove_file(&image).expect("removing the old image failed");
         image = copy;
     }
     let _disk = Disk::mount(&image, &home.data());
@@ -85,31 +86,35 @@ async fn power_cuts_lose_nothing() {
     acknowledged.check(gateway.address).await;
     check_big(gateway.address, true).await;
     let kept = acknowledged.promised();
-    println!("{CUTS} power cuts, {kept} acknowledged rights and profiles, all there");
-    assert!(kept > CUTS * 10, "only {kept} acknowledgements: the cuts met no writes");
+    println!("{CUTS} power cuts, {kept} acknowledged rights and profiles, none lost");
+    assert!(
+        kept > CUTS * 10,
+        "only {kept} acknowledged changes: the cuts did not occur during writes"
+    );
 }
 
-/// An empty file system.
+/// Creates an image with an empty file system.
 fn make(image: &Path) {
-    let file = std::fs::File::create(image).expect("a file");
-    file.set_len(200 << 20).expect("a sparse file");
+    let file = std::fs::File::create(image).expect("creating the image failed");
+    file.set_len(200 << 20).expect("setting the size of the image failed");
     gateway::run(Command::new("mkfs.ext4").arg("-q").arg(image));
 }
 
-/// Stops every thread: those in a system call end it first.
+/// Stops all threads of the gateway. A thread in a system call completes it first.
 fn stop(gateway: &GatewayProcess) {
     let id = gateway.child.id();
     gateway::run(Command::new("kill").args(["-STOP", &id.to_string()]));
     let since = Instant::now();
     let stopped = || {
-        let threads = std::fs::read_dir(format!("/proc/{id}/task")).expect("its threads");
+        let threads =
+            std::fs::read_dir(format!("/proc/{id}/task")).expect("the gateway is not running");
         threads.flatten().all(|thread| {
             let stat = std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
             stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with('T'))
         })
     };
     while !stopped() {
-        assert!(since.elapsed() < Duration::from_secs(10), "the gateway does not stop");
+        assert!(since.elapsed() < Duration::from_secs(10), "the gateway did not stop within 10 s");
         std::thread::yield_now();
     }
 }
@@ -122,12 +127,12 @@ async fn insert_big(address: std::net::SocketAddr) {
     assert!(clients::insert(&mut admin, "PROFILE", BIG, details).await);
 }
 
-/// Every user of the big profile holds its right.
+/// Checks that all users of the big profile have its right, or, if not `there`, none has.
 async fn check_big(address: std::net::SocketAddr, there: bool) {
     let mut admin = Client::login(address, "admin", PASSWORD).await;
     let mut rows = clients::rows(&mut admin, "USER_RIGHTS").await;
     rows.retain(|row| row["RIGHT_CODE"] == BIG);
     let holders = clients::column(&rows, "USER_NAME");
     let expected = (0..BIG_USERS).filter(|_| there).map(|number| format!("u{number}"));
-    assert_eq!(holders, expected.collect(), "the users of the big profile");
+    assert_eq!(holders, expected.collect(), "the users of the big profile are wrong");
 }

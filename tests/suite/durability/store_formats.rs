@@ -1,4 +1,4 @@
-//! Stores of older versions: each opens with everything and is converted to this version.
+//! Tests of stores of older versions: each is converted completely.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -9,9 +9,10 @@ use tollgate::replication::{CommandLog, LogEvent, open_log};
 use tollgate::storage::{RowStore, rebuild_realm};
 
 use crate::harness::{Client, Home, PASSWORD, QUICK, clients, gateway};
-/// Packed data folders, at least one for each format that was ever released, each with its number
-/// of users. Each was made by the version of its time: a right ORDEN, a user JohnWolf (password
-/// FullMoon1) who has it, a profile DESK with both, a user that was deleted again, a wrong login of
+
+/// Packed data folders, their formats and numbers of users: at least one for each released format.
+/// Each was created by the version with that format. It contains a right ORDEN, a user JohnWolf
+/// (password FullMoon1) who has it, a profile DESK with both, a deleted user, and a failed login of
 /// JohnWolf.
 const STORES: &[(&str, &str, usize)] = &[
     ("tests/fixtures/stores/format-1.tar.gz", "tollgate store 1", 2),
@@ -22,11 +23,11 @@ const STORES: &[(&str, &str, usize)] = &[
     (ALL_SHAPES[0], "tollgate store 5", 4),
     (ALL_SHAPES[1], CURRENT, 4),
 ];
-/// Stores of the last two formats in which every row and entry that was renamed between them
-/// occurs: logins with second factors, links, tokens of programs, resets, mails that wait.
+/// Stores of the last two formats that contain every row and entry renamed between them: logins
+/// with second factors, links, access tokens, resets, queued mails.
 const ALL_SHAPES: [&str; 2] =
     ["tests/fixtures/stores/format-5-all-shapes.tar.gz", "tests/fixtures/stores/format-6.tar.gz"];
-/// What this version makes of them.
+/// The format of this version.
 const CURRENT: &str = "tollgate store 6";
 
 /// Unpacks a data folder into a home.
@@ -37,7 +38,7 @@ fn unpack(packed: &str, home: &Home) {
 }
 
 #[tokio::test]
-async fn old_stores_open_with_everything() {
+async fn old_stores_are_converted_completely() {
     for (packed, format, count) in STORES {
         let home = Home::new(QUICK);
         unpack(packed, &home);
@@ -47,7 +48,10 @@ async fn old_stores_open_with_everything() {
             let gateway = home.start();
             let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
             let users = clients::rows(&mut admin, "ALL_USERS").await;
-            let john = users.iter().find(|user| user["USER_NAME"] == "JohnWolf").expect("the user");
+            let john = users
+                .iter()
+                .find(|user| user["USER_NAME"] == "JohnWolf")
+                .expect("the user JohnWolf is missing");
             assert_eq!(users.len(), *count, "{time}: {users:?}");
             assert_eq!(john["FIRST_NAME"], "John");
             let profiles =
@@ -66,14 +70,14 @@ async fn old_stores_open_with_everything() {
     }
 }
 
-/// The realm that the rows of a store make, and the one that its log makes, with the variants of
-/// the commands in the log.
+/// The realm built from the rows of a store, the realm built from its log, and the variants of the
+/// commands in the log.
 fn realms(data: &Path) -> (Realm, Realm, BTreeSet<String>) {
     let store = RowStore::open(data, 8, 0).unwrap();
     let log = open_log(&store).unwrap();
     let mut rows = Vec::new();
     store.load(|row| rows.push(row)).unwrap();
-    // Relations come after what they relate.
+    // Relations must follow the records that they relate.
     rows.sort_by_key(Row::key);
     let (mut replayed, mut variants) = (Realm::default(), BTreeSet::new());
     for event in log.follow(0).unwrap() {
@@ -94,14 +98,14 @@ fn realms(data: &Path) -> (Realm, Realm, BTreeSet<String>) {
     (rebuild_realm(rows).unwrap(), replayed, variants)
 }
 
-/// The log of a store makes its rows again, also where it has the names of a former version.
+/// Replaying the log gives the rows of the store, also if the log has names of an older version.
 #[test]
-fn the_log_makes_the_rows_of_every_shape() {
+fn the_log_gives_the_rows_of_every_shape() {
     for packed in ALL_SHAPES {
         let home = Home::new(QUICK);
         unpack(packed, &home);
         let (stored, replayed, variants) = realms(&home.data());
-        // Of the entries that were seen, a store keeps those of the newest step.
+        // The ids of applied entries are excluded: a store keeps only the newest of them.
         let lasting = |realm: &Realm| {
             let rows = realm.rows().filter(|row| !matches!(row, Row::Seen(..)));
             rows.collect::<Vec<_>>()
@@ -130,25 +134,25 @@ fn the_log_makes_the_rows_of_every_shape() {
     }
 }
 
-/// A store whose rows have one bit flipped, so that some are found by their keys, but not by a
-/// walk: 120 profiles were made, each for two users. What the first start makes again is there at
-/// the next one, too, however the first one ended.
+/// A store with one flipped bit, so that some rows are found by key but not by a scan. It has 120
+/// profiles, each with two users. Rows that the first start rebuilds must exist at the next start,
+/// too, although the first gateway was killed.
 #[tokio::test]
-async fn rows_that_were_made_again_stay() {
+async fn rebuilt_rows_survive_a_restart() {
     let home = Home::new(QUICK);
     unpack("tests/fixtures/stores/damaged.tar.gz", &home);
     let gateway = home.start();
     Client::login(gateway.address, "admin", PASSWORD).await;
     let (_, log) = gateway.signal("-KILL");
-    assert!(log.iter().any(|line| line.contains("the log makes them again")), "{log:#?}");
+    assert!(log.iter().any(|line| line.contains("rebuilding from the command log")), "{log:#?}");
     let listed = home.command(&["user", "list"]).output().unwrap();
     let listed = String::from_utf8(listed.stdout).unwrap();
     assert_eq!(listed.matches("MUTATED_").count(), 235, "{listed}");
 }
 
-/// The audit trail began with the second format.
+/// The second format introduced the audit trail.
 #[test]
-fn the_trail_of_an_old_store_is_there() {
+fn the_audit_trail_of_an_old_store_is_kept() {
     let home = Home::new(QUICK);
     unpack(STORES[1].0, &home);
     let shown = home.command(&["audit", "show", "--user", "Gone"]).output().unwrap();
@@ -157,7 +161,7 @@ fn the_trail_of_an_old_store_is_there() {
     assert!(deleted.contains(" EVENT_DELETE_USER OK admin -> Gone from 127.0.0.1"), "{shown}");
 }
 
-/// A store of a version to come is left as it is.
+/// A store of a newer version is not changed.
 #[test]
 fn a_newer_store_is_refused() {
     let home = Home::new(QUICK);

@@ -1,4 +1,4 @@
-//! A certificate authority, and the TLS certificate that it issued for localhost.
+//! A certificate authority for tests and its TLS certificate for localhost.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -7,13 +7,14 @@ use std::process::{Command, Stdio};
 use tollgate::net::Client;
 
 use super::gateway::{Home, QUICK, run};
-/// A folder with an authority of its own and a certificate for localhost.
+
+/// A throwaway certificate authority and a certificate for localhost, in the folder of a gateway.
 pub struct Authority {
     pub home: Home,
 }
 
 impl Authority {
-    /// A gateway's home with TLS switched on.
+    /// Creates the authority, the certificate and a configuration with TLS.
     pub fn new() -> Self {
         let home = Home::new("");
         let tls = "[server.tls]\ncertificate = 'cert.pem'\nkey = 'key.pem'\n";
@@ -35,7 +36,7 @@ impl Authority {
         run(openssl.args(words.split_whitespace()).current_dir(self.home.path()));
     }
 
-    /// Makes a certificate and its key.
+    /// Issues a certificate for localhost and writes it and its key to files.
     pub fn issue(&self, certificate: &str, key: &str) {
         self.openssl(&format!(
             "req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout {key} -out csr \
@@ -53,10 +54,10 @@ impl Authority {
 
     pub async fn client(&self, address: SocketAddr) -> Client {
         let url = format!("wss://localhost:{}", address.port());
-        Client::connect(&url, Some(&self.file("ca.pem"))).await.expect("a connection through TLS")
+        Client::connect(&url, Some(&self.file("ca.pem"))).await.expect("connecting over TLS failed")
     }
 
-    /// What `openssl s_client` says of the gateway; `None` if there was no handshake.
+    /// The output of `openssl s_client`; `None` if the handshake failed.
     pub fn handshake(&self, address: SocketAddr, words: &[&str]) -> Option<String> {
         let mut openssl = Command::new("openssl");
         openssl.args(["s_client", "-connect", &address.to_string(), "-CAfile", "ca.pem"]);
@@ -66,11 +67,11 @@ impl Authority {
         output.status.success().then_some(text)
     }
 
-    /// The certificate that new connections see.
+    /// The certificate that the gateway presents to a new connection, as PEM.
     pub fn shown(&self, address: SocketAddr) -> String {
-        let text = self.handshake(address, &[]).expect("a handshake");
-        let begin = text.find("-----BEGIN").expect("a certificate");
-        let end = text.find("-----END").expect("a certificate");
+        let text = self.handshake(address, &[]).expect("the TLS handshake failed");
+        let begin = text.find("-----BEGIN").expect("no certificate in the output of openssl");
+        let end = text.find("-----END").expect("no certificate in the output of openssl");
         text[begin..end].to_owned()
     }
 }

@@ -1,4 +1,4 @@
-//! Plain clients of a running gateway: a WebSocket and an HTTP request.
+//! Simple clients of a running gateway: a WebSocket and an HTTP GET.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -10,16 +10,19 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
-/// One WebSocket.
+
+/// A client with one WebSocket connection.
 pub struct Client {
     pub socket: WebSocketStream<TcpStream>,
 }
 
 impl Client {
     pub async fn connect(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).await.expect("a connection");
+        let stream = TcpStream::connect(address).await.expect("connecting failed");
         let url = format!("ws://{address}/");
-        let (socket, _) = tokio_tungstenite::client_async(url, stream).await.expect("an upgrade");
+        let (socket, _) = tokio_tungstenite::client_async(url, stream)
+            .await
+            .expect("the WebSocket upgrade failed");
         Self { socket }
     }
 
@@ -35,16 +38,19 @@ impl Client {
     }
 
     pub async fn send(&mut self, message: Value) {
-        self.socket.send(Message::text(message.to_string())).await.expect("it is sent");
+        self.socket
+            .send(Message::text(message.to_string()))
+            .await
+            .expect("sending a message failed");
     }
 
-    /// The next text frame; `None` when the connection ends.
+    /// Waits for the next text frame; `None` if the connection ends.
     pub async fn receive(&mut self) -> Option<Value> {
         loop {
             let frame = tokio::time::timeout(Duration::from_secs(30), self.socket.next()).await;
-            match frame.expect("a frame in time") {
+            match frame.expect("no frame was received within 30 s") {
                 Some(Ok(Message::Text(text))) => {
-                    return Some(serde_json::from_str(&text).expect("JSON"));
+                    return Some(serde_json::from_str(&text).expect("a frame is not JSON"));
                 }
                 Some(Ok(Message::Close(_))) | None | Some(Err(_)) => return None,
                 Some(Ok(_)) => {}
@@ -52,12 +58,12 @@ impl Client {
         }
     }
 
-    /// Sends a message and waits for the answer with its SOURCE_REF.
+    /// Sends a message and waits for the reply with its SOURCE_REF. Other frames are skipped.
     pub async fn ask(&mut self, message: Value) -> Value {
         let source_ref = message["SOURCE_REF"].clone();
         self.send(message).await;
         loop {
-            let answer = self.receive().await.expect("an answer");
+            let answer = self.receive().await.expect("the connection ended before the reply");
             if answer["SOURCE_REF"] == source_ref {
                 return answer;
             }
@@ -65,7 +71,7 @@ impl Client {
     }
 }
 
-/// Inserts a right or a profile. False if the gateway went before it answered.
+/// Inserts a right or a profile. Returns false if the connection ended before the reply.
 pub async fn insert(client: &mut Client, kind: &str, key: &str, details: Value) -> bool {
     let message_type = format!("EVENT_INSERT_{kind}");
     let message = json!({"MESSAGE_TYPE": message_type, "SOURCE_REF": key, "DETAILS": details});
@@ -81,7 +87,7 @@ pub async fn insert(client: &mut Client, kind: &str, key: &str, details: Value) 
     }
 }
 
-/// All rows of a data source that fit, read to the end.
+/// Subscribes to a data source and reads all its rows (at most 100,000).
 pub async fn rows(client: &mut Client, source: &str) -> Vec<Value> {
     let details = json!({"DATASOURCE_NAME": source, "MAX_ROWS": 10_000, "MAX_VIEW": 100_000});
     client
@@ -89,7 +95,7 @@ pub async fn rows(client: &mut Client, source: &str) -> Vec<Value> {
         .await;
     let mut found = Vec::new();
     loop {
-        let mut message = client.receive().await.expect("rows");
+        let mut message = client.receive().await.expect("the connection ended before the last row");
         if message["SOURCE_REF"] != source || message["MESSAGE_TYPE"] != "QUERY_UPDATE" {
             continue;
         }
@@ -103,12 +109,14 @@ pub async fn rows(client: &mut Client, source: &str) -> Vec<Value> {
     }
 }
 
-/// One field of all rows.
+/// The distinct values of a field in all rows.
 pub fn column(rows: &[Value], field: &str) -> BTreeSet<String> {
-    rows.iter().map(|row| row[field].as_str().expect("a text").to_owned()).collect()
+    rows.iter()
+        .map(|row| row[field].as_str().expect("the field is not a string").to_owned())
+        .collect()
 }
 
-/// The status and the body of a GET request.
+/// Sends a GET request and returns status and body of the response.
 pub async fn get(address: SocketAddr, path: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(address).await.unwrap();
     let request = format!("GET {path} HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n");

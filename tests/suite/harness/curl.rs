@@ -1,4 +1,4 @@
-//! HTTP requests by curl.
+//! HTTP requests with curl.
 
 use std::process::Command;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::gateway::GatewayProcess;
 
-/// What curl got.
+/// An HTTP response received by curl.
 pub struct Response {
     pub status: u16,
     head: String,

@@ -1,4 +1,4 @@
-//! The real binary, started on a free port with a throwaway folder.
+//! The gateway as a process, with a free port and a throwaway folder.
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -6,31 +6,33 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
-/// Cheap hashes, no limits by address, no management port: what most tests want.
+
+/// The configuration of most tests: cheap hashes, no limits by address, no management port.
 pub const QUICK: &str = "[server]\nmanagement_listen = ''\n[server.limits]\n\
     exempt_addresses = ['127.0.0.0/8']\n[security.scrypt]\nlog_n = 4\nr = 8\np = 1\n";
-/// The first administrator's password in tests.
+/// The password of the first administrator in tests.
 pub const PASSWORD: &str = "Test-Password-7";
 
-/// A running gateway; killed when it is dropped.
+/// A running gateway process, which is killed on drop.
 pub struct GatewayProcess {
-    /// The process.
+    /// The child process.
     pub child: Child,
-    /// Where it listens.
+    /// The address on which it listens.
     pub address: SocketAddr,
-    /// The rest of its log.
+    /// The thread that reads its log; returns the lines once the process has ended.
     pub log: std::thread::JoinHandle<Vec<String>>,
 }
 
-/// A throwaway folder with a data folder and a configuration.
+/// A throwaway folder with the configuration and the data folder of a gateway.
 pub struct Home {
     folder: tempfile::TempDir,
 }
 
 impl Home {
     pub fn new(configuration: &str) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        std::fs::write(folder.path().join("tollgate.toml"), configuration).expect("a file");
+        let folder = tempfile::tempdir().expect("creating a temporary folder failed");
+        std::fs::write(folder.path().join("tollgate.toml"), configuration)
+            .expect("writing the configuration failed");
         Self { folder }
     }
 
@@ -42,7 +44,7 @@ impl Home {
         self.folder.path().join("data")
     }
 
-    /// The program with this home's configuration and data folder.
+    /// A command of the binary with this configuration and data folder.
     pub fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tollgate"));
         command.args(words).arg("--config").arg(self.folder.path().join("tollgate.toml"));
@@ -53,10 +55,10 @@ impl Home {
 
     /// Starts the gateway and waits until it listens.
     pub fn start(&self) -> GatewayProcess {
-        self.try_start().expect("the gateway starts")
+        self.try_start().expect("the gateway did not start")
     }
 
-    /// Starts the gateway; `None` if it ends before it listens.
+    /// Starts the gateway; `None` if it exits before it listens.
     pub fn try_start(&self) -> Option<GatewayProcess> {
         let mut command = self.command(&["serve", "--listen", "127.0.0.1:0"]);
         GatewayProcess::spawn(&mut command)
@@ -64,20 +66,21 @@ impl Home {
 }
 
 impl GatewayProcess {
-    /// Starts a command and waits for its line with `listening`.
+    /// Starts a command and waits until it logs `listening`; `None` if it exits before.
     pub fn spawn(command: &mut Command) -> Option<GatewayProcess> {
         Self::spawn_to(command, Stdio::null())
     }
 
-    /// The same; what it prints goes to `stdout`.
+    /// Same as [`Self::spawn`], with standard output redirected to `stdout`.
     pub fn spawn_to(command: &mut Command, stdout: Stdio) -> Option<GatewayProcess> {
         let mut child = command
             .stdin(Stdio::null())
             .stdout(stdout)
             .stderr(Stdio::piped())
             .spawn()
-            .expect("the program starts");
-        let mut lines = BufReader::new(child.stderr.take().expect("a pipe")).lines();
+            .expect("starting the gateway failed");
+        let mut lines =
+            BufReader::new(child.stderr.take().expect("standard error is not piped")).lines();
         let mut seen = Vec::new();
         let address = loop {
             let Some(Ok(line)) = lines.next() else {
@@ -92,7 +95,7 @@ impl GatewayProcess {
                 break fields["address"]
                     .as_str()
                     .and_then(|it| it.parse().ok())
-                    .expect("an address");
+                    .expect("the log line `listening` has no address");
             }
         };
         let log = std::thread::spawn(move || {
@@ -102,14 +105,15 @@ impl GatewayProcess {
         Some(GatewayProcess { child, address, log })
     }
 
-    /// Ends it by a signal; returns its exit code (`None` if the signal killed it) and its log.
+    /// Sends a signal and waits for the exit. Returns the exit code (`None` if the signal killed
+    /// the process) and the log.
     pub fn signal(mut self, signal: &str) -> (Option<i32>, Vec<String>) {
         let id = self.child.id().to_string();
-        let sent = Command::new("kill").args([signal, &id]).status().expect("kill is there");
-        assert!(sent.success(), "the process is there");
-        let code = self.child.wait().expect("its end").code();
+        let sent = Command::new("kill").args([signal, &id]).status().expect("running kill failed");
+        assert!(sent.success(), "the gateway is not running");
+        let code = self.child.wait().expect("waiting for the gateway failed").code();
         let log = std::mem::replace(&mut self.log, std::thread::spawn(Vec::new));
-        (code, log.join().expect("its log"))
+        (code, log.join().expect("reading the log failed"))
     }
 }
 
@@ -120,19 +124,19 @@ impl Drop for GatewayProcess {
     }
 }
 
-/// The quick configuration without a limit on how fast one connection may speak.
+/// [`QUICK`] without the limit of messages per second of a connection.
 pub fn unlimited() -> String {
     QUICK.replace("[security", "messages_per_sec_per_connection = 1000000\n[security")
 }
 
-/// Makes users u0, u1, … in a stopped store.
+/// Creates users u0, u1, … and profiles in the store of a stopped gateway.
 pub fn populate(home: &Home, users: usize, profiles: usize) {
     let (users, profiles) = (users.to_string(), profiles.to_string());
     let words = ["populate", "--users", &users, "--profiles", &profiles];
     run(&mut home.command(&words));
 }
 
-/// The credentials of a stopped store.
+/// The password hashes in the store of a stopped gateway.
 pub fn credentials(home: &Home) -> Vec<String> {
     let file = home.path().join("credentials.export");
     let _ = std::fs::remove_file(&file);
@@ -143,18 +147,18 @@ pub fn credentials(home: &Home) -> Vec<String> {
     rows.filter_map(|row| Some(row["VALUE"]["credential"].as_str()?.to_owned())).collect()
 }
 
-/// Runs a program that must succeed.
+/// Runs a program and checks that it succeeds.
 pub fn run(command: &mut Command) {
-    let output = command.output().expect("the program is there");
+    let output = command.output().expect("the program cannot be run");
     assert!(output.status.success(), "{command:?}: {output:?}");
 }
 
-/// A port of this machine that is free at the moment.
+/// A TCP port of 127.0.0.1 that is free at this moment.
 pub fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// The lines of JSON that a shell command prints.
+/// Runs a shell command and parses its output as lines of JSON.
 pub fn shell(line: &str, folder: &Path) -> Vec<Value> {
     let output = Command::new("sh").arg("-c").arg(line).current_dir(folder).output().unwrap();
     assert!(output.status.success(), "{line}: {output:?}");
@@ -162,17 +166,20 @@ pub fn shell(line: &str, folder: &Path) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// Runs the program without a configuration.
+/// Runs the binary without a configuration file.
 pub fn tollgate(words: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_tollgate")).args(words).output().expect("the program runs")
+    Command::new(env!("CARGO_BIN_EXE_tollgate"))
+        .args(words)
+        .output()
+        .expect("running tollgate failed")
 }
 
 /// The standard output of a program.
 pub fn printed(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).expect("UTF-8")
+    String::from_utf8(output.stdout.clone()).expect("the output is not UTF-8")
 }
 
-/// Everything that a program printed, errors included.
+/// Standard output and standard error of a program.
 pub fn output_text(output: &Output) -> String {
     String::from_utf8_lossy(&[&output.stdout[..], &output.stderr].concat()).into_owned()
 }

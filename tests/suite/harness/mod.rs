@@ -1,12 +1,12 @@
-//! Shared set-ups: the gateway as a process, its clients, the servers that it uses.
+//! Test fixtures: the gateway as a process, its clients, LDAP and mail servers.
 
 pub mod authenticator;
 mod certificates;
 pub mod clients;
 pub mod curl;
 pub mod gateway;
+pub mod markdown;
 mod moved_clock;
-pub mod readme;
 pub mod realm;
 pub mod scripts;
 pub mod slapd;

@@ -1,10 +1,10 @@
-//! A gateway whose wall clock tests move.
+//! A gateway process whose wall clock a test can move.
 
 use std::path::{Path, PathBuf};
 
 use super::gateway::{GatewayProcess, Home};
 
-/// A gateway whose wall clock is moved by a file (libfaketime).
+/// A gateway whose wall clock follows an offset in a file (libfaketime).
 pub struct MovedClock {
     pub home: Home,
     pub gateway: GatewayProcess,
@@ -20,16 +20,17 @@ impl MovedClock {
         Self { home, gateway, offset }
     }
 
-    /// Starts the gateway of a home; the file `offset` moves its wall clock.
+    /// Starts a gateway. The file `offset` has the offset of its wall clock in seconds.
     pub fn spawn(home: &Home, offset: &Path) -> GatewayProcess {
         let found = ["x86_64", "aarch64"].map(|machine| {
             PathBuf::from(format!("/usr/lib/{machine}-linux-gnu/faketime/libfaketimeMT.so.1"))
         });
-        let library = found.iter().find(|path| path.exists()).expect("faketime is installed");
+        let library =
+            found.iter().find(|path| path.exists()).expect("libfaketime is not installed");
         let mut command = home.command(&["serve", "--listen", "127.0.0.1:0"]);
         command.env("LD_PRELOAD", library).env("FAKETIME_TIMESTAMP_FILE", offset);
         command.env("FAKETIME_NO_CACHE", "1").env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
-        GatewayProcess::spawn(&mut command).expect("it starts")
+        GatewayProcess::spawn(&mut command).expect("the gateway did not start")
     }
 
     pub fn jump(&self, seconds: i64) {

@@ -1,4 +1,4 @@
-//! A realm with a clock that tests move, and short constructors of its values.
+//! A realm with a manual clock, and short constructors of its values.
 
 use protocol::{Description, ProfileName, RightCode, UserName};
 use tollgate::realm::{
@@ -7,10 +7,11 @@ use tollgate::realm::{
     Refresh, Refusal, RightSpec, SecondFactorInput, Session, SessionEnd, SessionId, SessionNo,
     TokenHash, TokenHashes, Verdict,
 };
+
 /// A minute in milliseconds.
 pub const MINUTE: u64 = 60_000;
 
-/// A realm, its clock, and commands in the order in which they are written down.
+/// A realm with a manual clock, to which a test applies commands.
 pub struct Script {
     pub realm: Realm,
     pub at: u64,
@@ -18,7 +19,7 @@ pub struct Script {
 }
 
 impl Script {
-    /// ADMIN, Ada and Bob exist; the policy is the default one, changed by `change`.
+    /// Creates a realm with the users ADMIN, Ada and Bob. `change` modifies the default policy.
     pub fn new(change: impl FnOnce(&mut Policy)) -> Self {
         let mut policy = Policy { grace_ms: 10_000, attempts_max: 3, ..Policy::default() };
         change(&mut policy);
@@ -44,7 +45,7 @@ impl Script {
         self.at += ms;
     }
 
-    /// Logs in; the session's tokens are those of `pair`.
+    /// Logs in. The session gets the tokens of [`pair`] `pair`.
     pub fn login(&mut self, name: &str, pair: u64) -> Outcome {
         let command = login_command(&self.realm, name, pair);
         self.outcome(command)
@@ -63,12 +64,12 @@ impl Script {
         self.outcome(Command::Login(login))
     }
 
-    /// Presents the refresh token of pair `old`; pair `new` is what it would get.
+    /// Presents the refresh token of pair `old`, to be replaced by pair `new`.
     pub fn refresh(&mut self, old: u64, new: u64) -> Applied {
         self.refresh_with(old, new, None)
     }
 
-    /// The same with a second factor.
+    /// Same as [`Self::refresh`], with a second factor.
     pub fn refresh_with(
         &mut self,
         old: u64,
@@ -109,7 +110,7 @@ impl Script {
         }))
     }
 
-    /// Whether the session token of a pair is that of a session.
+    /// Whether the session token of a pair belongs to a live session.
     pub fn speaks(&self, number: u64) -> bool {
         self.realm.session_by_token(self.at, &pair(number).token).is_some()
     }
@@ -131,7 +132,7 @@ pub fn expired() -> Outcome {
     Outcome::Refused(Refusal::RefreshExpired)
 }
 
-/// A login of a user with the right password.
+/// A login command with the correct password. The session gets the tokens of [`pair`] `number`.
 pub fn login_command(realm: &Realm, name: &str, number: u64) -> Command {
     let user_name = user(name);
     let credential = realm.user_by_name(&user_name).and_then(|user| user.credential.clone());
@@ -164,7 +165,7 @@ pub fn hash(number: u64) -> TokenHash {
     bytes[..8].copy_from_slice(&number.to_be_bytes());
     TokenHash(bytes)
 }
-/// Tokens that no other number gives; the session token is even, the refresh token odd.
+/// A token pair that is unique to `number`.
 pub fn pair(number: u64) -> TokenHashes {
     TokenHashes {
         id: SessionId(uuid::Uuid::from_u128(number.into())),
@@ -172,7 +173,7 @@ pub fn pair(number: u64) -> TokenHashes {
         refresh: hash(2 * number + 1),
     }
 }
-/// The hash of a code of the second factor.
+/// The hash of a second-factor code, unique to `number`.
 pub fn code_hash(number: u64) -> TokenHash {
     hash(950_000 + number)
 }

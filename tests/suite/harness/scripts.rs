@@ -1,4 +1,4 @@
-//! Players of the scripts under `protocol/scripts`: through the router alone or by `replay`.
+//! Players of the scripts in `protocol/scripts`: in process through the router, or with `replay`.
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -22,6 +22,7 @@ use tollgate::settings::Settings;
 use tollgate::subscriptions::{ConnectionNotice, Outbox};
 
 use super::gateway::{GatewayProcess, Home};
+
 const CONFIGURATION: &str = "\
 [server]
 management_listen = ''
@@ -42,7 +43,7 @@ name = 'SBL_DATA_SERVER'
 hosts = [{ name = 'genesisserv1', port = 9002 }, { name = 'genesisserv2', port = 9002 }]
 ";
 
-/// The configuration of all scripts, under that of this one: the file of its name.
+/// The configuration of a script: the common one, overridden by the `.toml` file of the script.
 fn configuration(script: &Path) -> toml::Table {
     let own = std::fs::read_to_string(script.with_extension("toml")).unwrap_or_default();
     let mut all: toml::Table = CONFIGURATION.parse().unwrap();
@@ -59,7 +60,7 @@ fn put_over(all: &mut toml::Table, own: toml::Table) {
     }
 }
 
-/// Scripts that need more than a gateway: many clients, or a directory.
+/// Scripts that need more than a gateway (many clients, an LDAP server) and are played elsewhere.
 const PLAYED_ELSEWHERE: &[&str] = &["load", "login/ldap-login.script"];
 
 pub fn scripts() -> Vec<PathBuf> {
@@ -70,11 +71,11 @@ pub fn scripts() -> Vec<PathBuf> {
     let mut scripts: Vec<_> =
         files.filter(|it| it.extension().is_some_and(|it| it == "script")).collect();
     scripts.sort();
-    assert!(scripts.len() >= 10, "{scripts:?}");
+    assert!(scripts.len() >= 10, "too few scripts found: {scripts:?}");
     scripts
 }
 
-/// Plays a script once by a way of one's own, and compares everything.
+/// Plays a script once over a transport and checks that every expected frame is received.
 pub async fn play<T: Transport>(transport: T, path: &Path, mail_folder: &Path) {
     let name = path.file_name().unwrap().to_string_lossy().into_owned();
     let script = Script::parse(&std::fs::read_to_string(path).unwrap());
@@ -100,7 +101,7 @@ pub async fn play<T: Transport>(transport: T, path: &Path, mail_folder: &Path) {
     assert!(!report.differs() && report.rounds.broken == 0, "{}", table::full_report(&report));
 }
 
-/// Plays a script as its users do, and compares everything. `scheme`: ws, or http for REST.
+/// Plays a script with `tollgate replay --verify`. `scheme` is `ws`, or `http` for REST.
 pub fn replay(home: &Home, gateway: &GatewayProcess, scheme: &str, script: &Path) {
     let mut replay = std::process::Command::new(env!("CARGO_BIN_EXE_tollgate"));
     let (to, mail_folder) = (format!("{scheme}://{}", gateway.address), home.path().join("outbox"));
@@ -110,7 +111,7 @@ pub fn replay(home: &Home, gateway: &GatewayProcess, scheme: &str, script: &Path
     assert!(done.status.success(), "{} over {scheme}\n{}", script.display(), output.join("\n"));
 }
 
-/// A gateway with the users of the scripts.
+/// Starts a gateway with the configuration of a script and the users of all scripts.
 pub fn with_users(script: &Path) -> (Home, GatewayProcess) {
     let home = Home::new(&configuration(script).to_string());
     for (user, password, profile) in USERS {
@@ -134,8 +135,7 @@ fn add_user(home: &Home, words: &[&str], password: &str) {
     assert!(child.wait().unwrap().success());
 }
 
-// Through the router, without a socket.
-
+/// A transport that calls the router of a gateway in this process, without sockets.
 pub struct Routers {
     router: Router,
     pub mails: tempfile::TempDir,
@@ -143,6 +143,7 @@ pub struct Routers {
     _started: Started,
 }
 
+/// A connection of [`Routers`].
 pub struct Routed {
     router: Router,
     client: ClientInfo,
@@ -190,7 +191,7 @@ impl Transport for Routers {
 }
 
 impl Routers {
-    /// A connection without a socket.
+    /// Opens a connection from 127.0.0.1 without a socket.
     pub fn connection(&self) -> Routed {
         let now = self.router.gateway().clock.now();
         let outbox = Some(Outbox::new(1 << 20));
@@ -218,7 +219,10 @@ impl Routed {
     fn take_reply(&mut self, reply: Reply) {
         let gateway = self.router.gateway().clone();
         if let Some(session) = reply.bind {
-            session.bind(&self.outbox(), gateway.clock.now());
+            let now = gateway.clock.now();
+            if session.bind(&self.outbox(), now) {
+                gateway.session_timeouts.add(&session, now);
+            }
             self.client.session = Some(session);
         }
         let notices = self.take_rows();
@@ -243,7 +247,16 @@ impl Routed {
     fn take_notices(&mut self, notices: Vec<ConnectionNotice>) {
         let bound = self.client.session.as_ref().map(|bound| bound.session);
         for notice in notices {
-            let ConnectionNotice::Ended(session, reason) = notice else { continue };
+            let (session, reason) = match notice {
+                ConnectionNotice::Ended(session, reason) => (session, reason),
+                ConnectionNotice::Expiring { in_secs, .. } => {
+                    let body = serde_json::json!({ "DETAILS": { "IN_SECS": in_secs } });
+                    let frame = protocol::envelope::encode_value("SESSION_EXPIRING", None, &body);
+                    self.frames.push_back(Received::Text(String::from_utf8(frame).unwrap()));
+                    continue;
+                }
+                _ => continue,
+            };
             if Some(session) != bound {
                 continue;
             }

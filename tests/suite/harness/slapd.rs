@@ -1,5 +1,5 @@
-//! A real LDAP server: slapd in a throwaway folder, with users, groups and traps.
-#![expect(clippy::disallowed_methods, reason = "this server has a clock of its own")]
+//! An LDAP server (slapd) in a throwaway folder, with users, groups and difficult entries.
+#![expect(clippy::disallowed_methods, reason = "the test waits for a real server")]
 
 use std::net::TcpStream;
 use std::path::Path;
@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use super::certificates::Authority;
 use super::gateway::free_port;
-/// A running slapd; it ends and its folder is deleted when it is dropped.
+
+/// A running slapd. On drop it is killed and its folder deleted.
 pub struct Slapd {
     child: Child,
     pub port: u16,
@@ -35,16 +36,17 @@ impl Slapd {
         Self::start_with(authority, "disallow bind_anon", free_port())
     }
 
-    /// `options`: lines of the configuration that come first; `far`: where a referral leads.
-    pub fn start_with(authority: &Authority, options: &str, far: u16) -> Self {
+    /// Starts slapd. `options` are the first lines of its configuration; `referral_port` is the
+    /// port of the server to which a referral points.
+    pub fn start_with(authority: &Authority, options: &str, referral_port: u16) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let at = folder.path();
         std::fs::create_dir(at.join("db")).unwrap();
         std::fs::write(at.join("slapd.conf"), configuration(at, authority, options)).unwrap();
-        std::fs::write(at.join("seed.ldif"), seed(far)).unwrap();
+        std::fs::write(at.join("seed.ldif"), seed(referral_port)).unwrap();
         let mut add = Command::new("/usr/sbin/slapadd");
         add.arg("-f").arg(at.join("slapd.conf")).arg("-l").arg(at.join("seed.ldif"));
-        let added = add.output().expect("tests/run installs slapd");
+        let added = add.output().expect("slapadd cannot be run: tests/run installs it");
         assert!(added.status.success(), "{}", String::from_utf8_lossy(&added.stderr));
         let (port, tls_port) = (free_port(), free_port());
         let urls = format!("ldap://127.0.0.1:{port}/ ldaps://127.0.0.1:{tls_port}/");
@@ -53,26 +55,26 @@ impl Slapd {
         let child = slapd.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let began = Instant::now();
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(began.elapsed() < Duration::from_secs(20), "the directory does not start");
+            assert!(began.elapsed() < Duration::from_secs(20), "slapd did not start within 20 s");
             std::thread::sleep(Duration::from_millis(20));
         }
         Self { child, port, tls_port, folder }
     }
 
-    /// Sends its process a signal.
+    /// Sends a signal to the process.
     pub fn signal(&self, signal: &str) {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
     }
 
-    /// Changes entries as its administrator.
+    /// Changes entries as the administrator of the directory.
     pub fn modify(&self, ldif: &str) {
         let file = self.folder.path().join("change.ldif");
         std::fs::write(&file, ldif).unwrap();
         let mut modify = Command::new("ldapmodify");
         modify.args(["-x", "-H", &format!("ldap://127.0.0.1:{}/", self.port)]);
         modify.args(["-D", "cn=root,dc=desk,dc=example", "-w", "root"]).arg("-f").arg(file);
-        let done = modify.output().expect("tests/run installs ldap-utils");
+        let done = modify.output().expect("ldapmodify cannot be run: tests/run installs it");
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     }
 }
@@ -85,7 +87,7 @@ impl Drop for Slapd {
 }
 
 fn configuration(at: &Path, authority: &Authority, options: &str) -> String {
-    // A server that accepts anonymous binds lets them read, too.
+    // If anonymous binds are allowed, they may also read.
     let anonymous = if options.contains("allow") { "read" } else { "none" };
     let schemas = ["core", "cosine", "nis", "inetorgperson"]
         .map(|name| format!("include /etc/ldap/schema/{name}.schema\n"))
@@ -118,7 +120,7 @@ fn configuration(at: &Path, authority: &Authority, options: &str) -> String {
     )
 }
 
-fn seed(far: u16) -> String {
+fn seed(referral_port: u16) -> String {
     let unit = |name: &str| format!("dn: ou={name},{BASE}\nobjectClass: organizationalUnit\n\n");
     let person = |uid: &str, ou: &str, given_name: &str, password: &str| {
         format!(
@@ -137,7 +139,7 @@ fn seed(far: u16) -> String {
         all += &person(uid, "people", given_name, password);
     }
     all += &person("twin", "staff", "Twin", "twin-Secret-1");
-    // A DN with characters that have a meaning in filters and DNs.
+    // A DN and a name with characters that are special in filters and DNs.
     all += &format!(
         "dn: cn=O\\2CBrien (x)*,ou=people,{BASE}\nobjectClass: inetOrgPerson\n\
          cn: O,Brien (x)*\nsn: O'Brien\nuid: obrien\nuserPassword: brien-Secret-1\n\n"
@@ -154,7 +156,7 @@ fn seed(far: u16) -> String {
     );
     all += &format!(
         "dn: ou=far,ou=people,{BASE}\nobjectClass: referral\nobjectClass: extensibleObject\n\
-         ref: ldap://127.0.0.1:{far}/ou=people,{BASE}\n\n"
+         ref: ldap://127.0.0.1:{referral_port}/ou=people,{BASE}\n\n"
     );
     all
 }

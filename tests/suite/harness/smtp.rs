@@ -1,5 +1,5 @@
-//! Mail servers that store what they receive, and readers of those mails.
-#![expect(clippy::disallowed_methods, reason = "these servers have a clock of their own")]
+//! Mail servers that store received mails, and functions that read them.
+#![expect(clippy::disallowed_methods, reason = "the tests wait for real servers")]
 
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::gateway::free_port;
-/// A mail server that writes the mails it receives to a file; ended when it is dropped.
+
+/// A mail server that writes received mails to a file. It is killed on drop.
 pub struct Sink {
     child: Child,
     pub port: u16,
@@ -31,10 +32,13 @@ impl Sink {
         let folder = tempfile::tempdir().unwrap();
         let out = std::fs::File::create(folder.path().join("mails")).unwrap();
         let child = command.stdout(out).stderr(Stdio::null()).spawn();
-        let child = child.expect("tests/run installs the mail server");
+        let child = child.expect("the mail server cannot be run: tests/run installs it");
         let began = Instant::now();
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(began.elapsed() < Duration::from_secs(20), "the mail server does not start");
+            assert!(
+                began.elapsed() < Duration::from_secs(20),
+                "the mail server did not start within 20 s"
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
         Self { child, port, folder }
@@ -48,7 +52,7 @@ impl Sink {
         plain(&self.written())
     }
 
-    /// All mails, once there are so many.
+    /// Waits until at least `count` mails were received, and returns all.
     pub async fn wait_for(&self, count: usize) -> Vec<String> {
         let began = Instant::now();
         loop {
@@ -59,12 +63,16 @@ impl Sink {
             if whole.len() >= count {
                 return whole;
             }
-            assert!(began.elapsed() < Duration::from_secs(30), "{} of {count} mails", whole.len());
+            assert!(
+                began.elapsed() < Duration::from_secs(30),
+                "only {} of {count} mails were received",
+                whole.len()
+            );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 
-    /// Nothing more comes for a while.
+    /// Checks that no further mail is received for 500 ms.
     pub async fn stays_at(&self, count: usize) {
         tokio::time::sleep(Duration::from_millis(500)).await;
         assert_eq!(self.wait_for(count).await.len(), count);
@@ -78,7 +86,7 @@ impl Drop for Sink {
     }
 }
 
-/// A mail server that requires STARTTLS and a login, and writes each mail as a line of JSON.
+/// A mail server that requires STARTTLS and a login. It stores each mail as a line of JSON.
 pub struct LoginSink(Sink);
 
 impl LoginSink {
@@ -99,17 +107,17 @@ impl LoginSink {
     }
 }
 
-/// The folder of the programs that tests/run installs.
+/// The folder of the Python programs that tests/run installs.
 fn tools() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("target/validators/bin")
 }
 
-/// A mail without its transfer encoding.
+/// Decodes the quoted-printable line breaks and equals signs of a mail.
 pub fn plain(mail: &str) -> String {
     mail.replace("=\r\n", "").replace("=\n", "").replace("=3D", "=")
 }
 
-/// The value of a parameter of the link in a mail.
+/// The value of a query parameter of the link in a mail.
 pub fn parameter(mail: &str, name: &str) -> String {
     let found = mail.split(['?', '&']).find_map(|it| it.strip_prefix(&format!("{name}=")));
     let value = found.unwrap_or_else(|| panic!("no {name} in {mail}"));

@@ -1,4 +1,4 @@
-//! Connections that write until the gateway ends, and the record of what was acknowledged.
+//! Clients that write until the gateway stops, and the record of acknowledged changes.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -8,10 +8,11 @@ use tokio::task::JoinHandle;
 
 use super::clients::{Client, column, insert, rows};
 use super::gateway::PASSWORD;
-/// Connections that write at once.
+
+/// The number of clients that write concurrently.
 pub const WRITERS: usize = 8;
 
-/// Everything that was asked for, and what of it must be there.
+/// All requested changes, and those that were acknowledged and must survive.
 #[derive(Clone, Default)]
 pub struct Acknowledged {
     requested: BTreeSet<String>,
@@ -19,8 +20,8 @@ pub struct Acknowledged {
     profiles: Vec<Profile>,
 }
 
-/// A profile that gives its user two rights that no other profile gives: each of them shows among
-/// the effective rights whether its part of the profile is there.
+/// A profile that grants its user two rights that no other profile grants. The effective rights of
+/// the user therefore show whether the profile was stored completely.
 #[derive(Clone)]
 struct Profile {
     name: String,
@@ -28,43 +29,49 @@ struct Profile {
     promised: bool,
 }
 
-/// Connections that write until the gateway is gone.
+/// The running clients.
 pub struct Writers {
     tasks: Vec<JoinHandle<Acknowledged>>,
 }
 
 impl Acknowledged {
-    /// Takes in what another one noted.
+    /// Adds the record of another client.
     pub fn absorb(&mut self, other: Acknowledged) {
         self.requested.extend(other.requested);
         self.rights.extend(other.rights);
         self.profiles.extend(other.profiles);
     }
 
-    /// What another one noted may be there: it was asked for at the same time.
+    /// Adds the changes of another client as possible, not as required: they were requested while
+    /// the state was copied.
     pub fn expect_part(&mut self, other: Acknowledged) {
         self.requested.extend(other.requested);
         let unsure = |profile: Profile| Profile { promised: false, ..profile };
         self.profiles.extend(other.profiles.into_iter().map(unsure));
     }
 
-    /// How many rights and profiles must be there.
+    /// The number of rights and profiles that must exist.
     pub fn promised(&self) -> usize {
         self.rights.len() + self.profiles.iter().filter(|profile| profile.promised).count()
     }
 
-    /// Asks a restarted gateway: nothing promised is missing, no profile is there in part, nothing
-    /// is there without a request. What a client has seen once is promised from then on.
+    /// Reads the records of a restarted gateway and checks them: no acknowledged record is missing,
+    /// no profile is partial, and every record was requested. Records that were read are required
+    /// from now on.
     pub async fn check(&mut self, address: SocketAddr) {
         let mut admin = Client::login(address, "admin", PASSWORD).await;
         let rights = column(&rows(&mut admin, "ALL_RIGHTS").await, "CODE");
         let profiles = column(&rows(&mut admin, "ALL_PROFILES").await, "NAME");
         let held = column(&rows(&mut admin, "USER_RIGHTS").await, "RIGHT_CODE");
         let lost: Vec<_> = self.rights.difference(&rights).collect();
-        assert!(lost.is_empty(), "acknowledged rights are lost: {lost:?}");
+        assert!(lost.is_empty(), "acknowledged rights were lost: {lost:?}");
         for profile in &mut self.profiles {
             let there = profiles.contains(&profile.name);
-            assert!(there || !profile.promised, "the profile {} is lost", profile.name);
+            assert!(
+                there || !profile.promised,
+                "the acknowledged profile {} was lost",
+                profile.name
+            );
             for code in &profile.codes {
                 let part = held.contains(code);
                 assert_eq!(part, there, "the profile {} is partial at {code}", profile.name);
@@ -79,14 +86,14 @@ impl Acknowledged {
         self.rights.extend(rights.iter().filter(ours).cloned());
     }
 
-    /// Every right and profile that is there has the one row of the audit trail that says who made
-    /// it: `audit show --json`.
+    /// Checks the output of `audit show --json`: every existing right and profile has exactly one
+    /// row that records its creator.
     pub fn check_audit(&self, shown: &str) {
         let mut made = Vec::new();
         for line in shown.lines() {
-            let row: Value = serde_json::from_str(line).expect("a row");
+            let row: Value = serde_json::from_str(line).expect("an audit row is not JSON");
             let ours = row["TARGET"].as_str().is_some_and(|target| target.starts_with("CRASH_"));
-            // What does not fit into one row goes on in the next, with the same time.
+            // A long event is split over several rows with the same time.
             let key = (row["AT"].as_u64(), row["TARGET"].as_str().map(str::to_owned));
             if ours && row["CODE"] == "OK" && made.last() != Some(&key) {
                 assert_eq!(row["USER_NAME"], "admin", "{row}");
@@ -94,14 +101,14 @@ impl Acknowledged {
             }
         }
         let names: BTreeSet<&str> = made.iter().filter_map(|(_, name)| name.as_deref()).collect();
-        assert_eq!(names.len(), made.len(), "something was made twice");
+        assert_eq!(names.len(), made.len(), "a record was created twice");
         let profiles = self.profiles.iter().map(|profile| profile.name.as_str());
         let there: BTreeSet<&str> =
             self.rights.iter().map(String::as_str).chain(profiles).collect();
-        assert_eq!(names, there);
+        assert_eq!(names, there, "audit rows and records differ");
     }
 
-    /// Writes one right. False if the gateway went before it answered.
+    /// Inserts a right. Returns false if the connection ended before the reply.
     async fn right(&mut self, client: &mut Client, code: &str) -> bool {
         self.requested.insert(code.to_owned());
         let answered = insert(client, "RIGHT", code, json!({"CODE": code})).await;
@@ -111,7 +118,8 @@ impl Acknowledged {
         answered
     }
 
-    /// Writes two rights and a profile of both for a user.
+    /// Inserts two rights and a profile of both for a user. Returns false if the connection ended
+    /// before a reply.
     async fn profile(&mut self, client: &mut Client, name: &str, user: &str) -> bool {
         let codes = ["A", "B"].map(|end| format!("{name}_{end}"));
         for code in &codes {
@@ -128,8 +136,9 @@ impl Acknowledged {
 }
 
 impl Writers {
-    /// Logs in and begins to write. Each writer of each round has a user of its own, so that no
-    /// user gathers all profiles; [`populate`](super::gateway::populate) made them.
+    /// Logs in and starts to write. Each client of each round writes profiles for a different user,
+    /// so that no user collects all profiles. [`populate`](super::gateway::populate) created the
+    /// users.
     pub async fn start(address: SocketAddr, round: usize) -> Self {
         let mut clients = Vec::new();
         for _ in 0..WRITERS {
@@ -150,11 +159,11 @@ impl Writers {
         Self { tasks: clients.into_iter().enumerate().map(write).collect() }
     }
 
-    /// What was asked and answered, once the gateway is gone.
+    /// Waits until the gateway has stopped and all clients have ended, and returns their records.
     pub async fn end(self) -> Acknowledged {
         let mut all = Acknowledged::default();
         for task in self.tasks {
-            all.absorb(task.await.expect("a writer that did not panic"));
+            all.absorb(task.await.expect("a writing client panicked"));
         }
         all
     }

@@ -1,4 +1,4 @@
-//! Clock jumps and stopped processes: sessions end neither early nor late.
+//! Tests of clock jumps and suspended processes: sessions end on time.
 #![expect(clippy::disallowed_methods, reason = "these tests time a process that has its own clock")]
 
 use std::process::Command;
@@ -9,23 +9,27 @@ use tokio::net::TcpListener;
 
 use crate::harness::clients::get;
 use crate::harness::{Client, Home, MovedClock, PASSWORD, QUICK, gateway};
+
 async fn details(client: &mut Client) -> Value {
     client.ask(json!({ "MESSAGE_TYPE": "EVENT_LOGIN_DETAILS", "SOURCE_REF": "d" })).await
 }
 
 #[tokio::test]
-async fn a_clock_that_jumps_ends_no_session_and_is_reported() {
+async fn a_clock_jump_ends_no_session_and_is_reported() {
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let management = format!("management_listen = '{free}'");
     let moved = MovedClock::start(&QUICK.replace("management_listen = ''", &management));
     let mut admin = Client::login(moved.gateway.address, "admin", PASSWORD).await;
     assert_eq!(get(free, "/health/ready").await.0, 200);
-    // Half an hour without use would end it; and 1.5 minutes without a sign of life.
+    // The jumps exceed both time limits: 30 minutes without use, 90 s without a message.
     for seconds in [3_600, -3_600] {
         moved.jump(seconds);
         let jumped = Instant::now();
         while get(free, "/health/ready").await.0 != 503 {
-            assert!(jumped.elapsed() < Duration::from_secs(5), "nobody is told of the jump");
+            assert!(
+                jumped.elapsed() < Duration::from_secs(5),
+                "the jump was not reported within 5 s"
+            );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         for _ in 0..10 {
@@ -37,7 +41,7 @@ async fn a_clock_that_jumps_ends_no_session_and_is_reported() {
 }
 
 #[tokio::test]
-async fn a_clock_that_goes_back_lets_no_session_live_on() {
+async fn a_clock_set_back_prolongs_no_session() {
     let idle = "[security]\nsession_timeout_mins = 0.03\nrefresh_token_expiration_mins = 0.1\n";
     let mut moved = MovedClock::start(&format!("{QUICK}{idle}"));
     let mut idle = Client::login(moved.gateway.address, "admin", PASSWORD).await;
@@ -51,7 +55,7 @@ async fn a_clock_that_goes_back_lets_no_session_live_on() {
     let took = began.elapsed();
     assert!(took > Duration::from_secs(1) && took < Duration::from_secs(10), "after {took:?}");
 
-    // Nor over a restart an hour earlier.
+    // The same after a restart with the clock set back by an hour.
     let mut other = Client::connect(moved.gateway.address).await;
     let login = json!({ "MESSAGE_TYPE": "EVENT_LOGIN_AUTH", "SOURCE_REF": 1,
         "DETAILS": { "USER_NAME": "admin", "PASSWORD": PASSWORD } });
@@ -67,21 +71,21 @@ async fn a_clock_that_goes_back_lets_no_session_live_on() {
     assert_eq!(refused["MESSAGE_TYPE"], "EVENT_LOGIN_DETAILS_NACK", "{refused}");
 }
 
-/// Waits until every thread of a process stands still: until then one may still serve.
+/// Waits until all threads of a process are stopped. A running thread could still serve messages.
 fn stopped(id: u32) {
-    let stands = |task: std::fs::DirEntry| {
+    let is_stopped = |task: std::fs::DirEntry| {
         let stat = std::fs::read_to_string(task.path().join("stat")).unwrap_or_default();
         stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T'))
     };
-    let all = || std::fs::read_dir(format!("/proc/{id}/task")).unwrap().flatten().all(stands);
+    let all = || std::fs::read_dir(format!("/proc/{id}/task")).unwrap().flatten().all(is_stopped);
     while !all() {
         std::thread::sleep(Duration::from_millis(1));
     }
 }
 
-/// What was sent while the process stood still is not served for a session that is over.
+/// Messages that were sent while the process was suspended are refused if the session has expired.
 #[tokio::test]
-async fn a_process_that_stood_still_serves_nothing_on_a_dead_session() {
+async fn a_resumed_process_serves_no_expired_session() {
     let idle = "[security]\nsession_timeout_mins = 0.03\n";
     let home = Home::new(&format!("{QUICK}{idle}"));
     let gateway = home.start();
@@ -106,6 +110,6 @@ async fn a_process_that_stood_still_serves_nothing_on_a_dead_session() {
             assert_ne!(message["MESSAGE_TYPE"], "EVENT_LOGIN_DETAILS_ACK", "{message}");
             ended |= message["MESSAGE_TYPE"] == "SESSION_ENDED";
         }
-        assert!(ended, "its session is over, and it is told");
+        assert!(ended, "the client received no SESSION_ENDED");
     }
 }

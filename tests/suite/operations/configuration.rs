@@ -1,4 +1,4 @@
-//! The configuration: reference, schema, other names of keys, the README's example.
+//! Tests of the configuration: reference, schema, aliases, the example of the README.
 
 use std::path::Path;
 use std::process::Command;
@@ -6,10 +6,9 @@ use std::process::Command;
 use tollgate::settings::Settings;
 
 use crate::harness::gateway::{printed, tollgate};
-use crate::harness::readme::block;
 use crate::harness::{Home, QUICK};
 #[test]
-fn the_committed_documents_are_those_of_the_structs() {
+fn the_committed_documents_match_the_settings() {
     for (command, file) in [
         ("config-reference", "src/docs/configuration.md"),
         ("config-schema", "protocol/schemas/configuration.schema.json"),
@@ -17,13 +16,13 @@ fn the_committed_documents_are_those_of_the_structs() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
         let committed = std::fs::read_to_string(path).unwrap();
         let fresh = printed(&tollgate(&[command]));
-        assert!(committed == fresh, "{file} is stale: tollgate {command} > {file}");
+        assert!(committed == fresh, "{file} is stale; run: tollgate {command} > {file}");
     }
 }
 
-/// Every option of Genesis authentication that is supported has its name in the reference.
+/// The reference lists the Genesis name of every supported option of Genesis authentication.
 #[test]
-fn the_reference_names_what_the_source_names() {
+fn the_reference_has_the_genesis_names() {
     let reference = Settings::reference();
     for name in [
         "sessionTimeoutMins",
@@ -60,14 +59,13 @@ fn the_reference_names_what_the_source_names() {
         "userPreferences",
         "enabled",
     ] {
-        assert!(reference.contains(&format!("| {name} |")), "{name}");
+        assert!(reference.contains(&format!("| {name} |")), "{name} is missing");
     }
 }
 
-/// The schema says of the defaults, and of a configuration with everything in it, that they are
-/// valid; and of a wrong one that it is not.
+/// The schema accepts the defaults and other valid configurations, and refuses invalid ones.
 #[test]
-fn the_schema_judges_as_the_gateway_does() {
+fn the_schema_and_the_gateway_accept_the_same() {
     let home = Home::new("");
     let check = |toml: &str| {
         let table: toml::Table = toml.parse().unwrap();
@@ -90,7 +88,7 @@ fn the_schema_judges_as_the_gateway_does() {
 }
 
 #[test]
-fn other_names_of_keys_are_taken_and_warned_of_once() {
+fn aliases_of_keys_are_accepted_with_one_warning() {
     let strength = "[security.genesis_password.validation.passwordStrength]";
     let aliases = "[security.passwordRetry]\nmax_attempts = 7\n\
         [security.genesis_password.validation.password_strength]\nrestrictWhiteSpace = false\n\
@@ -112,11 +110,14 @@ fn other_names_of_keys_are_taken_and_warned_of_once() {
         assert_eq!(log.iter().filter(warned).count(), 1, "{alias}: {log:#?}");
     }
     let checked = home.command(&["doctor"]).output().unwrap();
-    assert!(checked.status.code() == Some(1), "weak, not wrong: {checked:?}");
+    assert!(
+        checked.status.code() == Some(1),
+        "findings, but no invalid configuration: {checked:?}"
+    );
     let file = home.path().join("tollgate.toml");
     let checked = tollgate(&["check-config", "--config", file.to_str().unwrap()]);
     let output = printed(&checked);
-    let other = "security.passwordRetry is another name of security.";
+    let other = "security.passwordRetry is an alias of security.";
     assert!(output.contains(other), "{output}");
     let settings = Settings::parse(aliases, std::iter::empty()).unwrap();
     assert_eq!(settings.security.genesis_password.retry.max_attempts, 7);
@@ -129,14 +130,4 @@ fn single_sign_on_stops_the_start() {
     let out = Home::new("[security.sso]\nenabled = true").command(&["serve"]).output().unwrap();
     assert_eq!(out.status.code(), Some(6));
     assert!(String::from_utf8_lossy(&out.stderr).contains("single sign-on is not built in yet"));
-}
-
-/// The short configuration of the README is one.
-#[test]
-fn the_example_of_the_readme_is_valid() {
-    let block = block("a flag over both. A short one");
-    let settings = Settings::parse(&block, std::iter::empty()).unwrap();
-    settings.validate().unwrap();
-    let strength = settings.security.genesis_password.validation.password_strength;
-    assert_eq!(strength.minimum_length, Some(12));
 }

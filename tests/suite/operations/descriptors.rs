@@ -1,4 +1,4 @@
-//! No file descriptors left: existing connections go on, new ones are refused and may retry.
+//! Tests without free file descriptors: connections continue, new ones are refused.
 #![expect(clippy::disallowed_methods, reason = "these tests time a process that has its own clock")]
 
 use std::io::Read;
@@ -11,9 +11,10 @@ use tokio::net::TcpListener;
 
 use crate::harness::clients::get;
 use crate::harness::{Client, GatewayProcess, Home, PASSWORD, QUICK};
+
 const CONNECTS: usize = 1_000;
 
-/// CPU that a process has used, in seconds.
+/// The CPU time of the gateway, in seconds.
 fn cpu(gateway: &GatewayProcess) -> f64 {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", gateway.child.id())).unwrap();
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
@@ -21,7 +22,7 @@ fn cpu(gateway: &GatewayProcess) -> f64 {
     ticks / 100.0
 }
 
-/// Connections that are open and stay so; the others were turned away.
+/// Opens as many connections as the gateway accepts. Refused connections are dropped.
 fn crowd(address: SocketAddr) -> Vec<TcpStream> {
     let connect = |_| TcpStream::connect(address).ok();
     let mut crowd: Vec<TcpStream> = (0..CONNECTS).filter_map(connect).collect();
@@ -38,7 +39,7 @@ fn crowd(address: SocketAddr) -> Vec<TcpStream> {
     crowd
 }
 
-/// What the gateway sends to a silent connection, if anything.
+/// The data that the gateway sends on a new connection within 200 ms; empty if none.
 fn word(address: SocketAddr) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
@@ -48,7 +49,7 @@ fn word(address: SocketAddr) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_descriptors_the_connected_go_on() {
+async fn without_descriptors_open_connections_continue() {
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let management = format!("management_listen = '{free}'");
     let home = Home::new(&QUICK.replace("management_listen = ''", &management));
@@ -56,12 +57,13 @@ async fn without_descriptors_the_connected_go_on() {
     let mut limited = Command::new("bash");
     limited.args(["-c", r#"ulimit -n 256; exec "$0" "$@""#]).arg(serve.get_program());
     limited.args(serve.get_args()).env("TOLLGATE_ADMIN_PASSWORD", PASSWORD);
-    let gateway = GatewayProcess::spawn(limited.current_dir(home.path())).expect("it starts");
+    let gateway =
+        GatewayProcess::spawn(limited.current_dir(home.path())).expect("the gateway did not start");
     let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
 
     let address = gateway.address;
     let crowd = tokio::task::spawn_blocking(move || crowd(address)).await.unwrap();
-    assert!((100..250).contains(&crowd.len()), "{} are connected", crowd.len());
+    assert!((100..250).contains(&crowd.len()), "{} connections are open", crowd.len());
     let (began, used) = (Instant::now(), cpu(&gateway));
     for at in 0..20 {
         let code = format!("MEANWHILE_{at}");
@@ -69,17 +71,17 @@ async fn without_descriptors_the_connected_go_on() {
             "DETAILS": { "CODE": code } });
         assert_eq!(admin.ask(insert).await["MESSAGE_TYPE"], "EVENT_INSERT_RIGHT_ACK");
         assert_eq!(get(free, "/health/ready").await.0, 200);
-        assert!(word(address).contains("503"), "the gateway is full, and says so");
+        assert!(word(address).contains("503"), "a new connection got no status 503");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     let share = (cpu(&gateway) - used) / began.elapsed().as_secs_f64();
-    println!("{} connected, {:.1} % of a processor", crowd.len(), share * 100.0);
-    assert!(share < 0.2, "{share} of a processor while it is full");
+    println!("{} connections, {:.1} % of a CPU", crowd.len(), share * 100.0);
+    assert!(share < 0.2, "the full gateway used {share} of a CPU");
 
     drop(crowd);
     let freed = Instant::now();
     while word(address).contains("503") {
-        assert!(freed.elapsed() < Duration::from_secs(5), "it stays full");
+        assert!(freed.elapsed() < Duration::from_secs(5), "no connection was accepted within 5 s");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     Client::login(address, "admin", PASSWORD).await;

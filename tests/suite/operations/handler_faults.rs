@@ -1,4 +1,4 @@
-//! Panics in handlers: the message is answered, connection and process go on.
+//! Tests of panics in handlers: the message gets a NACK, connection and process continue.
 
 use std::sync::{Arc, LazyLock};
 
@@ -16,7 +16,7 @@ use tollgate::settings::Settings;
 
 use crate::harness::{Client, PASSWORD, QUICK};
 
-/// The table with a fault in every handler.
+/// The handler table with a panic in every handler.
 static FAULTY: LazyLock<Vec<Handler>> = LazyLock::new(|| {
     let faulty = |handler: &Handler| Handler {
         serve: match handler.serve {
@@ -32,10 +32,10 @@ static FAULTY: LazyLock<Vec<Handler>> = LazyLock::new(|| {
 static FAULTY_INDEX: LazyLock<HandlerIndex> = LazyLock::new(|| HandlerIndex::new(&FAULTY));
 
 fn fault() -> &'static str {
-    "a fault that a test put here"
+    "a fault planted by a test"
 }
 
-/// A gateway in this process with an administrator.
+/// Creates a gateway in this process, with an administrator.
 async fn gateway() -> Arc<Gateway> {
     let settings = Settings::parse(QUICK, std::iter::empty()).unwrap();
     let (clock, log) = (Clock::system(), Arc::new(MemoryLog::default()));
@@ -60,7 +60,7 @@ async fn gateway() -> Arc<Gateway> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_fault_in_a_handler_is_answered_and_nothing_else_ends() {
+async fn a_panic_in_a_handler_gets_a_nack_and_ends_nothing() {
     let gateway = gateway().await;
     let (stop, stopped) = watch::channel(false);
     let mut addresses = Vec::new();
@@ -69,10 +69,10 @@ async fn a_fault_in_a_handler_is_answered_and_nothing_else_ends() {
         addresses.push(listener.local_addr().unwrap());
         tokio::spawn(listener::run(listener, None, router, stopped.clone()));
     }
-    let mut sound = Client::connect(addresses[0]).await;
+    let mut healthy = Client::connect(addresses[0]).await;
     let login = json!({ "MESSAGE_TYPE": "EVENT_LOGIN_AUTH", "SOURCE_REF": 1,
         "DETAILS": { "USER_NAME": "admin", "PASSWORD": PASSWORD } });
-    let ack = sound.ask(login).await;
+    let ack = healthy.ask(login).await;
     assert_eq!(ack["MESSAGE_TYPE"], "EVENT_LOGIN_AUTH_ACK", "{ack}");
 
     let mut faulty = Client::connect(addresses[1]).await;
@@ -87,7 +87,7 @@ async fn a_fault_in_a_handler_is_answered_and_nothing_else_ends() {
         assert!(!answer.to_string().contains(fault()), "{answer}");
     }
     let heartbeat = json!({ "MESSAGE_TYPE": "EVENT_HEARTBEAT", "SOURCE_REF": 2 });
-    assert_eq!(sound.ask(heartbeat).await["MESSAGE_TYPE"], "EVENT_HEARTBEAT_ACK");
+    assert_eq!(healthy.ask(heartbeat).await["MESSAGE_TYPE"], "EVENT_HEARTBEAT_ACK");
     stop.send(true).unwrap();
     gateway.replica.close();
 }

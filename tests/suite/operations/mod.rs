@@ -1,4 +1,4 @@
-//! Operating a gateway: start, configuration, reload, metrics, packages, faults of the machine.
+//! Tests of operation: start, configuration, reload, metrics, packages, host faults.
 
 mod clock_jumps;
 mod configuration;
@@ -6,6 +6,5 @@ mod descriptors;
 mod handler_faults;
 mod metrics;
 mod packaging;
-mod readme;
 mod reload;
 mod start;

@@ -1,4 +1,4 @@
-//! Packages: systemd unit, image, dashboard, completions, notifications to a supervisor.
+//! Tests of the packages: systemd unit, image, dashboard, completions, notifications.
 
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
@@ -12,6 +12,7 @@ use tollgate::platform::METRICS;
 use crate::harness::clients::get;
 use crate::harness::gateway::{output_text, run};
 use crate::harness::{Client, GatewayProcess, Home, PASSWORD, QUICK};
+
 fn tollgate(words: &[&str]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_tollgate")).args(words).output().unwrap();
     assert!(output.status.success(), "{output:?}");
@@ -22,7 +23,7 @@ fn file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
-/// The unit with the binary that was built here.
+/// A copy of the systemd unit with the path of the binary under test.
 fn unit(home: &Home) -> PathBuf {
     let unit = std::fs::read_to_string(file(".packaging/tollgate.service")).unwrap();
     let unit = unit.replace("/usr/bin/tollgate", env!("CARGO_BIN_EXE_tollgate"));
@@ -32,11 +33,11 @@ fn unit(home: &Home) -> PathBuf {
 }
 
 #[test]
-fn systemd_takes_the_unit_and_finds_it_confined() {
+fn systemd_accepts_the_unit_and_its_sandboxing() {
     let home = Home::new("");
     let unit = unit(&home);
     let verified = Command::new("systemd-analyze").args(["verify", "--man=no"]).arg(&unit).output();
-    let verified = verified.expect("systemd-analyze is installed");
+    let verified = verified.expect("systemd-analyze cannot be run: tests/run installs it");
     let own_lines: Vec<String> = output_text(&verified)
         .lines()
         .filter(|line| line.contains("tollgate.service"))
@@ -49,7 +50,8 @@ fn systemd_takes_the_unit_and_finds_it_confined() {
     assert!(confined.status.success(), "{}", output_text(&confined));
 }
 
-/// READY=1 when it listens, RELOADING=1 and READY=1 again on SIGHUP, STOPPING=1 at the end.
+/// Expected: READY=1 when the gateway listens, RELOADING=1 and READY=1 on SIGHUP, STOPPING=1 at
+/// shutdown.
 #[test]
 fn the_supervisor_is_notified_of_start_reload_and_stop() {
     let home = Home::new(QUICK);
@@ -57,10 +59,11 @@ fn the_supervisor_is_notified_of_start_reload_and_stop() {
     let socket = UnixDatagram::bind(&path).unwrap();
     socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     let mut command = home.command(&["serve", "--listen", "127.0.0.1:0"]);
-    let gateway = GatewayProcess::spawn(command.env("NOTIFY_SOCKET", &path)).expect("it starts");
+    let gateway = GatewayProcess::spawn(command.env("NOTIFY_SOCKET", &path))
+        .expect("the gateway did not start");
     let notification = || {
         let mut text = [0; 256];
-        let length = socket.recv(&mut text).expect("the supervisor is told");
+        let length = socket.recv(&mut text).expect("no notification was received");
         String::from_utf8_lossy(&text[..length]).into_owned()
     };
     assert_eq!(notification().trim(), "READY=1");
@@ -73,11 +76,11 @@ fn the_supervisor_is_notified_of_start_reload_and_stop() {
 }
 
 #[tokio::test]
-async fn the_dashboard_is_fresh_and_asks_for_what_there_is() {
+async fn the_dashboard_is_up_to_date_and_shows_all_metrics() {
     let printed: Value = serde_json::from_str(&tollgate(&["grafana-dashboard"])).unwrap();
     let kept = std::fs::read_to_string(file(".packaging/grafana.json")).unwrap();
     let kept: Value = serde_json::from_str(&kept).unwrap();
-    assert_eq!(printed, kept, "tollgate grafana-dashboard > .packaging/grafana.json");
+    assert_eq!(printed, kept, "stale; run: tollgate grafana-dashboard > .packaging/grafana.json");
     let panels = printed["panels"].as_array().unwrap();
     let targets = panels.iter().flat_map(|panel| panel["targets"].as_array().unwrap());
     let expressions: Vec<&str> = targets.map(|it| it["expr"].as_str().unwrap()).collect();
@@ -86,7 +89,7 @@ async fn the_dashboard_is_fresh_and_asks_for_what_there_is() {
         assert!(is_requested, "no panel shows {}", metric.name);
     }
 
-    // Every metric that a gateway gives is one of the table.
+    // Every metric that a gateway exports is in the table.
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let management = format!("management_listen = '{free}'");
     let home = Home::new(&QUICK.replace("management_listen = ''", &management));
@@ -97,18 +100,18 @@ async fn the_dashboard_is_fresh_and_asks_for_what_there_is() {
     let names: Vec<&str> = types.filter_map(|line| line.split(' ').next()).collect();
     assert!(names.len() > 5, "{metrics}");
     for name in names {
-        assert!(METRICS.iter().any(|metric| metric.name == name), "{name} is not in the table");
+        assert!(METRICS.iter().any(|metric| metric.name == name), "{name} is not in METRICS");
     }
 
     let parsed = Command::new("node")
         .args(["-e", PARSE, &serde_json::to_string(&expressions).unwrap()])
         .current_dir(file("target/validators"))
         .output()
-        .expect("node is installed");
+        .expect("node cannot be run: tests/run installs it");
     assert!(parsed.status.success(), "{}", output_text(&parsed));
 }
 
-/// Parses each expression with the grammar of Prometheus itself.
+/// A script that parses each expression with the grammar of Prometheus.
 const PARSE: &str = r#"
     const { parser } = require("@prometheus-io/lezer-promql");
     const isWrong = expression => {
@@ -137,22 +140,25 @@ fn bash_completes_the_command_line() {
     }
 }
 
-/// What a tab after `tollgate au` gives.
+/// Prints the completion of `tollgate au`.
 const COMPLETE: &str = "COMP_WORDS=(tollgate au); COMP_CWORD=1; _tollgate tollgate au tollgate; \
     echo \"${COMPREPLY[@]}\"";
 
 #[test]
-fn the_image_is_written_with_care() {
+fn the_dockerfile_is_valid_and_its_context_complete() {
     let dockerfile = file(".packaging/Dockerfile");
     let lint = Command::new(file("target/validators/bin/hadolint")).arg(&dockerfile).output();
-    let lint = lint.expect("hadolint is installed");
+    let lint = lint.expect("hadolint cannot be run: tests/run installs it");
     assert!(lint.status.success(), "{}", output_text(&lint));
     let text = std::fs::read_to_string(&dockerfile).unwrap();
     let rust = include_str!("../../../Cargo.toml").split("rust-version = \"").nth(1).unwrap();
     let rust = rust.split('"').next().unwrap();
-    assert!(text.contains(&format!("FROM rust:{rust}-")), "built with Rust {rust}");
+    assert!(
+        text.contains(&format!("FROM rust:{rust}-")),
+        "the image must be built with Rust {rust}"
+    );
 
-    // The build context has everything that Cargo wants.
+    // The build context contains all files that Cargo needs.
     let context = Home::new("");
     let ignore = std::fs::read_to_string(file(".packaging/Dockerfile.dockerignore")).unwrap();
     let kept = ignore.lines().filter_map(|line| line.strip_prefix('!'));
@@ -165,7 +171,7 @@ fn the_image_is_written_with_care() {
 }
 
 #[tokio::test]
-async fn health_is_requested_from_the_command_line() {
+async fn the_health_command_reports_readiness() {
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let management = format!("management_listen = '{free}'");
     let home = Home::new(&QUICK.replace("management_listen = ''", &management));
@@ -173,7 +179,7 @@ async fn health_is_requested_from_the_command_line() {
         let mut health = Command::new(env!("CARGO_BIN_EXE_tollgate"));
         health.args(["health", "--management", &free.to_string()]).output().unwrap()
     };
-    assert!(!request().status.success(), "no gateway runs yet");
+    assert!(!request().status.success(), "`health` succeeded without a gateway");
     let _gateway = home.start();
     let healthy = request();
     assert!(healthy.status.success() && output_text(&healthy).contains("ready"), "{healthy:?}");

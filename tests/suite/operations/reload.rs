@@ -1,4 +1,4 @@
-//! Reload by SIGHUP: all or nothing, at once, with connections kept open.
+//! Tests of reload by SIGHUP: all or nothing, at once, with open connections.
 #![expect(clippy::disallowed_methods, reason = "these tests time a process that has its own clock")]
 
 use std::process::Command;
@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 use crate::harness::clients::get;
 use crate::harness::gateway::run;
 use crate::harness::{Client, GatewayProcess, Home, PASSWORD, QUICK};
+
 fn write(home: &Home, configuration: &str) {
     std::fs::write(home.path().join("tollgate.toml"), configuration).unwrap();
 }
@@ -22,7 +23,7 @@ async fn heartbeat(client: &mut Client) -> Value {
     client.ask(json!({ "MESSAGE_TYPE": "EVENT_HEARTBEAT", "SOURCE_REF": "beat" })).await
 }
 
-/// The code of a login with a wrong password.
+/// Logs in with a wrong password and returns the code of the NACK.
 async fn wrong_login(gateway: &GatewayProcess) -> Value {
     let mut client = Client::connect(gateway.address).await;
     let details = json!({ "USER_NAME": "jane", "PASSWORD": "wrong" });
@@ -37,7 +38,7 @@ const TWO: &str = "[security.genesis_password.retry]\nmax_attempts = 2\n\
     [service_list]\nhealth_check_secs = 0\n";
 
 #[tokio::test]
-async fn services_and_the_policy_change_under_open_sockets() {
+async fn services_and_the_policy_change_with_open_connections() {
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let management = format!("management_listen = '{free}'");
     let quick = QUICK.replace("management_listen = ''", &management);
@@ -49,7 +50,7 @@ async fn services_and_the_policy_change_under_open_sockets() {
     assert_eq!(admin.ask(insert).await["MESSAGE_TYPE"], "EVENT_INSERT_USER_ACK");
     assert_eq!(heartbeat(&mut admin).await["DETAILS"]["SERVICE"][0]["HOST"][0]["NAME"], "one");
 
-    // Each of these is wrong as a whole: the services in it are not taken either.
+    // One invalid section makes the whole file invalid: its services must not be applied, either.
     let wrong = [
         "[heartbeat]\ninterval_secs = 0\nmisses_allowed = 1\n",
         "[server.tls]\ncertificate = 'a'\n",
@@ -61,7 +62,7 @@ async fn services_and_the_policy_change_under_open_sockets() {
         let refused = format!("tollgate_config_reloads_total{{result=\"refused\"}} {}", at + 1);
         let began = Instant::now();
         while !get(free, "/metrics").await.1.contains(&refused) {
-            assert!(began.elapsed() < Duration::from_secs(10), "it is not refused: {wrong}");
+            assert!(began.elapsed() < Duration::from_secs(10), "not refused: {wrong}");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         let listed = heartbeat(&mut admin).await;
@@ -71,23 +72,24 @@ async fn services_and_the_policy_change_under_open_sockets() {
     let restart = quick.replace("log_n = 4", "log_n = 5");
     write(&home, &format!("{restart}{TWO}"));
     hang_up(&gateway);
-    // The answer to a heartbeat that was not sent.
-    let pushed = admin.receive().await.expect("a push");
+    // The new services are pushed as a heartbeat reply without a request.
+    let pushed = admin.receive().await.expect("the connection ended");
     assert_eq!(pushed["MESSAGE_TYPE"], "EVENT_HEARTBEAT_ACK", "{pushed}");
     assert_eq!(pushed["DETAILS"]["PUSHED"], true, "{pushed}");
     assert_eq!(pushed["DETAILS"]["SERVICE"][0]["HOST"][0]["NAME"], "two");
     assert_eq!(heartbeat(&mut admin).await["DETAILS"]["SERVICE"][0]["HOST"][0]["PORT"], 2);
     assert_eq!(wrong_login(&gateway).await, "INCORRECT_CREDENTIALS");
-    assert_eq!(wrong_login(&gateway).await, "LOCKED_ACCOUNT", "two attempts now, not three");
+    assert_eq!(wrong_login(&gateway).await, "LOCKED_ACCOUNT", "the new limit is two attempts");
 
     let (code, log) = gateway.signal("-TERM");
     assert_eq!(code, Some(0));
     check_log(&log, wrong.len());
 }
 
-/// What was refused, what changed, and what needs a restart is in the log.
+/// Checks that the log has the refused reloads, the changed settings, and those that need a
+/// restart.
 fn check_log(log: &[String], wrong: usize) {
-    let refused = log.iter().filter(|line| line.contains("the configuration stays as it was"));
+    let refused = log.iter().filter(|line| line.contains("reload failed; the previous"));
     assert_eq!(refused.count(), wrong, "{log:#?}");
     let logged = |words: &[&str]| log.iter().any(|line| words.iter().all(|it| line.contains(it)));
     let attempts = "security.genesis_password.retry.max_attempts";
@@ -97,7 +99,7 @@ fn check_log(log: &[String], wrong: usize) {
 }
 
 #[tokio::test]
-async fn a_shorter_idle_time_ends_sessions_that_are_idle() {
+async fn a_shorter_session_timeout_ends_idle_sessions() {
     let minutes = |idle: &str| format!("[security]\nsession_timeout_mins = {idle}\n");
     let home = Home::new(&format!("{QUICK}{}", minutes("30")));
     let gateway = home.start();

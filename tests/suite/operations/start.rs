@@ -1,4 +1,4 @@
-//! Start and end of the process: first start, second process, exit codes, drain.
+//! Tests of start and shutdown: first start, second process, exit codes, drain.
 
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
@@ -8,14 +8,16 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::harness::gateway::shell;
 use crate::harness::{Client, GatewayProcess, Home, PASSWORD, QUICK};
-/// Starts a gateway that generates its administrator's password; also returns what it printed.
+
+/// Starts a gateway that generates the password of its administrator. Returns its output, too.
 fn first_start(home: &Home) -> (GatewayProcess, String) {
     let printed = home.path().join("printed");
     let file = std::fs::File::create(&printed).unwrap();
     let mut command = home.command(&["serve", "--listen", "127.0.0.1:0"]);
     command.env_remove("TOLLGATE_ADMIN_PASSWORD");
-    let gateway = GatewayProcess::spawn_to(&mut command, Stdio::from(file)).expect("it starts");
-    // The log says `listening` a moment before everything is printed.
+    let gateway = GatewayProcess::spawn_to(&mut command, Stdio::from(file))
+        .expect("the gateway did not start");
+    // The gateway logs `listening` shortly before its output is complete.
     let text = || std::fs::read_to_string(&printed).unwrap();
     while !text().contains("log in:") {
         std::thread::yield_now();
@@ -30,7 +32,10 @@ fn the_printed_command_logs_in() {
     let file = home.data().join("admin-password");
     assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     let password = std::fs::read_to_string(&file).unwrap();
-    assert!(!printed.contains(password.trim()), "it is shown on terminals only");
+    assert!(
+        !printed.contains(password.trim()),
+        "the password was printed although the output is not a terminal"
+    );
     let line = printed.lines().find_map(|line| line.strip_prefix("log in:")).unwrap();
     let answers = shell(line, home.path());
     assert_eq!(answers[0]["MESSAGE_TYPE"], "EVENT_LOGIN_AUTH_ACK", "{answers:?}");
@@ -40,7 +45,7 @@ fn the_printed_command_logs_in() {
 }
 
 #[tokio::test]
-async fn the_first_start_makes_an_administrator_who_can_log_in() {
+async fn the_first_start_creates_an_administrator_who_can_log_in() {
     let home = Home::new(QUICK);
     let gateway = home.start();
     let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
@@ -50,7 +55,7 @@ async fn the_first_start_makes_an_administrator_who_can_log_in() {
 }
 
 #[tokio::test]
-async fn sessions_survive_a_drained_restart_and_sockets_are_notified() {
+async fn sessions_survive_a_restart_and_clients_are_notified() {
     let home = Home::new(QUICK);
     let gateway = home.start();
     let mut admin = Client::connect(gateway.address).await;
@@ -70,7 +75,7 @@ async fn sessions_survive_a_drained_restart_and_sockets_are_notified() {
 }
 
 #[test]
-fn a_second_process_on_one_store_is_refused_with_its_code() {
+fn a_second_process_with_the_same_store_is_refused() {
     let home = Home::new(QUICK);
     let first = home.start();
     let second = home.command(&["serve", "--listen", "127.0.0.1:0"]).output().unwrap();
@@ -79,7 +84,7 @@ fn a_second_process_on_one_store_is_refused_with_its_code() {
 }
 
 #[tokio::test]
-async fn a_first_start_that_cannot_listen_makes_no_administrator() {
+async fn a_first_start_that_cannot_listen_creates_no_administrator() {
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let home = Home::new(QUICK);
     let address = taken.local_addr().unwrap().to_string();
@@ -100,14 +105,14 @@ async fn a_drain_ends_in_time_despite_silent_clients() {
     for _ in 0..50 {
         clients.push(Client::login(gateway.address, "admin", PASSWORD).await);
     }
-    // A hang-up ends nothing.
+    // SIGHUP does not end the process.
     let hung_up = Command::new("kill").args(["-HUP", &gateway.child.id().to_string()]).status();
     assert!(hung_up.unwrap().success());
-    // They read nothing and answer nothing; one has not even spoken.
+    // The clients read and send nothing. One has not even sent a request.
     let _silent = TcpStream::connect(gateway.address).await.unwrap();
     let ended = tokio::task::spawn_blocking(move || gateway.signal("-TERM"));
     let ended = tokio::time::timeout(std::time::Duration::from_secs(15), ended).await;
-    assert_eq!(ended.expect("it ends in time").unwrap().0, Some(0));
+    assert_eq!(ended.expect("the gateway did not exit within 15 s").unwrap().0, Some(0));
     for client in &mut clients {
         assert_eq!(client.receive().await.unwrap()["DETAILS"]["REASON"], "SHUTDOWN");
     }

@@ -1,4 +1,4 @@
-//! Password age, password history and locks, as rules of the realm.
+//! Rules of password age, password history, rehashes and locks.
 
 use tollgate::realm::{
     Applied, ChangePassword, Command, EndReason, Fingerprint, LockoutScope, Login, LoginClient,
@@ -14,7 +14,7 @@ fn must_change() -> Outcome {
 }
 
 #[test]
-fn a_password_is_too_old_at_its_age_and_not_before() {
+fn a_password_must_be_changed_at_the_maximum_age_and_not_before() {
     let mut script = Script::new(|policy| policy.password_age_ms = Some(30 * DAY));
     let live = script.session("Ada", 1);
     script.wait(30 * DAY - 1);
@@ -23,17 +23,17 @@ fn a_password_is_too_old_at_its_age_and_not_before() {
     script.end(dormant, EndReason::Idle);
     script.wait(1);
     assert_eq!(script.login("Ada", 4), must_change());
-    assert_eq!(script.wrong("Ada"), incorrect(), "only after a correct password");
-    // A live session goes on and is refreshed; one that sleeps is not woken.
+    assert_eq!(script.wrong("Ada"), incorrect(), "a wrong password revealed the age");
+    // A live session remains and is refreshed; a dormant one is not resumed.
     assert_ne!(script.live("Ada"), 0);
     assert!(matches!(script.refresh(2, 5).outcome, Outcome::Refreshed(_)));
     assert_eq!(script.refresh(3, 6).outcome, must_change());
-    // The change begins a new age.
+    // The age counts from the change.
     assert_eq!(script.change("Ada", Verdict::Matched, Some(live)).outcome, Outcome::Done);
     assert!(matches!(script.login("Ada", 7), Outcome::LoggedIn(_)));
 }
 
-/// Changes the password to a hash.
+/// Changes the password to the one with the hash `to`.
 fn change(script: &mut Script, name: &str, to: &str) -> Applied {
     let known = script.realm.user_by_name(&user(name)).unwrap();
     let change = ChangePassword {
@@ -54,15 +54,15 @@ fn remembered(script: &Script, name: &str) -> Vec<String> {
 }
 
 #[test]
-fn as_many_former_passwords_are_remembered_as_the_policy_says() {
+fn the_policy_limits_how_many_passwords_are_remembered() {
     let mut script = Script::new(|policy| policy.history = 3);
     assert_eq!(remembered(&script, "Ada"), ["$first"]);
     for to in ["$b", "$c", "$d"] {
         assert_eq!(change(&mut script, "Ada", to).outcome, Outcome::Done);
     }
     assert_eq!(remembered(&script, "Ada"), ["$d", "$c", "$b"]);
-    // A reset takes the password away, and what it was is not forgotten; the one-time password is
-    // nobody's choice.
+    // A reset removes the password, but its hash is remembered. A one-time password is not, since
+    // the user did not choose it.
     let reset = |credential: Option<&str>| {
         let credential = credential.map(Into::into);
         let reset = ResetPassword { user_name: user("Ada"), credential, mailed: false };
@@ -95,7 +95,7 @@ fn without_a_policy_nothing_is_remembered() {
 }
 
 #[test]
-fn a_login_with_an_older_hash_brings_a_new_one_and_no_new_age() {
+fn a_rehash_at_login_does_not_change_the_age_of_the_password() {
     let mut script = Script::new(|_| {});
     let before = script.realm.user_by_name(&user("Ada")).unwrap().credential_at;
     script.wait(DAY);
@@ -104,19 +104,19 @@ fn a_login_with_an_older_hash_brings_a_new_one_and_no_new_age() {
     assert!(matches!(script.outcome(Command::Login(renewed)), Outcome::LoggedIn(_)));
     let ada = script.realm.user_by_name(&user("Ada")).unwrap();
     assert_eq!((ada.credential.as_deref(), ada.credential_at), (Some("$renewed"), before));
-    // Another login that was checked against the old hash is checked again.
+    // Another login that was checked against the old hash must be checked again.
     assert_eq!(script.outcome(Command::Login(login)), Outcome::Refused(Refusal::StaleCredential));
 }
 
-/// An attempt from somewhere.
+/// Attempts a login from a client network.
 fn attempt(script: &mut Script, network: &str, familiar: bool, verdict: Verdict) -> Outcome {
     let Command::Login(login) = login_command(&script.realm, "Ada", 7) else { unreachable!() };
-    let peer = LoginClient { network: network.into(), familiar };
-    script.outcome(Command::Login(Login { verdict, client: peer, ..login }))
+    let client = LoginClient { network: network.into(), familiar };
+    script.outcome(Command::Login(Login { verdict, client, ..login }))
 }
 
 #[test]
-fn wrong_passwords_elsewhere_lock_nobody_out_here() {
+fn wrong_passwords_from_one_network_do_not_lock_another() {
     let mut script = Script::new(|policy| policy.lock_scope = LockoutScope::UserAndNetwork);
     let until = script.at + 5 * 60_000;
     for expected in [incorrect(), incorrect(), locked(until), locked(until)] {
@@ -127,14 +127,14 @@ fn wrong_passwords_elsewhere_lock_nobody_out_here() {
         attempt(&mut script, "127.0.0.3", false, Verdict::Matched),
         Outcome::LoggedIn(_)
     ));
-    // The owner's login opens no way to who guessed.
+    // The user's login from another network does not unlock the network of the attacker.
     assert_eq!(attempt(&mut script, "127.0.0.2", false, Verdict::Matched), locked(until));
     script.wait(5 * 60_000);
     assert_eq!(attempt(&mut script, "127.0.0.2", false, Verdict::Wrong), incorrect());
 }
 
 #[test]
-fn after_a_hundred_wrong_passwords_a_day_only_familiar_places_may_try() {
+fn after_a_hundred_wrong_passwords_in_a_day_only_familiar_clients_may_try() {
     let mut script = Script::new(|policy| policy.lock_scope = LockoutScope::UserAndNetwork);
     script.at = 1_000 * DAY;
     for number in 0..100 {
@@ -150,7 +150,7 @@ fn after_a_hundred_wrong_passwords_a_day_only_familiar_places_may_try() {
 }
 
 #[test]
-fn the_day_ends_and_the_lock_with_it() {
+fn the_daily_lock_ends_with_the_day() {
     let mut script = Script::new(|policy| policy.lock_scope = LockoutScope::UserAndNetwork);
     script.at = 1_000 * DAY;
     for number in 0..100 {

@@ -1,4 +1,4 @@
-//! The realm: its rules one by one, and random sequences of commands.
+//! Tests of the realm: single rules, stored formats and random sequences of commands.
 
 mod credentials;
 mod rules;

@@ -1,4 +1,4 @@
-//! Rules of logins, sessions, rights and profiles, one by one.
+//! Rules of logins, sessions, rights, profiles and repeated entries.
 
 use protocol::UserName;
 use tollgate::realm::{
@@ -12,23 +12,23 @@ use crate::harness::realm::{
     profile_wanted, right_wanted, user,
 };
 #[test]
-fn the_attempt_that_reaches_the_limit_answers_locked() {
+fn the_attempt_that_reaches_the_limit_is_refused_as_locked() {
     let mut it = Script::new(|policy| policy.lock_ms = 5 * MINUTE);
     assert_eq!(it.wrong("Ada"), incorrect());
-    assert_eq!(it.wrong("ADA"), incorrect(), "another spelling is the same name");
+    assert_eq!(it.wrong("ADA"), incorrect(), "another spelling was not counted as the same name");
     let until = it.at + 5 * MINUTE;
     assert_eq!(it.wrong("Ada"), locked(until));
     it.wait(5 * MINUTE - 1);
-    assert_eq!(it.login("Ada", 1), locked(until), "the right password does not help");
-    assert_eq!(it.wrong("Ada"), locked(until), "the lock does not grow");
+    assert_eq!(it.login("Ada", 1), locked(until), "the correct password ended the lock");
+    assert_eq!(it.wrong("Ada"), locked(until), "a wrong password extended the lock");
     it.wait(1);
     assert!(matches!(it.login("Ada", 1), Outcome::LoggedIn(no)
         if it.realm.session(no).unwrap().before.failed == 3));
-    assert_eq!(it.wrong("Ada"), incorrect(), "a success forgets");
+    assert_eq!(it.wrong("Ada"), incorrect(), "a successful login did not clear the count");
 }
 
 #[test]
-fn after_a_lock_counting_begins_again() {
+fn after_a_lock_counting_starts_at_zero() {
     let mut it = Script::new(|policy| policy.lock_ms = MINUTE);
     (0..3).for_each(|_| drop(it.wrong("Ada")));
     it.wait(MINUTE);
@@ -39,7 +39,7 @@ fn after_a_lock_counting_begins_again() {
 }
 
 #[test]
-fn a_lock_touches_neither_live_sessions_nor_their_refresh() {
+fn a_lock_affects_neither_live_sessions_nor_their_refresh() {
     let mut it = Script::new(|_| {});
     it.session("Ada", 1);
     (0..3).for_each(|_| drop(it.wrong("Ada")));
@@ -60,7 +60,7 @@ fn the_session_limit_is_exact() {
     assert_eq!(it.live("Ada"), 2);
     it.wait(33 * MINUTE);
     it.session("Ada", 6);
-    assert_eq!(it.live("Ada"), 1, "due sessions do not count, swept or not");
+    assert_eq!(it.live("Ada"), 1, "sessions that timed out were counted before the sweep");
 }
 
 #[test]
@@ -77,11 +77,11 @@ fn at_the_limit_the_oldest_session_is_evicted() {
     assert_eq!(applied.ended.len(), 1);
     assert_eq!((applied.ended[0].session, applied.ended[0].reason), (oldest, EndReason::Evicted));
     assert!(!it.speaks(1) && it.speaks(2) && it.speaks(3));
-    assert_eq!(it.refresh(1, 4).outcome, expired(), "its refresh token is destroyed");
+    assert_eq!(it.refresh(1, 4).outcome, expired(), "the evicted session was refreshed");
 }
 
 #[test]
-fn a_refresh_rotates_and_its_grace_answers_alike() {
+fn a_rotated_token_gets_the_same_pair_in_its_grace_period() {
     let mut it = Script::new(|_| {});
     let session = it.session("Ada", 1);
     assert_eq!(it.refresh(1, 2).outcome, Outcome::Refreshed(session));
@@ -152,7 +152,7 @@ fn a_disabled_user_resumes_no_session() {
     let session = it.session("Ada", 1);
     it.sleep(session);
     let ada = it.realm.user_by_name(&user("Ada")).unwrap().clone();
-    // No command disables users yet: the row says it.
+    // Disables the user by a row, because a command would also end the session.
     it.realm.apply_changes(&[Change::Put(Row::User(User { status: UserStatus::Disabled, ..ada }))]);
     let refused = Outcome::Refused(Refusal::Locked { until: None });
     assert_eq!(it.refresh(1, 2).outcome, refused);
@@ -167,11 +167,11 @@ fn tabs_that_race_for_a_dormant_session_get_the_same_pair() {
     assert_eq!(it.refresh(1, 2).outcome, Outcome::Refreshed(session));
     let encrypted = 2_u64.to_be_bytes().to_vec();
     assert_eq!(it.refresh(1, 3).outcome, Outcome::RotatedEarlier(session, encrypted));
-    assert!(it.speaks(2) && !it.speaks(1), "the token of the ended session stays dead");
+    assert!(it.speaks(2) && !it.speaks(1), "the token of the dormant session is valid again");
 }
 
 #[test]
-fn a_due_session_that_is_refreshed_is_not_notified_of_its_end() {
+fn a_session_that_timed_out_and_is_refreshed_does_not_end() {
     for when_full in [WhenFull::Refuse, WhenFull::EvictOldest] {
         let mut it = Script::new(|policy| {
             (policy.sessions_max, policy.when_full) = (Some(1), when_full);
@@ -218,7 +218,7 @@ fn a_changed_password_ends_the_other_sessions() {
     let stale = login_command(&it.realm, "Ada", 5);
     let applied = it.change("Ada", Verdict::Matched, Some(kept));
     assert_eq!(applied.outcome, Outcome::Done);
-    assert_eq!(applied.ended.len(), 1, "a dormant session ended before");
+    assert_eq!(applied.ended.len(), 1, "exactly one live session must end");
     assert_eq!(applied.ended[0].reason, EndReason::PasswordChanged);
     assert!(it.speaks(1) && !it.speaks(2) && it.speaks(4));
     assert_eq!(it.refresh(2, 6).outcome, expired());
@@ -254,25 +254,25 @@ fn a_sweep_is_harmless_when_repeated() {
     assert_eq!(rows(&it), before);
     it.wait(28 * MINUTE);
     it.apply(Command::Sweep);
-    assert_eq!(it.realm.sessions_after(None).count(), 0, "refresh tokens are past their time");
+    assert_eq!(it.realm.sessions_after(None).count(), 0, "sessions with expired tokens remain");
     assert!(!it.realm.rows().any(|row| matches!(row, Row::RotatedToken(..))));
 }
 
 #[test]
 fn unknown_names_are_counted_only_when_uniform() {
     let mut it = Script::new(|_| {});
-    assert_eq!(it.wrong("nobody"), Outcome::Refused(Refusal::UnknownAccount));
+    assert_eq!(it.wrong("unknown"), Outcome::Refused(Refusal::UnknownAccount));
     assert_eq!(it.realm.attempts().count(), 0);
     let mut it = Script::new(|policy| policy.uniform = true);
-    assert_eq!(it.wrong("nobody"), incorrect());
-    assert_eq!(it.wrong("nobody"), incorrect());
+    assert_eq!(it.wrong("unknown"), incorrect());
+    assert_eq!(it.wrong("unknown"), incorrect());
     let until = it.at + 5 * MINUTE;
-    assert_eq!(it.wrong("nobody"), locked(until));
+    assert_eq!(it.wrong("unknown"), locked(until));
     it.wait(5 * MINUTE);
     it.apply(Command::Sweep);
     let known = it.realm.attempts().count();
-    assert_eq!(known, 1, "a stranger is remembered as long as a user would be");
-    assert_eq!(it.wrong("nobody"), incorrect());
+    assert_eq!(known, 1, "an unknown name was forgotten sooner than a user's");
+    assert_eq!(it.wrong("unknown"), incorrect());
 }
 
 #[test]
@@ -284,14 +284,14 @@ fn at_most_ten_thousand_unknown_names_are_remembered() {
         Change::Put(Row::Attempts(UserName::parse(name).unwrap(), attempts))
     };
     let others: Vec<_> =
-        (0..9_999).map(|no| attempt(&format!("stranger{no}"), 500_000 + no)).collect();
+        (0..9_999).map(|no| attempt(&format!("unknown{no}"), 500_000 + no)).collect();
     it.realm.apply_changes(&others);
     it.wrong("one");
-    assert_eq!(it.realm.attempts().count(), 10_001, "known users do not count");
+    assert_eq!(it.realm.attempts().count(), 10_001, "the name of a user was counted");
     it.wrong("two");
     assert_eq!(it.realm.attempts().count(), 10_001);
     let remembered = |name: &str| it.realm.attempts().any(|(known, _)| known.is(name));
-    assert!(!remembered("stranger0") && remembered("stranger1"), "the oldest goes");
+    assert!(!remembered("unknown0") && remembered("unknown1"), "the oldest was not replaced");
     assert!(remembered("Ada") && remembered("one") && remembered("two"));
 }
 
@@ -318,7 +318,7 @@ fn a_chosen_id_never_becomes_an_administration_right() {
     it.apply(Command::InsertRight(Actor::Operator, chosen));
     let granted = profile_wanted("TRADER", &["ORDEN"], &["Ada"]);
     it.apply(Command::InsertProfile(Actor::Operator, granted));
-    // A newer binary knows more administration rights.
+    // A newer version has more administration rights.
     let newer = Bootstrap {
         rights: vec![(code("NEW_POWER"), protocol::Description::default())],
         profile: profile("USER_ADMIN"),
@@ -326,20 +326,20 @@ fn a_chosen_id_never_becomes_an_administration_right() {
     };
     it.apply(Command::Bootstrap(newer));
     let ada = it.realm.user_by_name(&user("Ada")).unwrap().no;
-    let right = it.realm.right_by_code("ORDEN").expect("the chosen right lives on");
+    let right = it.realm.right_by_code("ORDEN").expect("the right with the chosen id remains");
     assert_eq!(right.no.id(right.location), next);
     assert!(it.realm.holds_code(ada, "ORDEN") && !it.realm.holds_code(ada, "NEW_POWER"));
 }
 
 #[test]
-fn the_last_administrator_stays() {
+fn the_last_administrator_cannot_be_removed() {
     let mut it = Script::new(|_| {});
     let refused = Outcome::Refused(Refusal::LastAdministrator);
     let mut spec = profile_wanted("USER_ADMIN", &["ORDEN"], &[]);
     assert_eq!(
         it.outcome(Command::DeleteProfile(Actor::Operator, spec.clone())),
         refused,
-        "by nobody, not even the operator"
+        "the operator removed the last administrator"
     );
     spec.rights = Some(Vec::new());
     spec.users = None;
@@ -347,7 +347,7 @@ fn the_last_administrator_stays() {
     spec.rights = None;
     spec.users = Some(vec![named(user("Bob"))]);
     let changed = it.outcome(Command::AmendProfile(Actor::Operator, spec));
-    assert!(matches!(changed, Outcome::Profile(_)), "Bob is one now: {changed:?}");
+    assert!(matches!(changed, Outcome::Profile(_)), "Bob did not replace ADMIN: {changed:?}");
 }
 
 #[test]
@@ -360,7 +360,7 @@ fn a_repeated_entry_is_dropped() {
     let again = it.apply(login);
     assert_eq!((again.outcome, again.changes), (Outcome::Repeated, Vec::new()));
     assert_eq!(it.live("Ada"), 1);
-    // Two minutes of log time later the id is forgotten.
+    // After two minutes of log time the id is forgotten.
     it.wait(120_001);
     it.next += 100;
     let forgets = |applied: &Applied| {

@@ -1,4 +1,4 @@
-//! Rules of second factors, links, mails and resets, one by one.
+//! Rules of second factors, links, mails, resets and directory users.
 
 use tollgate::realm::{
     AccountChecks, Actor, AuthenticatedBy, Change, Command, ConfirmSecret, CreateSecret,
@@ -9,7 +9,7 @@ use tollgate::realm::{
 
 use crate::harness::realm::{MINUTE, Script, code_hash, login_command, pair, user};
 
-/// Codes of secrets are in use; those who are in USER_ADMIN must have one.
+/// A script with TOTP and self-service resets enabled; `change` changes the MFA policy further.
 fn mfa(change: impl FnOnce(&mut Mfa)) -> Script {
     Script::new(|policy| {
         policy.mfa = Mfa { totp: true, codes_max: 5, confirm_ms: 5 * MINUTE, ..Mfa::default() };
@@ -24,21 +24,25 @@ fn by_links(mfa: &mut Mfa) {
 }
 
 fn totp(at_secs: Option<u64>) -> PresentedFactor {
-    PresentedFactor::Totp { checked: Some(Fingerprint::new("sealed")), at_secs, reencrypted: None }
+    PresentedFactor::Totp {
+        checked: Some(Fingerprint::new("encrypted")),
+        at_secs,
+        reencrypted: None,
+    }
 }
 
 impl Script {
-    /// Ada has a secret, confirmed by the operator with the code of `at_secs`.
+    /// Gives Ada a secret, confirmed by the operator with the code of `at_secs`.
     fn enrol(&mut self, at_secs: u64) {
         let actor = EnrolmentActor::Actor(Actor::Operator);
-        let (user_name, encrypted) = (Some(user("Ada")), "sealed".into());
+        let (user_name, encrypted) = (Some(user("Ada")), "encrypted".into());
         let create = CreateSecret { actor: actor.clone(), user_name: user_name.clone(), encrypted };
         assert_eq!(self.outcome(Command::CreateSecret(create)), Outcome::Done);
         assert_eq!(self.confirm(actor, Some(at_secs)), Outcome::Done);
     }
 
     fn confirm(&mut self, actor: EnrolmentActor, at_secs: Option<u64>) -> Outcome {
-        let checked = Some(Fingerprint::new("sealed"));
+        let checked = Some(Fingerprint::new("encrypted"));
         let recovery = (10..20).map(code_hash).collect();
         let user_name = Some(user("Ada"));
         self.outcome(Command::ConfirmSecret(ConfirmSecret {
@@ -78,9 +82,9 @@ impl Script {
         }))
     }
 
-    /// The number of the mail that waits.
+    /// Returns the number of the first queued mail.
     fn mail(&self) -> u64 {
-        self.realm.mails_due(u64::MAX).next().expect("a mail waits").no
+        self.realm.mails_due(u64::MAX).next().expect("a mail is queued").no
     }
 }
 
@@ -89,7 +93,7 @@ fn factor_required(reason: MfaReason, required: RequiredFactor) -> Outcome {
 }
 
 #[test]
-fn a_code_is_accepted_once_and_never_an_earlier_one_after_it() {
+fn a_code_is_accepted_once_and_no_earlier_one_afterwards() {
     let mut it = mfa(|_| {});
     it.enrol(900);
     assert_eq!(it.login_with(1, None), factor_required(MfaReason::Required, RequiredFactor::Totp));
@@ -99,7 +103,7 @@ fn a_code_is_accepted_once_and_never_an_earlier_one_after_it() {
     }
     let Outcome::LoggedIn(no) = it.login_with(6, Some(totp(Some(960)))) else { panic!() };
     assert!(it.realm.session(no).unwrap().factor_verified);
-    // One that was checked against another secret is checked again.
+    // A code that was checked against another secret must be checked again.
     let stale = PresentedFactor::Totp { checked: None, at_secs: Some(990), reencrypted: None };
     let refused = Outcome::Refused(Refusal::StaleCredential);
     assert_eq!(it.login_with(7, Some(stale)), refused);
@@ -122,7 +126,7 @@ fn wrong_codes_end_the_pending_login_and_do_not_lock_the_password() {
 }
 
 #[test]
-fn a_hundred_wrong_codes_of_a_day_keep_others_out_until_the_next() {
+fn a_hundred_wrong_codes_in_a_day_lock_the_user_until_the_next_day() {
     let mut it = mfa(|mfa| mfa.codes_max = 1_000);
     it.enrol(900);
     for number in 0..100 {
@@ -136,7 +140,7 @@ fn a_hundred_wrong_codes_of_a_day_keep_others_out_until_the_next() {
 }
 
 #[test]
-fn recovery_codes_are_good_once_each() {
+fn each_recovery_code_is_accepted_once() {
     let mut it = mfa(|_| {});
     it.enrol(900);
     let wrong = factor_required(MfaReason::Invalid, RequiredFactor::Totp);
@@ -156,13 +160,13 @@ fn recovery_codes_are_good_once_each() {
 fn a_pending_login_can_only_be_finished_or_enrol_a_required_factor() {
     let mut it = mfa(|mfa| mfa.totp_for = vec!["*".into()]);
     assert_eq!(it.login_with(1, None), factor_required(MfaReason::Enrol, RequiredFactor::Enrol));
-    // No code helps before there is a secret.
+    // No code is accepted before a secret exists.
     let enrol = factor_required(MfaReason::Enrol, RequiredFactor::Enrol);
     assert_eq!(it.finish(1, 50, Some(totp(Some(900)))), enrol);
     let actor = EnrolmentActor::PendingLogin(code_hash(1));
     let create = |name: Option<&str>| {
         let (actor, user_name) = (EnrolmentActor::PendingLogin(code_hash(1)), name.map(user));
-        Command::CreateSecret(CreateSecret { actor, user_name, encrypted: "sealed".into() })
+        Command::CreateSecret(CreateSecret { actor, user_name, encrypted: "encrypted".into() })
     };
     let expired = Outcome::Refused(Refusal::RefreshExpired);
     assert_eq!(it.outcome(create(Some("Bob"))), expired);
@@ -170,7 +174,7 @@ fn a_pending_login_can_only_be_finished_or_enrol_a_required_factor() {
     let wrong = Refusal::SecondFactor(MfaReason::Invalid, RequiredFactor::Enrol);
     assert_eq!(it.confirm(actor.clone(), None), Outcome::Refused(wrong));
     assert_eq!(it.confirm(actor, Some(900)), Outcome::Done);
-    // It must not replace what is in force now.
+    // The pending login must not replace the secret that is in force now.
     assert_eq!(it.outcome(create(None)), expired);
     let Outcome::LoggedIn(no) = it.finish(1, 50, None) else { panic!() };
     assert!(it.realm.session(no).unwrap().factor_verified);
@@ -182,7 +186,7 @@ fn a_secret_is_confirmed_in_time_or_not_at_all() {
     for (wait, in_time) in [(5 * MINUTE - 1, true), (5 * MINUTE, false)] {
         let mut it = mfa(|_| {});
         let actor = EnrolmentActor::Actor(Actor::Operator);
-        let (user_name, encrypted) = (Some(user("Ada")), "sealed".into());
+        let (user_name, encrypted) = (Some(user("Ada")), "encrypted".into());
         it.outcome(Command::CreateSecret(CreateSecret {
             actor: actor.clone(),
             user_name,
@@ -199,7 +203,7 @@ fn a_secret_is_confirmed_in_time_or_not_at_all() {
 }
 
 #[test]
-fn a_session_from_before_gets_around_nothing() {
+fn a_session_opened_before_enrolment_does_not_bypass_the_factor() {
     let mut it = mfa(|_| {});
     let session = it.session("Ada", 1);
     it.enrol(900);
@@ -212,7 +216,7 @@ fn a_session_from_before_gets_around_nothing() {
     assert_eq!(refresh(1, 2, None), required);
     assert_eq!(refresh(1, 3, Some(totp(Some(930)))), Outcome::Refreshed(session));
     assert_eq!(refresh(3, 4, None), Outcome::Refreshed(session));
-    // What it may not do is to take the second factor away.
+    // Such a session may not disable the second factor.
     let mut it = mfa(|_| {});
     let session = it.session("Ada", 1);
     it.enrol(900);
@@ -245,8 +249,12 @@ fn the_code_of_a_link_finishes_its_own_login_once_and_leaves_an_active_code() {
         panic!()
     };
     assert!(it.realm.session(no).unwrap().factor_verified);
-    assert_eq!(it.login_with(3, Some(PresentedFactor::Code(code_hash(31)))), wrong, "used");
-    // From now on the active code stands for the link, until it is revoked.
+    assert_eq!(
+        it.login_with(3, Some(PresentedFactor::Code(code_hash(31)))),
+        wrong,
+        "a used code was accepted"
+    );
+    // From now on the active code is accepted instead of a link, until it is revoked.
     let active = || Some(PresentedFactor::Code(code_hash(551)));
     assert!(matches!(it.login_with(4, active()), Outcome::LoggedIn(_)));
     assert_eq!(it.realm.active_codes_after(None).collect::<Vec<_>>(), [1]);
@@ -255,7 +263,7 @@ fn the_code_of_a_link_finishes_its_own_login_once_and_leaves_an_active_code() {
 }
 
 #[test]
-fn links_leave_at_a_distance_and_for_the_newest_login() {
+fn links_are_mailed_at_intervals_and_for_the_newest_login() {
     let mut it = mfa(by_links);
     it.login_with(1, None);
     let mail = it.mail();
@@ -272,7 +280,7 @@ fn links_leave_at_a_distance_and_for_the_newest_login() {
 }
 
 #[test]
-fn links_and_active_codes_end_on_time() {
+fn links_and_active_codes_expire_on_time() {
     for (wait, in_time) in [(15 * MINUTE - 1, true), (15 * MINUTE, false)] {
         let mut it = mfa(by_links);
         it.login_with(1, None);
@@ -296,9 +304,9 @@ fn links_and_active_codes_end_on_time() {
     }
 }
 
-/// A mail that is about to leave is not turned into another one.
+/// A queued mail with an issued secret is not redirected to another login.
 #[test]
-fn a_login_while_a_link_leaves_gets_a_link_of_its_own() {
+fn a_login_while_a_link_is_sent_gets_its_own_link() {
     let mut it = mfa(by_links);
     it.login_with(1, None);
     let mail = it.mail();
@@ -311,7 +319,7 @@ fn a_login_while_a_link_leaves_gets_a_link_of_its_own() {
 }
 
 #[test]
-fn a_mail_is_tried_again_ever_more_slowly_and_given_up_after_a_day() {
+fn a_mail_is_retried_at_growing_intervals_and_given_up_after_a_day() {
     let mut it = mfa(by_links);
     it.login_with(1, None);
     let mail = it.mail();
@@ -327,13 +335,13 @@ fn a_mail_is_tried_again_ever_more_slowly_and_given_up_after_a_day() {
 }
 
 #[test]
-fn a_reset_is_good_once_and_the_next_one_waits() {
+fn a_reset_is_accepted_once_and_the_next_one_must_wait() {
     let mut it = mfa(|_| {});
     let session = it.session("Ada", 1);
     let request = || Command::RequestReset(RequestReset { user_name: user("Ada"), url: None });
     assert_eq!(it.outcome(request()), Outcome::Done);
     let mail = it.mail();
-    // Mailed twice: both are good, since only one of them may have come.
+    // The mail is sent twice: both tokens are valid, since only one mail may have arrived.
     for number in [41, 42] {
         assert_eq!(
             it.outcome(Command::IssueMailSecret(mail, MailSecret::Token(code_hash(number)))),
@@ -359,7 +367,7 @@ fn a_reset_is_good_once_and_the_next_one_waits() {
             Outcome::Refused(Refusal::InvalidOneTimeToken)
         );
     }
-    // A new one ends the old one.
+    // A new token invalidates the old one.
     it.wait(5 * MINUTE);
     for number in [43, 44] {
         assert_eq!(it.outcome(request()), Outcome::Done);
@@ -371,7 +379,7 @@ fn a_reset_is_good_once_and_the_next_one_waits() {
     assert_eq!(it.outcome(by_token(43, false)), Outcome::Refused(Refusal::InvalidOneTimeToken));
     assert_eq!(it.outcome(by_token(44, false)), Outcome::Done);
     assert!(it.realm.session(session).is_none());
-    // And one that is late is over.
+    // A token is refused after its lifetime.
     it.outcome(request());
     let mail = it.mail();
     it.outcome(Command::IssueMailSecret(mail, MailSecret::Token(code_hash(45))));
@@ -380,7 +388,7 @@ fn a_reset_is_good_once_and_the_next_one_waits() {
 }
 
 #[test]
-fn a_user_of_the_directory_never_becomes_a_local_one_nor_the_other_way_round() {
+fn directory_users_and_local_users_never_become_each_other() {
     let mut it = Script::new(|policy| policy.directory = true);
     let from = |name: &str| {
         Command::SyncDirectoryUser(SyncDirectoryUser {
@@ -408,7 +416,7 @@ fn a_user_of_the_directory_never_becomes_a_local_one_nor_the_other_way_round() {
     assert_eq!(it.outcome(login), Outcome::Refused(Refusal::IncorrectCredentials));
     let login = as_directory(&it.realm, "Dora", 2);
     assert!(matches!(it.outcome(login), Outcome::LoggedIn(_)));
-    // A local check of no password at all is no login.
+    // Without a stored password a local check never succeeds.
     assert_eq!(it.login("Dora", 3), Outcome::Refused(Refusal::IncorrectCredentials));
     let refused = Outcome::Refused(Refusal::ManagedByDirectory);
     let reset =
@@ -417,9 +425,9 @@ fn a_user_of_the_directory_never_becomes_a_local_one_nor_the_other_way_round() {
     assert_eq!(it.outcome(Command::ExpirePassword(Actor::Operator, user("Dora"))), refused);
 }
 
-/// A pending login keeps whether the checks of the account apply to it.
+/// A pending login stores whether the account checks apply to it.
 #[test]
-fn a_pending_login_keeps_whether_a_directory_bypasses_the_account_checks() {
+fn a_pending_login_stores_whether_a_directory_bypasses_the_account_checks() {
     for checks in [AccountChecks::Bypassed, AccountChecks::Enforced] {
         let mut it = mfa(|_| {});
         it.enrol(900);
@@ -438,7 +446,7 @@ fn a_pending_login_keeps_whether_a_directory_bypasses_the_account_checks() {
 }
 
 #[test]
-fn what_belongs_to_a_user_is_deleted_with_the_user() {
+fn rows_that_belong_to_a_user_are_deleted_with_the_user() {
     let mut it = mfa(by_links);
     it.enrol(900);
     it.outcome(Command::RequestReset(RequestReset { user_name: user("Ada"), url: None }));

@@ -1,13 +1,14 @@
-//! Logins, sessions and pending logins as earlier versions of the code wrote them.
+//! Logins, sessions and pending logins in the formats of earlier versions.
 
 use serde_json::{Value, json};
 use tollgate::realm::{
     AccountChecks, AuthenticatedBy, Command, Login, PendingLogin, Session, SessionKind,
 };
+
 const HASH: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 const ID: &str = "6ba7b810-9dad-41d1-80b4-00c04fd430c8";
 
-/// A login of the command log; `more` are the fields that are absent where they are false.
+/// Returns a login as the command log stores it; `more` are the fields that are omitted if false.
 fn login(more: Value) -> Value {
     let mut login = json!({
         "user_name": "Ada", "verdict": "Matched", "checked": 7,
@@ -62,7 +63,7 @@ fn a_login_of_the_first_format_is_read() {
     let bypassed = AuthenticatedBy::Directory { checks: AccountChecks::Bypassed };
     assert_eq!(login.authenticated_by, bypassed);
     assert!(login.second_factor.pending_login.is_some());
-    // A bypass without a directory was never written; it must not bypass anything.
+    // No version wrote a bypass without a directory, so it must not bypass anything.
     let alone = read(self::login(json!({ "bypass": true })));
     assert_eq!(alone.authenticated_by.account_checks(), AccountChecks::Enforced);
 }

@@ -1,15 +1,15 @@
-//! Former names of stored commands and rows: each is read, and written by its name of today.
+//! Former names in stored commands and rows: read as aliases, written by their current names.
 
 use std::path::Path;
 
 use serde_json::{Value, json};
 use tollgate::realm::{Command, Policy, Row};
 
-/// A token hash.
+/// A token hash in hexadecimal.
 const HASH: &str = "5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a";
 const SESSION_ID: &str = "00000000-0000-4000-8000-000000000001";
 
-/// Commands by their former names and by those of today.
+/// Returns commands with former names and with current names.
 fn commands() -> Vec<(Value, Value)> {
     [renamed_variants(), logins(), other_payloads()].concat()
 }
@@ -55,7 +55,7 @@ fn renamed_variants() -> Vec<(Value, Value)> {
     ]
 }
 
-/// The client of a login.
+/// Returns the client of a login, with former and with current names.
 fn clients() -> (Value, Value) {
     (
         json!({ "source": "10.0.0.1", "familiar": true }),
@@ -63,7 +63,7 @@ fn clients() -> (Value, Value) {
     )
 }
 
-/// The second factor of a login.
+/// Returns the second factor of a login, with former and with current names.
 fn factors() -> (Value, Value) {
     let totp = |name: &str| json!({ "Totp": { "checked": 7, "at_secs": 30, name: "secret" } });
     (
@@ -150,7 +150,7 @@ fn other_payloads() -> Vec<(Value, Value)> {
     ]
 }
 
-/// A session with a pair in its grace period, with these names of fields.
+/// Returns a session with a token pair in its grace period; the arguments are names of fields.
 fn session([monitored, fixed_end, factor_verified, pairs, encrypted]: [&str; 5]) -> Value {
     json!({
         "no": 3, "id": SESSION_ID, "user": 1, "host": "h", "token": HASH, "refresh": HASH,
@@ -160,7 +160,7 @@ fn session([monitored, fixed_end, factor_verified, pairs, encrypted]: [&str; 5])
     })
 }
 
-/// Wrong passwords, with this name of the field of networks.
+/// Returns login attempts; `name` is the name of the field with the networks.
 fn attempts(name: &str) -> Value {
     let count = json!({ "wrong": 2, "locked_until": null });
     json!({
@@ -169,7 +169,7 @@ fn attempts(name: &str) -> Value {
     })
 }
 
-/// Keys of rows, and their values by their former names and by those of today.
+/// Returns keys of rows, with their values with former names and with current names.
 fn rows() -> Vec<(Vec<u8>, Value, Value)> {
     let key = |kind: u8, rest: &[u8]| [&[kind][..], rest].concat();
     let hash = [0x5a; 32];
@@ -243,7 +243,7 @@ fn rows_are_read_by_their_former_names() {
     }
 }
 
-/// The tables above have every alias that the realm declares.
+/// The tables above must contain every alias that the realm declares.
 #[test]
 fn no_former_name_is_left_out() {
     let former: Vec<_> = commands().into_iter().map(|(former, _)| former.to_string()).collect();
@@ -261,17 +261,22 @@ fn no_former_name_is_left_out() {
             let text = std::fs::read_to_string(&path).unwrap();
             for part in text.split("serde(alias = ").skip(1) {
                 let alias = part.split(')').next().unwrap();
-                assert!(all.contains(&format!("{alias}:")), "{alias} of {}", path.display());
+                assert!(
+                    all.contains(&format!("{alias}:")),
+                    "the alias {alias} of {} is not tested",
+                    path.display()
+                );
                 aliases += 1;
             }
         }
     }
-    assert!(aliases > 40, "{aliases}");
+    assert!(aliases > 40, "only {aliases} aliases were found");
 }
 
-/// Rows of bounded size with everything in them: as many pairs, networks and digits as possible.
+/// Rows of bounded size with all fields present, and with as many pairs, networks and digits as
+/// possible.
 #[test]
-fn the_largest_rows_fit_by_their_names_of_today() {
+fn the_largest_rows_fit_with_their_current_names() {
     let address = "ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255";
     let largest = u64::MAX;
     let encrypted = vec![255_u8; 96];

@@ -1,4 +1,4 @@
-//! Rules of access tokens, one-time tokens and their life times.
+//! Rules of access tokens, one-time tokens and their lifetimes.
 
 use tollgate::realm::{
     Actor, Command, EndReason, Login, Outcome, Refusal, SessionKind, SessionNo, SpendOneTime,
@@ -7,7 +7,7 @@ use tollgate::realm::{
 
 use crate::harness::realm::{MINUTE, Script, hash, login_command, user};
 
-/// A session of the token API.
+/// Opens a session of the token API.
 fn connect(script: &mut Script, name: &str, pair: u64) -> SessionNo {
     let Command::Login(login) = login_command(&script.realm, name, pair) else { unreachable!() };
     match script.outcome(Command::Login(Login { session_kind: SessionKind::Token, ..login })) {
@@ -22,7 +22,7 @@ fn record_use(script: &mut Script, session: SessionNo) {
 }
 
 #[test]
-fn an_access_token_ends_whatever_its_use_and_a_refresh_begins_another() {
+fn an_access_token_expires_despite_use_and_a_refresh_issues_another() {
     let mut script = Script::new(|policy| policy.access_ms = 10 * MINUTE);
     let session = connect(&mut script, "Ada", 1);
     script.wait(10 * MINUTE - 1);
@@ -39,7 +39,7 @@ fn an_access_token_ends_whatever_its_use_and_a_refresh_begins_another() {
     assert_eq!(script.live("Ada"), 0);
 }
 
-/// Idle time is nothing to it: an hour without use is within a life of two.
+/// Idle time does not matter: an hour without use is within a lifetime of two hours.
 #[test]
 fn an_access_token_does_not_idle_out() {
     let mut script = Script::new(|policy| policy.access_ms = 120 * MINUTE);
@@ -64,7 +64,7 @@ fn refused() -> Outcome {
 }
 
 #[test]
-fn a_one_time_token_is_spent_once_and_ends_on_time() {
+fn a_one_time_token_is_spent_once_and_expires_on_time() {
     let mut script = Script::new(|policy| policy.one_time_ms = 1_000);
     let ada = script.session("Ada", 1);
     let [first, second, third] = [11, 12, 13].map(hash);
@@ -97,7 +97,7 @@ fn one_time_tokens_end_with_their_session_and_their_user() {
 }
 
 #[test]
-fn only_who_may_verify_spends() {
+fn spending_requires_the_right_to_verify() {
     let mut script = Script::new(|_| {});
     let ada = script.session("Ada", 1);
     create(&mut script, ada, hash(11));
@@ -113,7 +113,7 @@ fn only_who_may_verify_spends() {
 }
 
 #[test]
-fn lifetimes_are_those_that_were_set_else_the_policys() {
+fn lifetimes_set_by_an_administrator_override_the_policy() {
     let mut script = Script::new(|policy| policy.access_ms = 5 * MINUTE);
     let amend = |kind, life| Command::AmendTokenLifetimes(Actor::Operator, vec![(kind, life)]);
     assert_eq!(script.realm.effective_lifetimes().access_ms, 5 * MINUTE);

@@ -1,7 +1,7 @@
-//! The audit trail: who did what, from where, with before and after.
+//! Tests of the audit trail: user, event, address, values before and after.
 //!
-//! Rows come newest first and then live; they are complete after a kill, and none can be altered or
-//! removed without notice.
+//! Rows are read newest first, then pushed. They are complete after a kill, and `audit verify`
+//! detects altered and removed rows.
 
 use std::net::SocketAddr;
 
@@ -13,7 +13,7 @@ fn message(name: &str, details: Value) -> Value {
     json!({ "MESSAGE_TYPE": name, "SOURCE_REF": name, "DETAILS": details })
 }
 
-/// Sends a message with DETAILS and wants its ACK.
+/// Sends a message with DETAILS and checks that it succeeds.
 async fn done(client: &mut Client, name: &str, details: Value) -> Value {
     let answer = client.ask(message(name, details)).await;
     assert_eq!(answer["MESSAGE_TYPE"], format!("{name}_ACK"), "{answer}");
@@ -28,16 +28,17 @@ async fn logon(client: &mut Client, source: &str, details: Value) -> Value {
         .await
 }
 
-/// The rows of the next QUERY_UPDATE of a source: what is done with each, and its DETAILS.
+/// The rows of the next QUERY_UPDATE of a source: the operation and DETAILS of each.
 async fn update(client: &mut Client, source: &str) -> Vec<(String, Value)> {
     loop {
-        let mut message = client.receive().await.expect("an update");
+        let mut message = client.receive().await.expect("the connection ended before the update");
         if message["MESSAGE_TYPE"] != "QUERY_UPDATE" || message["SOURCE_REF"] != source {
             continue;
         }
-        let rows = message["ROW"].as_array_mut().expect("rows");
+        let rows = message["ROW"].as_array_mut().expect("the update has no ROW");
         let row = |row: &mut Value| {
-            let operation = row["DETAILS"]["OPERATION"].as_str().expect("what is done").to_owned();
+            let operation =
+                row["DETAILS"]["OPERATION"].as_str().expect("a row has no OPERATION").to_owned();
             (operation, row["DETAILS"].take())
         };
         return rows.iter_mut().map(row).collect();
@@ -51,13 +52,13 @@ async fn wrong_login(address: SocketAddr, user: &str) {
     assert_eq!(answer["MESSAGE_TYPE"], "EVENT_LOGIN_AUTH_NACK", "{answer}");
 }
 
-/// All rows that have this event and code, newest first.
+/// All rows with this event and code, newest first.
 fn of<'a>(rows: &'a [Value], event: &str, code: &str) -> Vec<&'a Value> {
     rows.iter().filter(|row| row["EVENT"] == event && row["CODE"] == code).collect()
 }
 
-/// What is looked for in the trail later: changes with a REASON, wrong logins, refusals.
-async fn happenings(address: SocketAddr) -> Client {
+/// Creates events for the audit trail: changes with a REASON, failed logins, refusals.
+async fn create_events(address: SocketAddr) -> Client {
     let mut admin = Client::login(address, "admin", PASSWORD).await;
     done(&mut admin, "EVENT_INSERT_RIGHT", json!({ "CODE": "ORDEN" })).await;
     let jane = json!({ "USER_NAME": "jane", "PASSWORD": PASSWORD, "FIRST_NAME": "Jane" });
@@ -67,7 +68,7 @@ async fn happenings(address: SocketAddr) -> Client {
     amend["REASON"] = "ticket 7\r\nEVENT_LOGIN_AUTH OK".into();
     assert_eq!(admin.ask(amend).await["MESSAGE_TYPE"], "EVENT_AMEND_USER_ACK");
     wrong_login(address, "jane").await;
-    wrong_login(address, "nobody").await;
+    wrong_login(address, "unknown").await;
     let mut jane = Client::login(address, "jane", PASSWORD).await;
     for _ in 0..3 {
         let answer = jane.ask(message("EVENT_INSERT_PROFILE", json!({ "NAME": "MINE" }))).await;
@@ -76,7 +77,7 @@ async fn happenings(address: SocketAddr) -> Client {
     admin
 }
 
-/// The trail once the refusals are in it: without a command they are written once a second.
+/// Waits until the audit trail has the refusals, which are written once a second, and returns it.
 async fn rows_with_refusals(admin: &mut Client) -> Vec<Value> {
     loop {
         let rows = clients::rows(admin, "AUDIT_EVENTS").await;
@@ -89,14 +90,14 @@ async fn rows_with_refusals(admin: &mut Client) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn rows_say_who_did_what_from_where_and_what_it_was() {
+async fn rows_have_user_event_address_and_values() {
     let home = Home::new(QUICK);
     let gateway = home.start();
-    let mut admin = happenings(gateway.address).await;
+    let mut admin = create_events(gateway.address).await;
     let rows = rows_with_refusals(&mut admin).await;
     let numbers: Vec<u64> = rows.iter().map(|row| row["SEQUENCE"].as_u64().unwrap()).collect();
     let all: Vec<u64> = (1..=rows.len() as u64).rev().collect();
-    assert_eq!(numbers, all, "newest first, without a gap");
+    assert_eq!(numbers, all, "the rows are not newest first without a gap");
     assert_eq!(rows.last().unwrap()["EVENT"], "FIRST_START");
 
     let [amended] = of(&rows, "EVENT_AMEND_USER", "OK")[..] else { panic!("{rows:?}") };
@@ -120,11 +121,11 @@ async fn rows_say_who_did_what_from_where_and_what_it_was() {
     assert_eq!(counted, 3, "{refused:?}");
     assert!(refused.iter().all(|row| row["USER_NAME"] == "jane"));
     let text = format!("{rows:?}");
-    assert!(!text.contains(PASSWORD) && !text.contains("scrypt"), "a secret is in the trail");
+    assert!(!text.contains(PASSWORD) && !text.contains("scrypt"), "a secret is in the audit trail");
 }
 
 #[tokio::test]
-async fn the_trail_goes_on_live_and_ends_with_the_right_to_see_it() {
+async fn rows_are_pushed_until_the_right_to_view_them_is_revoked() {
     let home = Home::new(QUICK);
     let gateway = home.start();
     let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
@@ -136,8 +137,8 @@ async fn the_trail_goes_on_live_and_ends_with_the_right_to_see_it() {
         assert_eq!(refused["MESSAGE_TYPE"], "LOGON_NACK", "{refused}");
         assert_eq!(refused["CODE"], "NOT_AUTHORISED", "{refused}");
     }
-    let seeing = json!({ "USER_NAME": "jane", "RIGHT_CODES": ["VIEW_AUDIT"] });
-    done(&mut admin, "EVENT_AMEND_USER", seeing).await;
+    let granted = json!({ "USER_NAME": "jane", "RIGHT_CODES": ["VIEW_AUDIT"] });
+    done(&mut admin, "EVENT_AMEND_USER", granted).await;
 
     let two = json!({ "MAX_ROWS": 2, "CRITERIA_MATCH": "TARGET == 'jane'" });
     let ack = logon(&mut jane, "AUDIT_EVENTS", two).await;
@@ -157,8 +158,8 @@ async fn the_trail_goes_on_live_and_ends_with_the_right_to_see_it() {
     assert_eq!((operation.as_str(), &row["EVENT"]), ("INSERT", &json!("EVENT_AMEND_USER")));
     assert!(row["AFTER"].as_str().unwrap().contains("Doe"), "{row}");
 
-    let blind = json!({ "USER_NAME": "jane", "RIGHT_CODES": [] });
-    done(&mut admin, "EVENT_AMEND_USER", blind).await;
+    let revoked = json!({ "USER_NAME": "jane", "RIGHT_CODES": [] });
+    done(&mut admin, "EVENT_AMEND_USER", revoked).await;
     let removed = update(&mut jane, "AUDIT_EVENTS").await;
     assert!(removed.iter().all(|(operation, _)| operation == "DELETE"), "{removed:?}");
     let more = json!({ "USER_NAME": "jane", "LAST_NAME": "Roe" });
@@ -170,13 +171,13 @@ async fn the_trail_goes_on_live_and_ends_with_the_right_to_see_it() {
         if next["SOURCE_REF"] == 1 {
             break;
         }
-        assert!(!next.to_string().contains("Roe"), "a row after the right was taken: {next}");
+        assert!(!next.to_string().contains("Roe"), "pushed after the revocation: {next}");
     }
     assert_eq!(logon(&mut jane, "AUDIT_EVENTS", json!({})).await["CODE"], "NOT_AUTHORISED");
 }
 
 #[tokio::test]
-async fn login_attempts_are_rows_that_come_grow_and_go() {
+async fn failed_logins_are_inserted_modified_and_deleted() {
     let home = Home::new(QUICK);
     let gateway = home.start();
     let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
@@ -199,7 +200,7 @@ async fn login_attempts_are_rows_that_come_grow_and_go() {
     Client::login(gateway.address, "jane", PASSWORD).await;
 }
 
-/// A stopped store with twenty rights that came with a REASON.
+/// Creates twenty rights, each with a REASON, and kills the gateway.
 async fn twenty_rights() -> Home {
     let home = Home::new(QUICK);
     let gateway = home.start();
@@ -220,15 +221,15 @@ fn show(home: &Home, words: &[&str]) -> String {
 }
 
 #[tokio::test]
-async fn the_command_line_shows_it_a_line_a_row() {
+async fn the_command_line_prints_one_line_per_row() {
     let home = twenty_rights().await;
     let lines = show(&home, &["--user", "admin"]);
     assert!(lines.lines().all(|line| line.contains(" admin ")), "{lines}");
-    assert!(lines.lines().count() > 20, "twenty rights and a login:\n{lines}");
+    assert!(lines.lines().count() > 20, "rows of twenty rights and a login are expected:\n{lines}");
     assert!(
         lines.lines().next().unwrap().contains(" EVENT_INSERT_RIGHT OK admin -> R19 from 127.")
     );
-    assert_eq!(show(&home, &["--user", "nobody"]), "");
+    assert_eq!(show(&home, &["--user", "unknown"]), "");
     assert_eq!(show(&home, &["--since", "2100-01-01"]), "");
     let rows = show(&home, &["--since", "1h", "--json"]);
     let rows: Vec<Value> = rows.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -237,7 +238,7 @@ async fn the_command_line_shows_it_a_line_a_row() {
 }
 
 #[tokio::test]
-async fn a_row_cannot_be_altered_or_taken_out_unseen() {
+async fn altered_and_removed_rows_are_detected() {
     let home = twenty_rights().await;
     let verify = || {
         let output = home.command(&["audit", "verify"]).output().unwrap();
@@ -246,7 +247,7 @@ async fn a_row_cannot_be_altered_or_taken_out_unseen() {
     };
     let (whole, output_text) = verify();
     assert!(whole && output_text.contains("audit rows, 1 to "), "{output_text}");
-    // Rows that come later are stored by themselves.
+    // Rows of a later start are stored in separate values.
     let gateway = home.start();
     Client::login(gateway.address, "admin", PASSWORD).await;
     gateway.signal("-TERM");
@@ -255,7 +256,7 @@ async fn a_row_cannot_be_altered_or_taken_out_unseen() {
         change(&db.open_tree("audit").unwrap());
         db.flush().unwrap();
     };
-    // The first stored value, and the one that tells of the right R1: often the same.
+    // The first stored value, and the one with the row about the right R1. They may be the same.
     let about = br#""R1""#;
     let at = |value: &[u8]| value.windows(about.len()).position(|it| it == about);
     let found = std::cell::RefCell::default();
@@ -264,12 +265,12 @@ async fn a_row_cannot_be_altered_or_taken_out_unseen() {
         let first = tree.first().unwrap();
         *found.borrow_mut() = first.zip(rows.find(|(_, value)| at(value).is_some()));
     });
-    let ((first, begin), (key, kept)) = found.into_inner().expect("a row about R1");
+    let ((first, begin), (key, kept)) = found.into_inner().expect("no row about R1");
     let mut altered = kept.to_vec();
     altered[at(&kept).unwrap() + 2] = b'7';
     type Forgery<'a> = (&'a str, &'a dyn Fn(&sled::Tree));
     let forgeries: [Forgery; 2] = [
-        ("was altered, or one before it", &|tree| drop(tree.insert(&key, &altered[..]).unwrap())),
+        ("or an earlier one was altered", &|tree| drop(tree.insert(&key, &altered[..]).unwrap())),
         ("audit row 1 is cut off", &|tree| drop(tree.remove(&first).unwrap())),
     ];
     for (words, forge) in forgeries {
@@ -280,11 +281,11 @@ async fn a_row_cannot_be_altered_or_taken_out_unseen() {
             tree.insert(&key, &kept).unwrap();
             tree.insert(&first, &begin).unwrap();
         });
-        assert!(verify().0, "whole again");
+        assert!(verify().0, "the restored audit trail is refused");
     }
-    // The end is known outside of the trail, and the log makes the rows again.
+    // The number of the last row is stored elsewhere, and missing rows are restored from the log.
     let shown = show(&home, &["--json"]);
     trail(&|tree| drop(tree.pop_max().unwrap()));
-    assert!(verify().0, "made again");
+    assert!(verify().0, "the removed row was not restored");
     assert_eq!(show(&home, &["--json"]), shown);
 }

@@ -1,4 +1,4 @@
-//! Two administrators who revoke each other's rights at the same moment: one of them remains.
+//! Test of two administrators who remove each other at the same time: one remains.
 
 use std::net::SocketAddr;
 
@@ -8,7 +8,7 @@ use crate::harness::{Client, Home, PASSWORD, QUICK};
 
 const ROUNDS: usize = 60;
 
-/// What one does to the other.
+/// The message with which one administrator removes the other; it differs by round.
 fn attack(round: usize, other: &str) -> Value {
     let (name, details) = match round % 4 {
         0 => ("EVENT_DISABLE_USER", json!({ "USER_NAME": other })),
@@ -19,7 +19,7 @@ fn attack(round: usize, other: &str) -> Value {
     json!({ "MESSAGE_TYPE": name, "SOURCE_REF": format!("attack-{round}"), "DETAILS": details })
 }
 
-/// Logs in; `None` if the user cannot or may not amend users.
+/// Logs in; `None` if the login fails or the user has no right to amend users.
 async fn administrator(address: SocketAddr, user: &str) -> Option<Client> {
     let mut client = Client::connect(address).await;
     let details = json!({ "USER_NAME": user, "PASSWORD": PASSWORD });
@@ -30,7 +30,7 @@ async fn administrator(address: SocketAddr, user: &str) -> Option<Client> {
     permissions.contains(&json!("AMEND_USER")).then_some(client)
 }
 
-/// The remaining administrator restores the other one.
+/// Deletes the other administrator, if they still exist, and creates them again.
 async fn restore(survivor: &mut Client, other: &str) {
     let new = json!({ "USER_NAME": other, "PASSWORD": PASSWORD, "USER_PROFILES": ["USER_ADMIN"] });
     for (name, details) in
@@ -43,7 +43,8 @@ async fn restore(survivor: &mut Client, other: &str) {
     }
 }
 
-/// Whether it was done. A connection that ended instead says no: the other one was faster.
+/// Sends a message. Returns whether it succeeded: false also if the connection ended, since then
+/// the other administrator was faster.
 async fn strike(mut client: Client, message: Value) -> bool {
     let source_ref = message["SOURCE_REF"].clone();
     client.send(message).await;
@@ -56,20 +57,22 @@ async fn strike(mut client: Client, message: Value) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_two_who_race_one_remains() {
+async fn one_of_two_racing_administrators_remains() {
     let home = Home::new(QUICK);
     let gateway = home.start();
     let address = gateway.address;
     let names = ["admin", "second"];
-    let mut first = administrator(address, names[0]).await.expect("the first one");
+    let mut first =
+        administrator(address, names[0]).await.expect("the first administrator cannot log in");
     restore(&mut first, names[1]).await;
     let mut wins = [0; 2];
     for round in 0..ROUNDS {
         let both = names.map(|name| administrator(address, name));
         let [one, two] = futures_util::future::join_all(both).await.try_into().ok().expect("two");
-        let (one, two) = (one.expect("both can"), two.expect("both can"));
+        let (one, two) =
+            (one.expect("the first cannot log in"), two.expect("the second cannot log in"));
         let mut strikes = [(0, one, names[1]), (1, two, names[0])];
-        // Neither always starts first.
+        // They alternate in starting first.
         strikes.rotate_left(round / 4 % 2);
         let strikes = strikes.map(|(at, client, other)| {
             let struck = tokio::spawn(strike(client, attack(round, other)));
@@ -83,11 +86,15 @@ async fn of_two_who_race_one_remains() {
         let winner = usize::from(done[1]);
         wins[winner] += 1;
         let loser = names[1 - winner];
-        assert!(administrator(address, loser).await.is_none(), "round {round}: {loser} still can");
+        assert!(
+            administrator(address, loser).await.is_none(),
+            "round {round}: {loser} is still an administrator"
+        );
         let survivor = administrator(address, names[winner]).await;
-        let mut survivor = survivor.unwrap_or_else(|| panic!("round {round}: nobody is left"));
+        let mut survivor =
+            survivor.unwrap_or_else(|| panic!("round {round}: no administrator is left"));
         restore(&mut survivor, loser).await;
     }
     println!("{wins:?} wins");
-    assert!(wins.iter().all(|won| *won > 0), "it was no race: {wins:?}");
+    assert!(wins.iter().all(|won| *won > 0), "the same administrator won every round: {wins:?}");
 }

@@ -1,4 +1,4 @@
-//! Locks by user and address: an attacker elsewhere cannot lock the owner out.
+//! Tests of locks by user and address: an attacker cannot lock the user out.
 #![expect(clippy::disallowed_methods, reason = "these tests time a process that has its own clock")]
 
 use std::net::SocketAddr;
@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use tokio::net::TcpSocket;
 
 use crate::harness::{Client, Home, PASSWORD};
-/// Cheap hashes; limits by address hold, but for the many attempts of the attacker.
+
+/// Cheap hashes, locks by user and address, and no limit of failed logins per address.
 const CONFIGURATION: &str = "\
 [server]
 management_listen = ''
@@ -22,7 +23,7 @@ p = 1
 scope = 'user_and_address'
 ";
 
-/// A client that comes from an address of its own.
+/// Connects from a given address of this host.
 async fn from(address: &str, gateway: SocketAddr) -> Client {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind(SocketAddr::new(address.parse().unwrap(), 0)).unwrap();
@@ -38,7 +39,7 @@ fn login(password: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_thousand_failures_elsewhere_lock_the_owner_out_of_nothing() {
+async fn a_thousand_failures_from_elsewhere_do_not_lock_the_user_out() {
     let home = Home::new(CONFIGURATION);
     let gateway = home.start();
     let mut live = from("127.0.0.3", gateway.address).await;
@@ -60,13 +61,13 @@ async fn a_thousand_failures_elsewhere_lock_the_owner_out_of_nothing() {
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     let heartbeat = json!({ "MESSAGE_TYPE": "EVENT_HEARTBEAT", "SOURCE_REF": 1 });
     assert_eq!(live.ask(heartbeat).await["MESSAGE_TYPE"], "EVENT_HEARTBEAT_ACK");
-    // The right password does not help where it was guessed.
+    // From the address of the attacker even the correct password is refused.
     assert_eq!(attacker.ask(login(PASSWORD)).await["CODE"], "LOCKED_ACCOUNT");
 }
 
-/// An administrator unlocks every place at once.
+/// An administrator unlocks the user for all addresses at once.
 #[tokio::test]
-async fn a_deleted_attempt_unlocks_everywhere() {
+async fn deleting_the_attempts_unlocks_all_addresses() {
     let home = Home::new(CONFIGURATION);
     let gateway = home.start();
     let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
@@ -93,9 +94,9 @@ async fn a_deleted_attempt_unlocks_everywhere() {
     }
 }
 
-/// Failures of an address are limited, for all users together; successes are not.
+/// Failed logins of an address are limited, for all users together. Successful ones are not.
 #[tokio::test]
-async fn an_address_that_fails_too_often_has_to_wait() {
+async fn an_address_with_too_many_failures_must_wait() {
     let limits = "failed_logins_per_min_per_address = 5\nconnections_per_address_max = 6";
     let home = Home::new(&CONFIGURATION.replace("failed_logins_per_min_per_address = 0", limits));
     let gateway = home.start();
@@ -117,7 +118,7 @@ async fn an_address_that_fails_too_often_has_to_wait() {
     assert!((1..=12_000).contains(&wait), "{wait}");
     assert_eq!(attacker.ask(login(PASSWORD)).await["CODE"], "TOO_MANY_REQUESTS");
     assert_eq!(owner.ask(login(PASSWORD)).await["MESSAGE_TYPE"], "EVENT_LOGIN_AUTH_ACK");
-    // The same by the token API, with HTTP statuses.
+    // The limit applies to the token API, too, with an HTTP status.
     let url = format!("http://{}/auth/token", gateway.address);
     let out = std::process::Command::new("curl")
         .args(["-si", "--interface", "127.0.0.2", "-H", "Content-Type: application/json"])
@@ -130,7 +131,7 @@ async fn an_address_that_fails_too_often_has_to_wait() {
         "{response}"
     );
 
-    // And an address has so many connections at once.
+    // The number of connections of an address is limited, too.
     let mut open = Vec::new();
     for _ in 0..6 {
         open.push(from("127.0.0.5", gateway.address).await);
@@ -139,6 +140,6 @@ async fn an_address_that_fails_too_often_has_to_wait() {
     socket.bind("127.0.0.5:0".parse().unwrap()).unwrap();
     let stream = socket.connect(gateway.address).await.unwrap();
     let seventh = tokio_tungstenite::client_async("ws://gate/", stream).await;
-    assert!(seventh.is_err(), "a seventh connection");
+    assert!(seventh.is_err(), "a seventh connection was accepted");
     from("127.0.0.6", gateway.address).await;
 }

@@ -1,6 +1,6 @@
-//! The login gate: every path that issues a token against every state of a user.
+//! Tests of the login gate: every token-issuing path, for every state of a user.
 //!
-//! Paths are found by their schema: a new path without a line here fails.
+//! Paths are found by their schemas, so that a new path without an entry here fails.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -11,6 +11,7 @@ use tollgate::messages::{HANDLERS, ROUTES};
 use crate::harness::authenticator::totp;
 use crate::harness::curl::{self, Response};
 use crate::harness::{Client, GatewayProcess, Home, PASSWORD};
+
 /// The states of a user.
 const STATES: [&str; 7] =
     ["ENABLED", "DISABLED", "LOCKED", "EXPIRED", "RESET", "DELETED", "SECOND"];
@@ -25,7 +26,7 @@ const MISSING: &str = "SESSION_NOT_FOUND";
 const UNKNOWN: &str = "UNKNOWN_ACCOUNT";
 const MFA: &str = "MFA_FAILED";
 
-/// A path, the message or route that it goes, and what comes of it in each of [`STATES`].
+/// A path, its message or route, and the expected result in each of [`STATES`].
 #[rustfmt::skip]
 const CELLS: &[(Path, &str, [&str; 7])] = &[
     (Path::Login, "EVENT_LOGIN_AUTH", [OK, LOCKED, LOCKED, OLD, WRONG, UNKNOWN, MFA]),
@@ -40,25 +41,25 @@ const CELLS: &[(Path, &str, [&str; 7])] = &[
 
 #[derive(Debug, Clone, Copy)]
 enum Path {
-    /// By password.
+    /// Login by password.
     Login,
-    /// By the refresh token of a live session.
+    /// Login by the refresh token of a live session.
     Refresh,
-    /// By that of a session that sleeps.
+    /// Login by the refresh token of a dormant session.
     Resume,
-    /// The login ack again: it has no secrets.
+    /// The reply to the login once more, without tokens.
     Details,
-    /// With a live session.
+    /// A one-time token, with a live session.
     OneTime,
-    /// The token API, by password.
+    /// Login over the token API, by password.
     AuthToken,
-    /// The token API, by the refresh token of a dormant session.
+    /// Refresh over the token API, of a dormant session.
     AuthRefresh,
-    /// The token API, with a live session.
+    /// A one-time token over the token API, with a live session.
     ExternalToken,
 }
 
-/// Whether a schema has a text that is a token.
+/// Whether a schema has a string field that is a token.
 fn issues(schema: &Value) -> bool {
     match schema {
         Value::Object(map) => map.iter().any(|(key, inner)| {
@@ -72,20 +73,20 @@ fn issues(schema: &Value) -> bool {
 }
 
 #[test]
-fn every_path_that_could_issue_a_token_has_its_line() {
+fn every_path_that_could_issue_a_token_is_tested() {
     let messages = HANDLERS.iter().filter(|row| issues((row.schemas)().1.as_value()));
     let routes = ROUTES.iter().filter(|route| issues((route.schemas)().1.as_value()));
     let found: BTreeSet<_> = messages.map(|row| row.name).chain(routes.map(|it| it.path)).collect();
     let known: BTreeSet<_> = CELLS.iter().map(|(_, name, _)| *name).collect();
-    assert_eq!(found, known);
+    assert_eq!(found, known, "CELLS does not match the paths that issue tokens");
 }
 
-/// A user, with the tokens from before the change of state.
+/// A user, with tokens that were issued before the change of state.
 struct User {
     name: String,
     token: Value,
     refresh: Value,
-    /// Refresh tokens of sessions that sleep.
+    /// Refresh tokens of dormant sessions.
     dormant: Vec<Value>,
 }
 
@@ -94,7 +95,7 @@ async fn prepare(gateway: &GatewayProcess, admin: &mut Client, state: &str) -> U
     let user = json!({ "USER_NAME": name, "PASSWORD": "Crescent-1" });
     event(admin, "EVENT_INSERT_USER", user).await;
     let login = json!({ "login": name, "password": "Crescent-1" });
-    // An access token of a second: its session sleeps soon.
+    // Access tokens expire after one second; then their sessions are dormant.
     let mut dormant = Vec::new();
     for _ in 0..2 {
         let pair = curl::post(gateway, "/auth/token", &[], login.clone());
@@ -117,12 +118,13 @@ async fn event(client: &mut Client, name: &str, details: Value) {
     assert!(answer["MESSAGE_TYPE"].as_str().unwrap().ends_with("_ACK"), "{answer}");
 }
 
-/// Codes of some minutes, so that a test needs not wait for the next one.
+/// Codes of 10 periods before and after are accepted, so that a test need not wait for the next
+/// one.
 const SECOND: &str = "[server]\nmanagement_listen = ''\n[server.limits]\n\
     exempt_addresses = ['127.0.0.0/8']\n[security.scrypt]\nlog_n = 4\nr = 8\np = 1\n\
     [security.mfa.qr_code]\ncode_period_discrepancy = 10\n";
 
-/// An administrator gives a user a second factor; its secret.
+/// Enrols a second factor for a user, as an administrator. Returns the secret.
 async fn enrol(admin: &mut Client, name: &str) -> String {
     let create = json!({ "MESSAGE_TYPE": "EVENT_MFA_CREATE_SECRET", "SOURCE_REF": 1,
         "DETAILS": { "USER_NAME": name } });
@@ -150,7 +152,8 @@ async fn enter(gateway: &GatewayProcess, admin: &mut Client, state: &str, user: 
     }
 }
 
-/// The code with which a path was refused; OK: it issued a token; -: it was served without one.
+/// Takes a path. Returns `OK` if it issued a token, `-` if it succeeded without one, otherwise the
+/// code of the refusal.
 async fn walk(gateway: &GatewayProcess, path: Path, user: &User) -> String {
     let by_refresh = |token: &Value| {
         json!({ "MESSAGE_TYPE": "EVENT_LOGIN_AUTH", "SOURCE_REF": 1,
@@ -161,7 +164,7 @@ async fn walk(gateway: &GatewayProcess, path: Path, user: &User) -> String {
         json!({ "MESSAGE_TYPE": name, "SOURCE_REF": 1, "SESSION_AUTH_TOKEN": token })
     };
     let mut client = Client::connect(gateway.address).await;
-    let s1 = |answer: Response| answer.body;
+    let body = |answer: Response| answer.body;
     let answer = match path {
         Path::Login => client.ask(by_password(&user.name, "Crescent-1")).await,
         Path::Refresh => client.ask(by_refresh(&user.refresh)).await,
@@ -170,15 +173,15 @@ async fn walk(gateway: &GatewayProcess, path: Path, user: &User) -> String {
         Path::OneTime => client.ask(with_session("EVENT_CREATE_ONE_TIME_TOKEN")).await,
         Path::AuthToken => {
             let login = json!({ "login": user.name, "password": "Crescent-1" });
-            s1(curl::post(gateway, "/auth/token", &[], login))
+            body(curl::post(gateway, "/auth/token", &[], login))
         }
         Path::AuthRefresh => {
             let token = format!("token: {}", user.dormant[1].as_str().unwrap());
-            s1(curl::curl(gateway, "/auth/token/refresh", &["-H", &token]))
+            body(curl::curl(gateway, "/auth/token/refresh", &["-H", &token]))
         }
         Path::ExternalToken => {
             let bearer = format!("Authorization: Bearer {}", user.token.as_str().unwrap());
-            s1(curl::post(gateway, "/external/token", &[&bearer], json!({})))
+            body(curl::post(gateway, "/external/token", &[&bearer], json!({})))
         }
     };
     let code = answer["CODE"].as_str().or(answer["errorCode"].as_str());
@@ -204,7 +207,7 @@ async fn no_path_issues_a_token_where_it_should_not() {
     let lifetimes = json!({ "ACCESS_TOKEN_LIFE_TIME": 1 });
     event(&mut admin, "EVENT_AMEND_CONNECTOR_SETTINGS", lifetimes).await;
     let mut wrong = Vec::new();
-    // Each cell has a user of its own: what one path issues is nothing that another one finds.
+    // Each combination has a different user, so that one path does not affect another.
     let mut users = Vec::new();
     for (number, (path, _, expected)) in CELLS.iter().enumerate() {
         for (state, expected) in STATES.iter().zip(expected) {
@@ -217,15 +220,15 @@ async fn no_path_issues_a_token_where_it_should_not() {
         enter(&gateway, &mut admin, state, user).await;
         let received = walk(&gateway, *path, user).await;
         if received != *expected {
-            wrong.push(format!("{path:?} of a user who is {state}: {received}, not {expected}"));
+            wrong.push(format!("{path:?}, user {state}: received {received}, expected {expected}"));
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// A login that is half done passes the same gate at its end.
+/// The completion of a pending login passes the same gate.
 #[tokio::test]
-async fn a_pending_login_is_finished_only_where_a_whole_one_would_be() {
+async fn a_pending_login_is_completed_only_if_a_login_would_succeed() {
     let expected = [OK, LOCKED, LOCKED, OLD, EXPIRED, EXPIRED];
     let home = Home::new(SECOND);
     let gateway = home.start();

@@ -1,4 +1,4 @@
-//! Second factors with real authenticators: codes by oathtool, pictures read by zbar, key changes.
+//! Tests of second factors: codes by oathtool, QR codes read by zbar, key changes.
 
 use std::process::{Command, Stdio};
 
@@ -25,7 +25,7 @@ fn by_code(code: &str) -> Value {
     json!({ "USER_NAME": "admin", "PASSWORD": PASSWORD, "MFA_CODE": code })
 }
 
-/// The first administrator enrols; returns the secret shown and the recovery codes.
+/// Enrols the first administrator. Returns the details of the new secret and the recovery codes.
 async fn enrol(gateway: &GatewayProcess, code: impl Fn(&str) -> String) -> (Value, Vec<String>) {
     let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
     let shown = request(&mut admin, "EVENT_MFA_CREATE_SECRET", json!({})).await["DETAILS"].clone();
@@ -35,12 +35,12 @@ async fn enrol(gateway: &GatewayProcess, code: impl Fn(&str) -> String) -> (Valu
     (shown, codes.iter().map(|it| it.as_str().unwrap().to_owned()).collect())
 }
 
-/// The text of a QR code.
+/// Reads the text of a QR code with zbar.
 fn read_picture(data_uri: &str) -> String {
     use std::io::Write;
     let folder = tempfile::tempdir().unwrap();
     let picture = folder.path().join("picture.png");
-    let text = data_uri.strip_prefix("data:image/png;base64,").expect("a PNG");
+    let text = data_uri.strip_prefix("data:image/png;base64,").expect("the QR code is not a PNG");
     let mut decode = Command::new("base64");
     let mut decode = decode
         .arg("-d")
@@ -52,13 +52,13 @@ fn read_picture(data_uri: &str) -> String {
     assert!(decode.wait().unwrap().success());
     let mut zbar = Command::new("zbarimg");
     let read = zbar.args(["-q", "--raw"]).arg(&picture).output();
-    let read = read.expect("tests/run installs zbar-tools");
+    let read = read.expect("zbarimg cannot be run: tests/run installs it");
     assert!(read.status.success(), "{read:?}");
     String::from_utf8(read.stdout).unwrap().trim().to_owned()
 }
 
 #[tokio::test]
-async fn the_picture_holds_what_an_authenticator_needs() {
+async fn the_qr_code_has_all_data_for_an_authenticator() {
     for (words, algorithm, digits) in
         [("SHA1", "totp", "6"), ("SHA256", "totp=sha256", "8"), ("SHA512", "totp=sha512", "7")]
     {
@@ -92,9 +92,9 @@ async fn the_picture_holds_what_an_authenticator_needs() {
     }
 }
 
-/// Any secret, time and form of code is what a real authenticator makes of it.
+/// Codes of random secrets, times and parameters equal those of oathtool.
 #[test]
-fn codes_are_those_of_a_real_authenticator() {
+fn codes_equal_those_of_oathtool() {
     use rand::{RngExt, SeedableRng};
     let mut rng = rand::rngs::StdRng::seed_from_u64(6_238);
     for number in 0..300 {
@@ -128,7 +128,7 @@ fn codes_are_those_of_a_real_authenticator() {
 }
 
 #[tokio::test]
-async fn of_many_who_send_one_code_at_once_one_logs_in() {
+async fn of_many_simultaneous_logins_with_one_code_one_succeeds() {
     let home = Home::new(&configuration(""));
     let gateway = home.start();
     let (shown, recovery) = enrol(&gateway, |secret| totp(secret, -240)).await;
@@ -149,7 +149,7 @@ async fn of_many_who_send_one_code_at_once_one_logs_in() {
             logged_in += usize::from(code == "OK");
         }
         assert_eq!(logged_in, 1);
-        // Strangers are kept out for the day now; this place is known, and may go on.
+        // The failures lock the user for unknown addresses only; this one has logged in before.
         let mut admin = Client::connect(gateway.address).await;
         let pending = request(&mut admin, "EVENT_LOGIN_AUTH", by_code("")).await;
         assert_eq!(pending["CODE"], "MFA_FAILED", "{pending}");
@@ -177,15 +177,15 @@ async fn secrets_are_encrypted_and_their_keys_can_change() {
         let gateway = home.start();
         let ack = login(&gateway, by_code(&totp(&secret, seconds))).await;
         let (_, log) = gateway.signal("-TERM");
-        (ack["CODE"].is_null(), log.join("\n").contains("sealed with another key"))
+        (ack["CODE"].is_null(), log.join("\n").contains("encrypted with another key"))
     };
-    // Without the old key the secret cannot be opened, and the log says so at the start.
+    // Without the old key the secret cannot be decrypted, and the gateway logs this at start.
     write("secret_encrypt_key = 'the second key'");
     assert_eq!(accepts(-240).await, (false, true));
     write("secret_encrypt_key = 'the second key'\nold_secret_encrypt_keys = ['the first key']");
     let rekey = home.command(&["rekey"]).output().unwrap();
     let stdout = String::from_utf8_lossy(&rekey.stdout).into_owned();
-    assert!(rekey.status.success() && stdout.starts_with("1 secrets are sealed"), "{rekey:?}");
+    assert!(rekey.status.success() && stdout.starts_with("1 secrets re-encrypted"), "{rekey:?}");
     write("secret_encrypt_key = 'the second key'");
     assert_eq!(accepts(-210).await, (true, false));
     // A login encrypts the secret with the new key, too.
@@ -212,7 +212,7 @@ fn a_key_file_that_others_can_read_stops_the_start() {
 }
 
 #[tokio::test]
-async fn connectors_send_their_code_with_the_password() {
+async fn token_api_clients_send_the_code_with_the_password() {
     let home = Home::new(&configuration(""));
     let gateway = home.start();
     let (shown, _) = enrol(&gateway, |secret| totp(secret, -240)).await;
@@ -225,8 +225,8 @@ async fn connectors_send_their_code_with_the_password() {
     let login = |code: &str| json!({ "login": "admin", "password": PASSWORD, "mfaCode": code });
     let pair = post(login(&code));
     assert!(pair.body["accessToken"].is_string(), "{}", pair.body);
-    assert_eq!(post(login(&code)).status, 401, "once");
-    // What was opened with a second factor is renewed without one.
+    assert_eq!(post(login(&code)).status, 401, "a code was accepted twice");
+    // A session opened with a second factor is refreshed without one.
     let token = format!("token: {}", pair.body["refreshToken"].as_str().unwrap());
     let next = curl::curl(&gateway, "/auth/token/refresh", &["-H", &token]);
     assert!(next.body["accessToken"].is_string(), "{}", next.body);

@@ -1,4 +1,4 @@
-//! Security: login, passwords, second factors, LDAP, permissions, the audit trail.
+//! Tests of security: login, passwords, second factors, LDAP, permissions, audit trail.
 
 mod audit;
 mod last_administrator;

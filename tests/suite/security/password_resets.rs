@@ -1,4 +1,4 @@
-//! First passwords and resets: which password works, how often and for how long.
+//! Tests of first passwords and resets: which password works, how often, how long.
 
 use std::net::SocketAddr;
 
@@ -16,7 +16,7 @@ fn with(keys: &str) -> String {
     format!("{QUICK}[security]\n{keys}\n")
 }
 
-/// The admin, and a user jane with the password.
+/// Creates the user jane with [`PASSWORD`], and returns the client of the administrator.
 async fn prepare(address: SocketAddr) -> Client {
     let mut admin = Client::login(address, "admin", PASSWORD).await;
     let jane = json!({ "USER_NAME": "jane", "PASSWORD": PASSWORD });
@@ -25,7 +25,7 @@ async fn prepare(address: SocketAddr) -> Client {
     admin
 }
 
-/// The code of a login's refusal, or none.
+/// The code of a refused login; `None` if it succeeded.
 async fn login(address: SocketAddr, user: &str, password: &str) -> Option<String> {
     let mut client = Client::connect(address).await;
     let details = json!({ "USER_NAME": user, "PASSWORD": password });
@@ -33,7 +33,7 @@ async fn login(address: SocketAddr, user: &str, password: &str) -> Option<String
     answer["CODE"].as_str().map(str::to_owned)
 }
 
-/// The code of a change's refusal, or none.
+/// The code of a refused password change; `None` if it succeeded.
 async fn change(address: SocketAddr, user: &str, old: &str, new: &str) -> Option<String> {
     let mut client = Client::connect(address).await;
     let details = json!({ "USER_NAME": user, "OLD_PASSWORD": old, "NEW_PASSWORD": new });
@@ -41,9 +41,10 @@ async fn change(address: SocketAddr, user: &str, old: &str, new: &str) -> Option
     answer["CODE"].as_str().map(str::to_owned)
 }
 
-/// A hundred simultaneous logins with a blank password: one sets it, none logs in with it.
+/// A hundred simultaneous password changes with the blank password: one succeeds. A login with it
+/// is refused.
 #[tokio::test]
-async fn a_blank_reset_is_used_once() {
+async fn a_blank_password_can_be_changed_once() {
     let home = Home::new(QUICK);
     let gateway = home.start();
     let address = gateway.address;
@@ -58,7 +59,7 @@ async fn a_blank_reset_is_used_once() {
     });
     let done = futures_util::future::join_all(attempts).await;
     assert_eq!(done.iter().filter(|done| **done).count(), 1);
-    // The others were wrong passwords, and locked the account as wrong passwords do.
+    // The others counted as wrong passwords and locked the account.
     let free = message("EVENT_DELETE_USER_LOGIN_ATTEMPT", json!({ "USER_NAME": "jane" }));
     assert_eq!(admin.ask(free).await["MESSAGE_TYPE"], "EVENT_DELETE_USER_LOGIN_ATTEMPT_ACK");
     let winner = done.iter().position(|done| *done).unwrap();
@@ -66,9 +67,9 @@ async fn a_blank_reset_is_used_once() {
     assert_eq!(login(address, "jane", "").await.as_deref(), Some("INCORRECT_CREDENTIALS"));
 }
 
-/// After its window a blank reset opens nothing.
+/// After its time window a blank password is refused.
 #[tokio::test]
-async fn a_blank_reset_ends_with_its_window() {
+async fn a_blank_password_expires() {
     let home = Home::new(&with("reset_window_mins = 0.0001"));
     let gateway = home.start();
     let address = gateway.address;
@@ -81,7 +82,7 @@ async fn a_blank_reset_ends_with_its_window() {
 }
 
 #[tokio::test]
-async fn a_one_time_password_is_changed_before_it_logs_in() {
+async fn a_one_time_password_must_be_changed_before_a_login() {
     let home = Home::new(&with("reset_mode = 'one_time_password'"));
     let gateway = home.start();
     let address = gateway.address;
@@ -96,7 +97,7 @@ async fn a_one_time_password_is_changed_before_it_logs_in() {
     assert_eq!(change(address, "jane", &generated, "Password-2").await, None);
     assert_eq!(login(address, "jane", "Password-2").await, None);
     assert_eq!(login(address, "jane", &generated).await.as_deref(), Some("INCORRECT_CREDENTIALS"));
-    // By amend the password is gone, too, and nothing blank opens it.
+    // A reset by EVENT_AMEND_USER removes the password, and a blank one is refused, too.
     let amend = json!({ "USER_NAME": "jane", "STATUS": "PASSWORD_RESET" });
     admin.ask(message("EVENT_AMEND_USER", amend)).await;
     let code = change(address, "jane", "", "Password-3").await;
@@ -106,7 +107,7 @@ async fn a_one_time_password_is_changed_before_it_logs_in() {
 }
 
 #[tokio::test]
-async fn a_new_users_password_may_be_generated_and_must_be_changed() {
+async fn a_generated_first_password_must_be_changed() {
     let home = Home::new(QUICK);
     let gateway = home.start();
     let address = gateway.address;
@@ -123,9 +124,9 @@ async fn a_new_users_password_may_be_generated_and_must_be_changed() {
     assert_eq!(login(address, "bare", "").await.as_deref(), Some("INCORRECT_CREDENTIALS"));
 }
 
-/// A name that existed before finds nothing of the old user: no right, no session, no attempt.
+/// A new user with the name of a deleted one has none of their rights, sessions or failed logins.
 #[tokio::test]
-async fn a_name_that_comes_back_is_another_user() {
+async fn a_reused_name_is_another_user() {
     let home = Home::new(QUICK);
     let gateway = home.start();
     let address = gateway.address;

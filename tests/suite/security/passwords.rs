@@ -1,4 +1,4 @@
-//! Password hashes over restarts: cost, pepper, age, history.
+//! Tests of password hashes across restarts: cost, pepper, age, history.
 
 use std::process::Stdio;
 
@@ -19,14 +19,14 @@ async fn login(gateway: &GatewayProcess, user: &str, password: &str) -> Option<S
 }
 
 #[tokio::test]
-async fn a_login_with_an_older_cost_hashes_again() {
+async fn a_login_rehashes_a_password_with_an_older_cost() {
     let home = Home::new(QUICK);
     home.start().signal("-TERM");
     assert!(credentials(&home)[0].starts_with("$scrypt$ln=4,r=8,p=1$"));
     write(&home, &QUICK.replace("log_n = 4", "log_n = 6"));
     let gateway = home.start();
     assert_eq!(login(&gateway, "admin", "wrong").await.as_deref(), Some("INCORRECT_CREDENTIALS"));
-    // Several at once: one renews it, the others are checked again.
+    // Of several simultaneous logins one rehashes the password, and the others are checked again.
     let all = (0..8).map(|_| login(&gateway, "admin", PASSWORD));
     let codes = futures_util::future::join_all(all).await;
     assert!(codes.iter().all(Option::is_none), "{codes:?}");
@@ -36,15 +36,15 @@ async fn a_login_with_an_older_cost_hashes_again() {
     let gateway = home.start();
     assert_eq!(login(&gateway, "admin", PASSWORD).await, None);
     gateway.signal("-TERM");
-    assert_eq!(credentials(&home), renewed, "the cost is that of today");
+    assert_eq!(credentials(&home), renewed, "a hash with the current cost was replaced");
 }
 
 fn warns(log: &[String]) -> bool {
-    log.iter().any(|line| line.contains("not the salt") && line.contains("ERROR"))
+    log.iter().any(|line| line.contains("password_salt has changed") && line.contains("ERROR"))
 }
 
 #[tokio::test]
-async fn another_pepper_is_noticed_at_every_start_until_it_is_accepted() {
+async fn a_changed_pepper_is_reported_at_every_start_until_accepted() {
     let salted = |salt: &str| {
         format!("{QUICK}[security.genesis_password.validation]\npassword_salt = '{salt}'")
     };
@@ -56,7 +56,11 @@ async fn another_pepper_is_noticed_at_every_start_until_it_is_accepted() {
     for _ in 0..2 {
         let gateway = home.start();
         let refused = login(&gateway, "admin", PASSWORD).await;
-        assert_eq!(refused.as_deref(), Some("INCORRECT_CREDENTIALS"), "the start goes on");
+        assert_eq!(
+            refused.as_deref(),
+            Some("INCORRECT_CREDENTIALS"),
+            "a changed pepper must not stop the start"
+        );
         let (_, log) = gateway.signal("-TERM");
         assert!(warns(&log));
         let secrets = ["first", "second"].map(|salt| format!("'{salt}'"));
@@ -64,7 +68,11 @@ async fn another_pepper_is_noticed_at_every_start_until_it_is_accepted() {
     }
     write(&home, &salted("first"));
     let gateway = home.start();
-    assert_eq!(login(&gateway, "admin", PASSWORD).await, None, "the former one is as it was");
+    assert_eq!(
+        login(&gateway, "admin", PASSWORD).await,
+        None,
+        "the original pepper does not match any more"
+    );
     assert!(!warns(&gateway.signal("-TERM").1));
 
     write(&home, &salted("second"));
@@ -74,7 +82,7 @@ async fn another_pepper_is_noticed_at_every_start_until_it_is_accepted() {
 }
 
 #[test]
-fn a_chosen_password_is_checked_on_the_command_line_too() {
+fn the_command_line_checks_a_chosen_password() {
     use std::io::Write;
     let rules = "[security.genesis_password.validation.password_strength]\nminimum_length = 8";
     let home = Home::new(&format!("{QUICK}{rules}"));
@@ -95,7 +103,7 @@ fn a_chosen_password_is_checked_on_the_command_line_too() {
     assert!(add("Crescent-1").status.success());
 }
 
-/// A password of thirty days, by a clock that runs ahead.
+/// A password that is valid for thirty days, with a clock set ahead.
 #[tokio::test]
 async fn a_password_that_is_too_old_must_be_changed() {
     let rules = "[security.genesis_password.validation.password_strength]\n\
@@ -135,9 +143,9 @@ async fn a_password_that_is_too_old_must_be_changed() {
     assert_eq!(login(&gateway, "admin", "Crescent-1").await, None);
 }
 
-/// Each of the last 24 passwords is refused, and the one before them is not.
+/// Each of the last 24 passwords is refused; an older one is accepted.
 #[tokio::test]
-async fn none_of_the_last_passwords_is_used_again() {
+async fn none_of_the_recent_passwords_can_be_reused() {
     const COUNT: usize = 24;
     let rules = format!(
         "[security.genesis_password.validation.password_strength]\nhistorical_check = {COUNT}"
@@ -162,7 +170,7 @@ async fn none_of_the_last_passwords_is_used_again() {
         assert_eq!(code.as_deref(), Some("HISTORY_VIOLATION"), "{number}");
     }
     assert_eq!(change(password(COUNT), password(0)).await, None);
-    // What is remembered is hashes.
+    // The history contains only hashes.
     gateway.signal("-TERM");
     let file = home.path().join("all.export");
     assert!(home.command(&["export", file.to_str().unwrap()]).output().unwrap().status.success());
@@ -173,5 +181,5 @@ async fn none_of_the_last_passwords_is_used_again() {
     salts.sort_unstable();
     let all = salts.len();
     salts.dedup();
-    assert_eq!(salts.len(), all, "each hash has a salt of its own");
+    assert_eq!(salts.len(), all, "two hashes have the same salt");
 }

@@ -1,4 +1,4 @@
-//! Permissions: every message, sent by every kind of user.
+//! Tests of permissions: every message, sent by every kind of user.
 
 use std::collections::BTreeMap;
 
@@ -9,16 +9,16 @@ use tollgate::realm::ADMINISTRATION;
 
 use crate::harness::{Client, Home, PASSWORD, QUICK};
 
-/// What a message needs.
+/// The permission that a message requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Needs {
     Nothing,
     Session,
     Right(&'static str),
-    /// The right, for another than oneself.
+    /// The right, if the target is another user.
     ForOthers(&'static str),
 }
-/// One line per message.
+/// The required permission of each message.
 const CELLS: &[(&str, Needs)] = &[
     ("EVENT_HEARTBEAT", Session),
     ("HEARTBEAT_PING", Nothing),
@@ -66,7 +66,7 @@ const CELLS: &[(&str, Needs)] = &[
     ("REQ_CONNECTOR_SETTINGS", Right("CONNECTOR_SETTINGS")),
 ];
 
-/// DETAILS with which a message would do something to `plain`, a user without rights.
+/// DETAILS with which a message targets `plain`, a user without rights, or harmless records.
 fn details(message: &str) -> Value {
     match message {
         "EVENT_LOGOUT" => json!({ "USER_NAME": "plain", "SESSION_ID": "none" }),
@@ -89,7 +89,7 @@ fn details(message: &str) -> Value {
     }
 }
 
-/// What became of a message, as far as access goes.
+/// The result of the permission check of a message.
 #[derive(Debug, PartialEq, Eq)]
 enum Access {
     Through,
@@ -115,7 +115,7 @@ async fn send(client: &mut Client, message: &str, is_event: bool) -> Access {
     }
 }
 
-/// What must become of it.
+/// The expected result for a sender with these rights; `None` is a sender without a session.
 fn expected(needs: Needs, holds: Option<&[&str]>) -> Access {
     let lacks = |right: &str| holds.is_some_and(|held| !held.contains(&right));
     match needs {
@@ -126,7 +126,7 @@ fn expected(needs: Needs, holds: Option<&[&str]>) -> Access {
     }
 }
 
-/// Inserts a user for each right, one without any, and what the messages are about.
+/// Creates a user for each right, users without rights, and the records that the messages target.
 async fn prepare(address: std::net::SocketAddr) {
     let mut admin = Client::login(address, "admin", PASSWORD).await;
     let event = |name: &str, details: Value| {
@@ -151,12 +151,12 @@ async fn prepare(address: std::net::SocketAddr) {
 }
 
 #[tokio::test]
-async fn every_cell_of_messages_and_senders_is_right() {
+async fn every_message_checks_the_permission_of_every_sender() {
     let cells: BTreeMap<_, _> = CELLS.iter().copied().collect();
     let names: Vec<_> = HANDLERS.iter().map(|row| row.name).collect();
     let unknown: Vec<_> = names.iter().filter(|name| !cells.contains_key(*name)).collect();
-    assert!(unknown.is_empty(), "say in CELLS who may send {unknown:?}");
-    assert_eq!(cells.len(), names.len(), "CELLS has a message that is not there");
+    assert!(unknown.is_empty(), "add the required permission of {unknown:?} to CELLS");
+    assert_eq!(cells.len(), names.len(), "CELLS has a message that does not exist");
 
     let home = Home::new(&format!("{QUICK}[security.mfa.qr_code]\n"));
     let gateway = home.start();
@@ -168,13 +168,13 @@ async fn every_cell_of_messages_and_senders_is_right() {
     let mut wrong = Vec::new();
     let mut check = |sender: &str, message: &str, received: Access, expected: Access| {
         if received != expected {
-            wrong.push(format!("{sender} {message}: {received:?}, not {expected:?}"));
+            wrong.push(format!("{sender} {message}: received {received:?}, expected {expected:?}"));
         }
     };
     let mut other_user = Client::connect(gateway.address).await;
     for row in &HANDLERS {
         let received = send(&mut other_user, row.name, row.record_event).await;
-        check("nobody", row.name, received, expected(cells[row.name], None));
+        check("no session", row.name, received, expected(cells[row.name], None));
     }
     for (user, held) in senders {
         let mut client = Client::login(gateway.address, user, PASSWORD).await;
@@ -186,9 +186,9 @@ async fn every_cell_of_messages_and_senders_is_right() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// For oneself a session is enough where the right is for others.
+/// A user without the right may expire their own password.
 #[tokio::test]
-async fn ones_own_password_may_be_expired() {
+async fn users_may_expire_their_own_password() {
     let home = Home::new(QUICK);
     let gateway = home.start();
     let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
@@ -200,7 +200,7 @@ async fn ones_own_password_may_be_expired() {
     assert_eq!(plain.ask(expire).await["MESSAGE_TYPE"], "EVENT_EXPIRE_USER_PASSWORD_ACK");
 }
 
-/// A right that is taken away is refused for the next message on every open connection.
+/// After a right is revoked, the next message that requires it is refused on an open connection.
 #[tokio::test]
 async fn a_revoked_right_is_refused_at_once() {
     const TIMES: usize = 10_000;
@@ -237,5 +237,5 @@ async fn a_revoked_right_is_refused_at_once() {
         let after = plain.ask(used.clone()).await;
         accepted += usize::from(after["CODE"] != "NOT_AUTHORISED");
     }
-    assert_eq!(accepted, 0, "of {TIMES}");
+    assert_eq!(accepted, 0, "messages of {TIMES} were accepted after the revocation");
 }

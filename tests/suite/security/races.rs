@@ -1,12 +1,13 @@
-//! Fifty simultaneous requests against each limit: the limit is exact.
+//! Tests that limits are exact with fifty simultaneous requests.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::harness::{Client, GatewayProcess, Home, PASSWORD, QUICK, clients};
+
 const CROWD: usize = 50;
 
-/// The same message from as many sockets at once; the answers.
+/// Sends a message from [`CROWD`] connections at the same time and returns the replies.
 async fn all_at_once(gateway: &GatewayProcess, message: Value) -> Vec<Value> {
     let mut crowd = join_all((0..CROWD).map(|_| Client::connect(gateway.address))).await;
     join_all(crowd.iter_mut().map(|client| client.ask(message.clone()))).await
@@ -27,7 +28,7 @@ fn login(user: &str, password: &str) -> Value {
 }
 
 #[tokio::test]
-async fn fifty_logins_against_a_limit_of_three_give_three() {
+async fn of_fifty_logins_with_a_limit_of_three_three_succeed() {
     let home = Home::new(&format!("security.max_simultaneous_user_logins = 3\n{QUICK}"));
     let gateway = home.start();
     let answers = all_at_once(&gateway, login("admin", PASSWORD)).await;
@@ -58,7 +59,7 @@ async fn fifty_wrong_passwords_lock_exactly_at_the_limit() {
 }
 
 #[tokio::test]
-async fn fifty_refreshes_give_one_successor() {
+async fn fifty_refreshes_give_one_token_pair() {
     let home = Home::new(QUICK);
     let gateway = home.start();
     let ack = Client::connect(gateway.address).await.ask(login("admin", PASSWORD)).await;
@@ -73,7 +74,7 @@ async fn fifty_refreshes_give_one_successor() {
 }
 
 #[tokio::test]
-async fn fifty_spends_of_a_one_time_token_give_one() {
+async fn of_fifty_uses_of_a_one_time_token_one_succeeds() {
     let home = Home::new(&format!("security.one_time_token_verify_by = 'open'\n{QUICK}"));
     let gateway = home.start();
     let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;

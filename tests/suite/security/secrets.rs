@@ -1,4 +1,4 @@
-//! Secrets, which neither the store nor the log contains.
+//! Test that neither the store nor the log contains secrets.
 
 use std::path::Path;
 use std::process::Command;
@@ -6,7 +6,8 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::harness::{Client, GatewayProcess, Home, PASSWORD, QUICK};
-/// The files below a folder that contain one of the words.
+
+/// The files in a folder and its subfolders that contain one of the words.
 fn holding(folder: &Path, words: &[String]) -> Vec<String> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -18,15 +19,15 @@ fn holding(folder: &Path, words: &[String]) -> Vec<String> {
         let bytes = std::fs::read(&path).unwrap();
         for word in words {
             if bytes.windows(word.len()).any(|it| it == word.as_bytes()) {
-                found.push(format!("{} holds {word}", path.display()));
+                found.push(format!("{} contains {word}", path.display()));
             }
         }
     }
     found
 }
 
-/// The secrets that the token API issues.
-async fn of_programs(gateway: &GatewayProcess, admin: &mut Client) -> Vec<String> {
+/// Creates tokens with the token API and returns them.
+async fn token_api_secrets(gateway: &GatewayProcess, admin: &mut Client) -> Vec<String> {
     let json = ["-s", "-H", "Content-Type: application/json", "-d"];
     let call = |path: &str, words: &[&str]| -> Value {
         let url = format!("http://{}{path}", gateway.address);
@@ -59,7 +60,7 @@ async fn no_secret_is_in_the_store_or_the_log() {
     let first = admin.ask(login(json!({"USER_NAME": "admin", "PASSWORD": PASSWORD}))).await;
     let refresh = login(json!({"REFRESH_AUTH_TOKEN": first["REFRESH_AUTH_TOKEN"]}));
     let second = admin.ask(refresh.clone()).await;
-    // The grace: a racing tab gets the sealed pair.
+    // Within the grace period a racing refresh gets the same pair, which is stored encrypted.
     assert_eq!(admin.ask(refresh).await["SESSION_AUTH_TOKEN"], second["SESSION_AUTH_TOKEN"]);
     admin.ask(login(json!({"USER_NAME": "admin", "PASSWORD": "Canary-Wrong-1"}))).await;
     let change = json!({"MESSAGE_TYPE": "EVENT_CHANGE_USER_PASSWORD", "SOURCE_REF": 2,
@@ -71,7 +72,7 @@ async fn no_secret_is_in_the_store_or_the_log() {
     admin.receive().await;
     let mut secrets = vec![PASSWORD.to_owned()];
     secrets.extend(["Canary-Wrong-1", "Canary-New-2", "Canary-Broken-3"].map(str::to_owned));
-    secrets.extend(of_programs(&gateway, &mut admin).await);
+    secrets.extend(token_api_secrets(&gateway, &mut admin).await);
     for ack in [&first, &second] {
         for token in ["SESSION_AUTH_TOKEN", "REFRESH_AUTH_TOKEN"] {
             secrets.push(ack[token].as_str().unwrap().to_owned());
@@ -81,7 +82,7 @@ async fn no_secret_is_in_the_store_or_the_log() {
     assert_eq!(code, Some(0));
     for secret in &secrets {
         let leaked = log.iter().find(|line| line.contains(secret.as_str()));
-        assert_eq!(leaked, None, "{secret}");
+        assert_eq!(leaked, None, "{secret} is in the log");
     }
     assert_eq!(holding(&home.data(), &secrets), Vec::<String>::new());
 }

@@ -1,4 +1,4 @@
-//! TLS: versions, certificates replaced under open connections, readable keys, stalled handshakes.
+//! Tests of TLS: versions, certificate changes, key permissions, stalled handshakes.
 #![expect(clippy::disallowed_methods, reason = "these tests time a process that has its own clock")]
 
 use std::io::Read;
@@ -21,6 +21,7 @@ use tollgate::net::Client;
 
 use crate::harness::gateway::run;
 use crate::harness::{Authority, PASSWORD};
+
 async fn heartbeat(client: &mut Client) {
     let message = r#"{"MESSAGE_TYPE":"EVENT_HEARTBEAT","SOURCE_REF":1}"#;
     client.send(message.to_owned()).await.unwrap();
@@ -36,7 +37,7 @@ async fn logged_in(authority: &Authority, address: SocketAddr) -> Client {
     client
 }
 
-/// Waits until something is so; fails after ten seconds.
+/// Waits until a condition is true. Panics with `what` after ten seconds.
 async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let began = Instant::now();
     while !is_so() {
@@ -46,12 +47,12 @@ async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
 }
 
 #[tokio::test]
-async fn messages_go_through_tls_and_nothing_goes_beside_it() {
+async fn only_tls_connections_are_served() {
     let authority = Authority::new();
     let gateway = authority.home.start();
     let mut client = logged_in(&authority, gateway.address).await;
     heartbeat(&mut client).await;
-    // An answer that takes several records.
+    // A reply that needs several TLS records.
     let logon = serde_json::json!({
         "MESSAGE_TYPE": "DATA_LOGON", "SOURCE_REF": "rights",
         "DETAILS": { "DATASOURCE_NAME": "USER_RIGHTS" },
@@ -71,11 +72,11 @@ async fn messages_go_through_tls_and_nothing_goes_beside_it() {
     let known = curl(&["--cacert", ca.to_str().unwrap()]);
     let stdout = String::from_utf8_lossy(&known.stdout).into_owned();
     assert!(stdout.contains("EVENT_LOGIN_PREFS_ACK"), "{stdout}");
-    assert!(!curl(&[]).status.success(), "an authority that nobody knows");
+    assert!(!curl(&[]).status.success(), "curl accepted an unknown authority");
     let plain = Client::connect(&format!("ws://{}", gateway.address), None).await;
-    assert!(plain.is_err(), "a message in clear was taken");
+    assert!(plain.is_err(), "a plaintext connection was accepted");
     let other_user = Client::connect(&format!("wss://{}", gateway.address), None).await;
-    assert!(other_user.is_err(), "a certificate of an unknown authority was taken");
+    assert!(other_user.is_err(), "a certificate of an unknown authority was accepted");
 }
 
 #[tokio::test]
@@ -88,12 +89,12 @@ async fn old_versions_are_refused() {
     }
     for version in ["-tls1", "-tls1_1"] {
         let weak = [version, "-cipher", "DEFAULT@SECLEVEL=0"];
-        assert!(authority.handshake(gateway.address, &weak).is_none(), "{version} was spoken");
+        assert!(authority.handshake(gateway.address, &weak).is_none(), "{version} was accepted");
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_certificate_changes_under_open_sockets() {
+async fn a_certificate_changes_with_open_connections() {
     let authority = Authority::new();
     let gateway = authority.home.start();
     let mut open = logged_in(&authority, gateway.address).await;
@@ -114,15 +115,18 @@ async fn a_certificate_changes_under_open_sockets() {
     }
     let first = authority.shown(gateway.address);
     authority.issue("cert2.pem", "key2.pem");
-    // The key alone does not fit: what is there goes on.
+    // The new key does not match the old certificate: the gateway keeps the loaded pair.
     std::fs::rename(authority.file("key2.pem"), authority.file("key.pem")).unwrap();
     tokio::time::sleep(Duration::from_millis(1_500)).await;
     assert_eq!(authority.shown(gateway.address), first);
     std::fs::rename(authority.file("cert2.pem"), authority.file("cert.pem")).unwrap();
-    until("the new certificate is not shown", || authority.shown(gateway.address) != first).await;
+    until("the new certificate was not loaded within 10 s", || {
+        authority.shown(gateway.address) != first
+    })
+    .await;
     heartbeat(&mut open).await;
 
-    // SIGHUP does the same at once; a broken file changes nothing.
+    // SIGHUP reloads the certificate, too. An invalid file changes nothing.
     let second = authority.shown(gateway.address);
     std::fs::write(authority.file("cert.pem"), "no certificate").unwrap();
     run(Command::new("kill").args(["-HUP", &gateway.child.id().to_string()]));
@@ -130,14 +134,14 @@ async fn a_certificate_changes_under_open_sockets() {
     assert_eq!(authority.shown(gateway.address), second);
     heartbeat(&mut open).await;
     stopped.store(true, Ordering::Release);
-    // A connection that was dropped would have ended its task with a panic.
+    // A task panics if its connection ends.
     let beats: Vec<i32> = load.join_all().await;
     assert!(beats.iter().all(|beats| *beats > 20), "{beats:?}");
     let (code, log) = gateway.signal("-TERM");
     assert_eq!(code, Some(0));
     let log = log.join("\n");
-    assert!(log.contains("the configuration stays as it was"), "{log}");
-    assert!(log.contains("the certificate was renewed"), "{log}");
+    assert!(log.contains("reload failed; the previous configuration"), "{log}");
+    assert!(log.contains("certificate reloaded"), "{log}");
 }
 
 #[test]
@@ -159,11 +163,13 @@ fn a_key_that_others_can_read_is_refused() {
             stderr.contains("key.pem can be read by others") && stderr.contains("chmod"),
             "{stderr}"
         );
-        assert!(authority.home.try_start().is_none(), "it starts with an open key");
+        assert!(authority.home.try_start().is_none(), "the gateway started with a readable key");
     }
     let permissions = std::fs::Permissions::from_mode(0o600);
     std::fs::set_permissions(authority.file("key.pem"), permissions).unwrap();
-    for (file, words) in [("cert.pem", "no certificate"), ("key.pem", "no private key")] {
+    for (file, words) in
+        [("cert.pem", "no readable certificate"), ("key.pem", "no readable private key")]
+    {
         let kept = std::fs::read(authority.file(file)).unwrap();
         std::fs::write(authority.file(file), "-----").unwrap();
         let refused = check();
@@ -175,7 +181,7 @@ fn a_key_that_others_can_read_is_refused() {
 }
 
 #[test]
-fn a_handshake_that_never_comes_is_not_waited_for() {
+fn a_connection_without_handshake_is_closed() {
     let authority = Authority::new();
     let gateway = authority.home.start();
     let began = Instant::now();
@@ -184,15 +190,15 @@ fn a_handshake_that_never_comes_is_not_waited_for() {
     for mut stream in silent {
         stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
         let mut byte = [0];
-        assert_eq!(stream.read(&mut byte).unwrap_or(0), 0, "the connection ends");
+        assert_eq!(stream.read(&mut byte).unwrap_or(0), 0, "the connection was not closed");
     }
     let took = began.elapsed();
     assert!(took > Duration::from_secs(4) && took < Duration::from_secs(10), "after {took:?}");
 }
 
-/// Clients with small windows that do not read for a while: what TLS held back meanwhile comes when
-/// they do. Each is sent a little more than the one before, so that for some the last bytes are
-/// those that found no room.
+/// Clients with small windows that do not read for a while must receive all data once they read.
+/// Each client is sent a little more than the previous one, so that for some the last bytes are
+/// those that TLS had to buffer.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn slow_readers_get_everything_through_tls() {
     let authority = Authority::new();
@@ -209,7 +215,7 @@ async fn slow_readers_get_everything_through_tls() {
     assert!(bytes[0] < 60_000 && bytes[bytes.len() - 1] > 3_000_000, "{bytes:?}");
 }
 
-/// Asks for so many updates, waits, reads them all and gives their bytes.
+/// Requests a number of updates, waits, reads them all and returns their total length in bytes.
 async fn slow_reader(authority: &Authority, address: SocketAddr, updates: usize) -> usize {
     let mut socket = narrow(authority, address).await;
     let login = Client::login_message("admin", &protocol::Password::new(PASSWORD));
@@ -225,15 +231,20 @@ async fn slow_reader(authority: &Authority, address: SocketAddr, updates: usize)
     let (mut received, mut bytes) = (0, 0);
     while received < updates {
         let frame = tokio::time::timeout(Duration::from_secs(10), socket.next()).await;
-        let frame = frame.unwrap_or_else(|_| panic!("{received} of {updates} updates, no more"));
-        let text = frame.expect("a frame").expect("no fault").into_text().unwrap();
+        let frame =
+            frame.unwrap_or_else(|_| panic!("only {received} of {updates} updates were received"));
+        let text = frame
+            .expect("the connection ended")
+            .expect("the connection failed")
+            .into_text()
+            .unwrap();
         received += usize::from(text.contains("QUERY_UPDATE"));
         bytes += text.len();
     }
     bytes
 }
 
-/// A WebSocket through TLS over a connection with a window of a few kilobytes.
+/// Opens a WebSocket over TLS with a receive window of a few kilobytes.
 async fn narrow(
     authority: &Authority,
     address: SocketAddr,

@@ -1,6 +1,7 @@
-//! Lists of the tidy test: the order of modules, pure files, homes of crates, impure words.
+//! Lists of the tidy test: module layers, pure files, restricted crates, impure words.
 
-/// The modules of the crate, from transport to core: each may use those below it.
+/// The modules of the crate, from the highest layer (command line, transport) to the lowest
+/// (realm): each may use those after it.
 pub const MODULES: [&str; 15] = [
     "cli",
     "replay",
@@ -19,7 +20,7 @@ pub const MODULES: [&str; 15] = [
     "realm",
 ];
 
-/// Crates that belong to one place.
+/// Crates and functions that may be used only in the files and folders listed with them.
 pub const HOMES: &[(&str, &[&str])] = &[
     ("hyper", &["net"]),
     ("tokio_tungstenite", &["net"]),
@@ -43,14 +44,15 @@ pub const HOMES: &[(&str, &[&str])] = &[
     ("Instant::now", &["platform/clock.rs"]),
 ];
 
-/// Words by which a file would use a module that the checks do not see.
+/// Syntax that uses a module in a way that the checks cannot see.
 pub const UNSEEN: [&str; 5] =
     ["#[path", "include!(", "extern crate", "self::super", "use crate::*"];
 
-/// Names of public types that several files may use.
+/// Names of public types that may be defined in several files.
 pub const NAMES_THAT_MAY_REPEAT: [&str; 3] = ["Ack", "Details", "Error"];
 
-/// Files without clock, randomness, I/O or threads; all of `realm` is pure, too.
+/// Files without clock, randomness, I/O or threads. All of `realm` and `messages/passwords/rules`
+/// is pure, too.
 pub const PURE: &[&str] = &[
     "net/rate_limit.rs",
     "net/websocket/connection_state.rs",
@@ -61,7 +63,7 @@ pub const PURE: &[&str] = &[
     "replay/record/transcript.rs",
 ];
 
-/// Words that a pure file does not have, outside its comments.
+/// Words that the code of a pure file must not contain; comments may.
 pub const IMPURE: &[&str] = &[
     "tokio",
     "tracing",

@@ -1,7 +1,7 @@
-//! Style rules of the source code that a test can check.
+//! Tests of the style rules that can be checked automatically.
 
-mod documents;
 mod layers;
 mod modules;
 mod source;
 mod tidy;
+mod words;

@@ -1,4 +1,6 @@
-//! The modules of the crate as a graph: which file imports which, through the faces.
+//! The import graph of the crate: which file uses which, resolved through the faces.
+//!
+//! A face is the `mod.rs` of a folder, which re-exports items of its files.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +12,7 @@ pub type Path = Vec<String>;
 /// All modules of the crate.
 pub struct Modules {
     files: BTreeMap<Path, File>,
-    /// What each face re-exports: the name and the path, relative to its folder.
+    /// The names that each face re-exports, with their paths relative to its folder.
     faces: BTreeMap<Path, BTreeMap<String, Path>>,
 }
 
@@ -37,7 +39,7 @@ impl Modules {
         Self::of(sources("src"))
     }
 
-    /// The modules that these files are; files beside `lib.rs` are left out.
+    /// The modules in these files. Files next to `lib.rs` are left out.
     pub fn of(all: Vec<File>) -> Self {
         let (mut files, mut faces) = (BTreeMap::new(), BTreeMap::new());
         for file in all.into_iter().filter(|file| file.path.contains('/')) {
@@ -54,17 +56,18 @@ impl Modules {
         Self { files, faces }
     }
 
-    /// The files, faces included.
+    /// All files, including faces.
     pub fn files(&self) -> impl Iterator<Item = (&Path, &File)> {
         self.files.iter()
     }
 
-    /// The faces.
+    /// All faces.
     pub fn faces(&self) -> impl Iterator<Item = &File> {
         self.faces.keys().map(|path| &self.files[path])
     }
 
-    /// The file in which the item of an absolute path is defined; a folder's path is its face.
+    /// The file that defines the item of an absolute path; the face if the path is a folder. `None`
+    /// if no file matches.
     fn resolve(&self, path: &[String]) -> Option<Path> {
         let mut at: Path = Vec::new();
         for (depth, name) in path.iter().enumerate() {
@@ -84,7 +87,8 @@ impl Modules {
         (!at.is_empty()).then_some(at)
     }
 
-    /// A path that a module names, from the crate's root; `None` if it is another crate's.
+    /// A path used in a module as a path from the crate root. `None` if it belongs to another
+    /// crate.
     fn absolute(&self, module: &Path, path: &str) -> Option<Path> {
         let segments = segments(path);
         let up = segments.iter().take_while(|it| *it == "super").count();
@@ -95,7 +99,7 @@ impl Modules {
         }
     }
 
-    /// The paths that a file names outside of its tests.
+    /// The paths that a file uses outside its test code.
     fn named(&self, module: &Path) -> Vec<String> {
         let file = &self.files[module];
         let mut named: Vec<String> = imports(file).into_iter().map(|(_, path)| path).collect();
@@ -104,7 +108,7 @@ impl Modules {
             if without_visibility(words).starts_with("use ") {
                 continue;
             }
-            // The modules of a visibility are its own and those around it.
+            // The path in `pub(in …)` is an enclosing module, not an import.
             let rest = words.strip_prefix("pub(in ").and_then(|rest| rest.split_once(')'));
             let words = rest.map_or(words, |(_, rest)| rest);
             named.extend(["crate", "super"].iter().flat_map(|root| paths_from(words, root)));
@@ -112,15 +116,15 @@ impl Modules {
         named
     }
 
-    /// The folders of the crate that a file names outside of its tests, whatever it takes of them;
-    /// an empty name for the crate itself.
+    /// The top-level folders of the crate that a file uses outside its test code. The crate root is
+    /// an empty name.
     pub fn folders(&self, module: &Path) -> BTreeSet<String> {
         let named = self.named(module).into_iter();
         let absolute = named.filter_map(|path| self.absolute(module, &path));
         absolute.map(|path| path.into_iter().next().unwrap_or_default()).collect()
     }
 
-    /// The files that a file names outside of its tests, itself excepted.
+    /// The other files that a file uses outside its test code.
     pub fn uses(&self, module: &Path) -> BTreeSet<Path> {
         let file = &self.files[module];
         let code = || file.code.iter().filter(|line| !is_comment(line));
@@ -133,7 +137,7 @@ impl Modules {
                 found.insert(target);
                 continue;
             }
-            // A folder that is imported by its name: what counts is what is named through it.
+            // The import is a folder: resolve the paths in the code that begin with its name.
             let name = path.trim_end_matches("::self").rsplit("::").next().unwrap_or_default();
             for through in code().flat_map(|line| paths_from(line, name)) {
                 let full: Path =
@@ -145,10 +149,11 @@ impl Modules {
         found
     }
 
-    /// The files that import each other in a circle, sorted; with them those between two circles.
+    /// The files that import each other in a circle, and those on a path between two circles,
+    /// sorted.
     pub fn circles(&self) -> Vec<String> {
-        // Files that nothing uses and files that use nothing are in no circle: they are taken away
-        // until only circles are left.
+        // A file in a circle uses another file and is used by one. Files without either are removed
+        // until the set no longer changes.
         let mut left: BTreeMap<&Path, BTreeSet<Path>> =
             self.files.keys().map(|path| (path, self.uses(path))).collect();
         loop {

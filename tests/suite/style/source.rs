@@ -1,18 +1,18 @@
-//! Source files as the style checks read them: lines without tests, imports, paths.
+//! Source files for the style checks: lines without test code, and import paths.
 
 use std::path::{Path, PathBuf};
 
 /// A source file of the repository.
 pub struct File {
-    /// Relative to the folder that was read.
+    /// The path relative to the folder that was read.
     pub path: String,
-    /// Lines of code; those of tests are empty.
+    /// All lines of the file; lines of test code are empty.
     pub code: Vec<String>,
-    /// How many of them are not of tests.
+    /// The number of lines without test code.
     pub length: usize,
 }
 
-/// The folder of the repository.
+/// The root folder of the repository.
 pub fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
@@ -32,7 +32,7 @@ pub fn sources(below: &str) -> Vec<File> {
             }
         }
     }
-    assert!(found.len() > 3, "{below} has sources");
+    assert!(found.len() > 3, "{below} has too few source files: is the path right?");
     found
 }
 
@@ -41,14 +41,15 @@ fn read(base: &Path, path: &Path) -> File {
     file(path.strip_prefix(base).unwrap().to_string_lossy().into_owned(), &text)
 }
 
-/// Reads a text as a file without its tests; code may follow them.
+/// A file with this text, its test code removed. Code may follow the tests.
 pub fn file(path: String, text: &str) -> File {
     let (mut code, mut length) = (Vec::new(), 0);
     let mut test: Option<usize> = None;
     let lines: Vec<&str> = text.lines().collect();
     for (at, line) in lines.iter().enumerate() {
         let (indent, words) = (indent(line), line.trim_start());
-        // Of a field, a variant or an arm the rest of the item is no test.
+        // On a field, a variant or a match arm the attribute does not make the rest of the item a
+        // test.
         let guards_item = || {
             let guarded = lines[at + 1..].iter().find(|line| !is_attribute_or_comment(line));
             guarded.is_some_and(|line| is_item(line))
@@ -64,7 +65,7 @@ pub fn file(path: String, text: &str) -> File {
             continue;
         };
         code.push(String::new());
-        // rustfmt puts the end of an item in the column of its beginning.
+        // rustfmt writes the last line of an item in the column of its first.
         let ends = words.ends_with(';') || words.ends_with('}');
         if indent == column && ends && !words.starts_with("#[") {
             test = None;
@@ -73,7 +74,7 @@ pub fn file(path: String, text: &str) -> File {
     File { path, code, length }
 }
 
-/// The columns before the first word of a line.
+/// The number of columns before the first word of a line.
 pub fn indent(line: &str) -> usize {
     line.len() - line.trim_start().len()
 }
@@ -99,12 +100,12 @@ pub fn imports(file: &File) -> Vec<(usize, String)> {
     found
 }
 
-/// The paths of `a::{b, c::{d, e}}`.
+/// The paths in a use tree such as `a::{b, c::{d, e}}`.
 fn paths(tree: &str) -> Vec<String> {
     let tree = tree.trim();
     let group = tree.split_once('{').and_then(|(root, rest)| Some((root, rest.strip_suffix('}')?)));
     let Some((root, group)) = group else {
-        // Under whatever name it goes on.
+        // A renamed import counts by its original name.
         return vec![tree.split(" as ").next().unwrap_or(tree).to_owned()];
     };
     let mut depth = 0;

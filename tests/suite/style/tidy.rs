@@ -1,6 +1,6 @@
-//! The tidy test: layers, purity, sizes, message files against the handler table.
+//! The tidy test: layers, purity, sizes, and one file for each handler.
 //!
-//! Each failure says what to do.
+//! Each failure names the file and the rule.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,29 +15,29 @@ const FACE_MAX: usize = 60;
 const FUNCTION_MAX: usize = 50;
 const LINE_MAX: usize = 100;
 
-fn tell(wrong: Vec<String>) {
+fn expect_none(wrong: Vec<String>) {
     assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
 }
 
 #[test]
 fn modules_import_only_those_below_them() {
-    tell(upward_imports(&Modules::read()));
+    expect_none(upward_imports(&Modules::read()));
 }
 
 fn upward_imports(modules: &Modules) -> Vec<String> {
-    let place = |module: &str| MODULES.iter().position(|it| *it == module);
+    let layer = |module: &str| MODULES.iter().position(|it| *it == module);
     let mut wrong = Vec::new();
     for (path, file) in modules.files() {
-        let Some(own) = place(&path[0]) else {
-            wrong.push(format!("src/{}: give {} its place in MODULES", file.path, path[0]));
+        let Some(own) = layer(&path[0]) else {
+            wrong.push(format!("src/{}: add {} to MODULES", file.path, path[0]));
             continue;
         };
         for used in modules.folders(path) {
             if used.is_empty() {
-                wrong.push(format!("src/{}: name the module, not the crate", file.path));
+                wrong.push(format!("src/{}: import a module, not the crate", file.path));
             }
-            if place(&used).is_some_and(|used| used < own) {
-                wrong.push(format!("src/{} may not use {used}", file.path));
+            if layer(&used).is_some_and(|used| used < own) {
+                wrong.push(format!("src/{} must not use {used}, a higher layer", file.path));
             }
         }
     }
@@ -45,11 +45,12 @@ fn upward_imports(modules: &Modules) -> Vec<String> {
 }
 
 #[test]
-fn modules_are_folders_and_nothing_goes_round_them() {
-    tell(hidden_modules(&sources("src")));
+fn modules_are_folders_that_the_checks_can_see() {
+    expect_none(hidden_modules(&sources("src")));
 }
 
-/// Files that are not where a module is looked for, and words by which a file is used unseen.
+/// Files that are not in the folder of their module, and syntax that hides a module from the
+/// checks.
 fn hidden_modules(files: &[File]) -> Vec<String> {
     let folders: BTreeSet<&str> =
         files.iter().filter_map(|file| Some(file.path.rsplit_once('/')?.0)).collect();
@@ -68,13 +69,13 @@ fn hidden_modules(files: &[File]) -> Vec<String> {
         }
         for (at, line) in file.code.iter().enumerate().filter(|(_, line)| !is_comment(line)) {
             let words = without_visibility(line.trim_start());
-            // The manual is no code.
+            // The module `docs` contains only documentation.
             let is_manual = file.path == "lib.rs" && words == "mod docs {";
             let inline = words.starts_with("mod ") && words.ends_with('{') && !is_manual;
             let root = file.path == "lib.rs" && words.starts_with("use ");
             let unseen = UNSEEN.iter().any(|it| words.contains(it));
             if inline || root || unseen {
-                wrong.push(format!("src/{}:{}: {words}: a module unseen", file.path, at + 1));
+                wrong.push(format!("src/{}:{}: {words}: hides a module", file.path, at + 1));
             }
         }
     }
@@ -84,12 +85,12 @@ fn hidden_modules(files: &[File]) -> Vec<String> {
 #[test]
 fn no_files_import_each_other_in_a_circle() {
     let circle = Modules::read().circles();
-    assert!(circle.is_empty(), "these files import each other: {}", circle.join(", "));
+    assert!(circle.is_empty(), "these files import each other in a circle: {}", circle.join(", "));
 }
 
 #[test]
 fn faces_name_modules_and_what_they_export() {
-    tell(faults_of_faces(&Modules::read()));
+    expect_none(faults_of_faces(&Modules::read()));
 }
 
 fn faults_of_faces(modules: &Modules) -> Vec<String> {
@@ -102,14 +103,14 @@ fn faults_of_faces(modules: &Modules) -> Vec<String> {
         for (at, line) in file.code.iter().enumerate().filter(|(_, line)| !is_comment(line)) {
             let words = without_visibility(line.trim());
             let begins = words.starts_with("use ");
-            // What a face gives is named: a star or another name would hide whose it is.
+            // A glob import or a renamed item would hide the origin of what a face exports.
             let is_hidden =
                 (is_in_use || begins) && (words.contains('*') || words.contains(" as "));
             let fits = !is_hidden
                 && (is_in_use || begins || words.starts_with("mod ") || words.is_empty());
             is_in_use = (is_in_use || begins) && !words.ends_with(';');
             if !fits {
-                wrong.push(format!("src/{}:{}: {words}: belongs in a file", file.path, at + 1));
+                wrong.push(format!("src/{}:{}: {words}: not for a mod.rs", file.path, at + 1));
             }
         }
     }
@@ -118,7 +119,7 @@ fn faults_of_faces(modules: &Modules) -> Vec<String> {
 
 #[test]
 fn no_public_type_name_is_used_twice() {
-    tell(repeated_names(&sources("src")));
+    expect_none(repeated_names(&sources("src")));
 }
 
 fn repeated_names(files: &[File]) -> Vec<String> {
@@ -161,7 +162,7 @@ fn pure_files_have_no_clock_and_no_io() {
     for file in sources("src").iter().filter(|file| pure(&file.path)) {
         wrong.extend(impurities(file).into_iter().map(|it| format!("src/{}:{it}", file.path)));
     }
-    tell(wrong);
+    expect_none(wrong);
 }
 
 fn impurities(file: &File) -> Vec<String> {
@@ -169,25 +170,25 @@ fn impurities(file: &File) -> Vec<String> {
     let mut found = Vec::new();
     for (at, line) in lines.chain(imports(file)) {
         let words = IMPURE.iter().filter(|word| line.contains(**word));
-        found.extend(words.map(|word| format!("{at}: {word} belongs outside")));
+        found.extend(words.map(|word| format!("{at}: {word} is not pure")));
     }
     found.dedup();
     found
 }
 
 #[test]
-fn crates_stay_in_their_homes() {
+fn restricted_crates_are_used_only_where_allowed() {
     let mut wrong = Vec::new();
     for file in sources("src") {
         for (word, homes) in
             HOMES.iter().filter(|(_, homes)| !homes.iter().any(|home| file.path.starts_with(home)))
         {
             if file.code.iter().any(|line| !is_comment(line) && line.contains(word)) {
-                wrong.push(format!("src/{}: {word} belongs in {homes:?}", file.path));
+                wrong.push(format!("src/{}: {word} may be used only in {homes:?}", file.path));
             }
         }
     }
-    tell(wrong);
+    expect_none(wrong);
 }
 
 #[test]
@@ -196,25 +197,26 @@ fn files_lines_and_functions_are_short() {
     for below in ["src", "protocol/src", "tests/suite"] {
         for file in sources(below) {
             let place = format!("{below}/{}", file.path);
-            // Tests may be longer than what they test.
+            // The limit does not apply to test files.
             if file.length > FILE_MAX && below != "tests/suite" {
-                wrong.push(format!("{place} has {} lines: does it hold two things?", file.length));
+                wrong.push(format!("{place} has {} lines; the limit is {FILE_MAX}", file.length));
             }
             if !file.code.first().is_some_and(|line| line.starts_with("//!")) {
-                wrong.push(format!("{place} begins with no sentence that says what it is for"));
+                wrong.push(format!("{place} must begin with a //! line that says what it is"));
             }
             for (at, line) in file.code.iter().enumerate() {
                 if line.chars().count() > LINE_MAX {
-                    wrong.push(format!("{place}:{} is longer than {LINE_MAX}", at + 1));
+                    wrong.push(format!("{place}:{} has more than {LINE_MAX} columns", at + 1));
                 }
             }
             wrong.extend(long_functions(&file).into_iter().map(|it| format!("{place}:{it}")));
         }
     }
-    tell(wrong);
+    expect_none(wrong);
 }
 
-/// Functions that do not fit on a screen; rustfmt puts their end in the column of their beginning.
+/// Functions of more than [`FUNCTION_MAX`] lines. A function ends at the brace in the column where
+/// it begins, as rustfmt writes it.
 fn long_functions(file: &File) -> Vec<String> {
     let mut open: Option<(usize, usize)> = None;
     let mut long = Vec::new();
@@ -259,7 +261,7 @@ fn every_message_has_one_file_and_one_handler() {
     );
 }
 
-/// Whether a file of `messages/` has the name of a message.
+/// Whether `name`, a file of `messages/` without its extension, is the name of a message.
 fn is_message(name: &str) -> bool {
     let begins = ["event_", "req_", "data_", "heartbeat_"];
     begins.iter().any(|it| name.starts_with(it))
@@ -286,14 +288,14 @@ fn nothing_unfinished_or_local_is_left() {
                 .into_iter()
                 .any(|it| it.path.split(['/', '.']).any(|part| part == name));
             if there {
-                wrong.push(format!("{below}: no module is called {name}"));
+                wrong.push(format!("{below}: name a module by its subject, not {name}"));
             }
         }
     }
-    tell(wrong);
+    expect_none(wrong);
 }
 
-/// Files with faults that the checks have to see.
+/// Files with faults that the checks must find.
 fn planted_faults() -> Vec<File> {
     let face = |path: &str, text: &str| file(path.to_owned(), text);
     vec![
@@ -325,7 +327,7 @@ fn planted_faults() -> Vec<File> {
 }
 
 #[test]
-fn these_checks_see_planted_faults() {
+fn the_checks_find_planted_faults() {
     let files = planted_faults();
     let names = repeated_names(&files);
     assert_eq!(
@@ -334,27 +336,27 @@ fn these_checks_see_planted_faults() {
     );
     let modules = Modules::of(files);
     let upward = [
-        "src/mail/all.rs may not use net",
-        "src/mail/field.rs may not use net",
-        "src/mail/open.rs may not use net",
-        "src/mail/renamed.rs may not use net",
-        "src/mail/root.rs: name the module, not the crate",
-        "src/settings/load.rs may not use net",
+        "src/mail/all.rs must not use net, a higher layer",
+        "src/mail/field.rs must not use net, a higher layer",
+        "src/mail/open.rs must not use net, a higher layer",
+        "src/mail/renamed.rs must not use net, a higher layer",
+        "src/mail/root.rs: import a module, not the crate",
+        "src/settings/load.rs must not use net, a higher layer",
     ];
     assert_eq!(upward_imports(&modules), upward);
     assert_eq!(modules.circles(), ["realm/row", "realm/user"]);
     assert_eq!(
         faults_of_faces(&modules),
         [
-            "src/mail/mod.rs:2: use server::*;: belongs in a file",
-            "src/mail/mod.rs:3: use server::Server as Mail;: belongs in a file",
-            "src/realm/mod.rs:5: fn out_of_place() {}: belongs in a file",
+            "src/mail/mod.rs:2: use server::*;: not for a mod.rs",
+            "src/mail/mod.rs:3: use server::Server as Mail;: not for a mod.rs",
+            "src/realm/mod.rs:5: fn out_of_place() {}: not for a mod.rs",
         ]
     );
 }
 
 #[test]
-fn these_checks_see_hidden_modules() {
+fn the_checks_find_hidden_modules() {
     let files = [
         file("lib.rs".to_owned(), "//! L.\npub mod net;\npub use net::Listener;"),
         file("helper.rs".to_owned(), "//! H."),
@@ -363,17 +365,17 @@ fn these_checks_see_hidden_modules() {
     ];
     let hidden = [
         "src/net has no mod.rs",
-        "src/lib.rs:3: use net::Listener;: a module unseen",
+        "src/lib.rs:3: use net::Listener;: hides a module",
         "src/helper.rs: a module is a folder with a mod.rs",
         "src/net.rs: a module is a folder with a mod.rs",
-        "src/net/tls.rs:2: #[path = \"x\"]: a module unseen",
-        "src/net/tls.rs:4: mod y {: a module unseen",
+        "src/net/tls.rs:2: #[path = \"x\"]: hides a module",
+        "src/net/tls.rs:4: mod y {: hides a module",
     ];
     assert_eq!(hidden_modules(&files), hidden);
 }
 
 #[test]
-fn these_checks_see_what_hides() {
+fn test_code_is_skipped_and_import_groups_are_expanded() {
     let text = "\
 //! A file.
 #[cfg(test)]
@@ -394,7 +396,7 @@ fn late() {
 }";
     let sample = file("realm/plan.rs".to_owned(), text);
     assert_eq!((sample.code.len(), sample.length), (17, 7));
-    let impure = ["4: std::env belongs outside", "4: std::thread belongs outside"];
+    let impure = ["4: std::env is not pure", "4: std::thread is not pure"];
     assert_eq!(impurities(&sample), impure);
     for begin in ["fn", "pub fn", "const fn", "pub const fn", "pub(super) async fn", "async fn"] {
         let long = format!("{begin} f() {{\n{}}}", "    x();\n".repeat(FUNCTION_MAX + 1));

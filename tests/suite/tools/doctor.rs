@@ -1,4 +1,4 @@
-//! `doctor`: its findings about settings, store and certificate.
+//! Tests of `doctor`: findings about settings, store and certificate.
 
 use std::process::Command;
 
@@ -26,24 +26,24 @@ fn doctor(home: &Home) -> (Option<i32>, String) {
 }
 
 #[test]
-fn the_doctor_has_nothing_to_say_of_a_healthy_gateway() {
+fn the_doctor_finds_nothing_in_a_healthy_gateway() {
     let home = Home::new(HEALTHY);
     let (code, output) = doctor(&home);
     assert_eq!(
         (code, output.lines().last()),
-        (Some(0), Some("nothing has to be different")),
+        (Some(0), Some("no problems or weaknesses found")),
         "{output}"
     );
     let gateway = home.start();
-    assert!(doctor(&home).1.contains("a gateway has it open"));
+    assert!(doctor(&home).1.contains("in use by a running gateway"));
     gateway.signal("-TERM");
     let (code, output) = doctor(&home);
     assert_eq!(code, Some(0), "{output}");
-    assert!(output.contains("store: whole"), "{output}");
+    assert!(output.contains("store: intact"), "{output}");
 }
 
 #[test]
-fn the_doctor_names_what_is_weak_and_what_contradicts() {
+fn the_doctor_names_weak_and_contradictory_settings() {
     for (change, subject) in [
         ("[heartbeat]\nmisses_allowed = 0", "advice: heartbeat.misses_allowed"),
         ("security.hide_hosts = false", "weak: security.hide_hosts"),
@@ -91,7 +91,7 @@ fn the_doctor_names_what_is_weak_and_what_contradicts() {
 }
 
 #[test]
-fn the_doctor_looks_into_the_store() {
+fn the_doctor_checks_the_store() {
     use std::os::unix::fs::PermissionsExt;
     let home = Home::new(HEALTHY);
     home.start().signal("-TERM");
@@ -103,15 +103,12 @@ fn the_doctor_looks_into_the_store() {
     assert!(output.contains("accept-salt") && output.contains("chmod 700"), "{output}");
     std::fs::write(home.data().join("format"), "nonsense").unwrap();
     let (_, output) = doctor(&home);
-    assert!(
-        output.contains("store: it cannot be used") && output.contains("restore a backup"),
-        "{output}"
-    );
+    assert!(output.contains("store: unusable") && output.contains("restore a backup"), "{output}");
 }
 
-/// A certificate that expires soon, and one that does not.
+/// Checks a certificate that expires soon, and one that does not.
 #[test]
-fn the_doctor_reads_the_certificate() {
+fn the_doctor_checks_the_certificate() {
     for (days, subject) in [(7, "weak: server.tls.certificate"), (30, "store:")] {
         let home = Home::new("");
         let file = |name: &str| home.path().join(name).display().to_string();

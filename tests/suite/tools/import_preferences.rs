@@ -1,4 +1,4 @@
-//! `import-preferences`: Genesis preferences turned into a configuration.
+//! Tests of `import-preferences`, which converts Genesis preferences to a configuration.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-/// What `tests/fixtures/preferences/auth-preferences.kts` is in TOML.
+/// The TOML form of `tests/fixtures/preferences/auth-preferences.kts`.
 const EXPECTED: &str = r#"
 [security]
 session_timeout_mins = 45
@@ -61,7 +61,7 @@ add_profiles = ["EVERYBODY"]
 "#;
 
 #[test]
-fn preferences_become_a_configuration_and_what_could_not_is_named() {
+fn preferences_are_converted_and_unconverted_lines_are_listed() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/fixtures/preferences/auth-preferences.kts");
     let home = Home::new("");
@@ -79,20 +79,20 @@ fn preferences_become_a_configuration_and_what_could_not_is_named() {
         "--out",
         written.to_str().unwrap(),
     ]);
-    assert!(text(&again.stderr).contains("is there already; nothing was written"));
+    assert!(text(&again.stderr).contains("already exists; nothing was written"));
     let lines: Vec<_> = text(&out.stderr).lines().map(str::to_owned).collect();
     let left = [
-        "line 10: security.token_cache could not be turned",
+        "line 10: security.token_cache was not converted",
         "line 24: security.genesis_password.validation.password_strength.password_expiry_days \
-         could not be turned",
-        "line 43: security.login_ack.fields.shoe_size could not be turned",
-        "line 55: security.mfa.notify.temp_code_expiry_duration could not be turned",
-        "line 81: security.authentication.ldap.connection.on_first_login could not be turned",
-        "line 104: security.custom_login_ack.user.send_mail could not be turned",
+         was not converted",
+        "line 43: security.login_ack.fields.shoe_size was not converted",
+        "line 55: security.mfa.notify.temp_code_expiry_duration was not converted",
+        "line 81: security.authentication.ldap.connection.on_first_login was not converted",
+        "line 104: security.custom_login_ack.user.send_mail was not converted",
     ];
     assert_eq!(lines[..left.len()], left);
-    assert!(lines.iter().any(|it| it.contains("mail.transport says how its mails leave")));
-    assert_eq!(lines.last().unwrap(), "22 keys turned, 6 lines not");
+    assert!(lines.iter().any(|it| it.contains("requires mail.transport")));
+    assert_eq!(lines.last().unwrap(), "22 keys converted, 6 lines not converted");
     let made = std::fs::read_to_string(&written).unwrap();
     assert!(left.iter().all(|line| made.contains(&format!("# {line}\n"))), "{made}");
     assert_eq!(made.parse::<toml::Table>().unwrap(), EXPECTED.parse::<toml::Table>().unwrap());
@@ -102,14 +102,14 @@ fn preferences_become_a_configuration_and_what_could_not_is_named() {
 }
 
 #[test]
-fn what_is_no_preferences_is_refused_with_its_line() {
+fn a_file_with_a_syntax_error_is_refused_with_its_line() {
     let home = Home::new("");
     let file = home.path().join("wrong.kts");
     for (written, expected) in [
-        ("security {\n  sso {\n", "line 2: a { that is never closed"),
-        ("security {\n}\n}\n", "line 3: a } that closes nothing"),
-        ("security {\n  x = \"abc\n}", "line 2: a text that never ends"),
-        ("/* \n", "line 1: a comment that never ends"),
+        ("security {\n  sso {\n", "line 2: unclosed {"),
+        ("security {\n}\n}\n", "line 3: unmatched }"),
+        ("security {\n  x = \"abc\n}", "line 2: unterminated string"),
+        ("/* \n", "line 1: unterminated comment"),
     ] {
         std::fs::write(&file, written).unwrap();
         let out = tollgate(&["import-preferences", file.to_str().unwrap()]);

@@ -1,4 +1,4 @@
-//! `import-users`: accepted and refused files, and logins of imported users.
+//! Tests of `import-users`: accepted and refused files, logins of imported users.
 
 use std::process::{Command, Output};
 
@@ -7,11 +7,11 @@ use serde_json::json;
 use crate::harness::gateway::credentials;
 use crate::harness::{Client, GatewayProcess, Home, QUICK};
 
-/// scrypt of `password` by Python's hashlib: n 256, r 4, p 3, the salt `sodium chloride!`.
+/// The scrypt hash of `password` by hashlib of Python: n 256, r 4, p 3, salt `sodium chloride!`.
 const FOREIGN: &str =
     "$scrypt$ln=8,r=4,p=3$c29kaXVtIGNobG9yaWRlIQ$qwCqFO5oUF53TUK3i6ZhHRuAjQiEkZX65pyhBKIaxZ4";
 
-/// SHA-512 of a text by coreutils, in hexadecimal.
+/// The SHA-512 of a text by coreutils, in hexadecimal.
 fn sha512(text: &str) -> String {
     let script = format!("printf %s '{text}' | sha512sum");
     let out = Command::new("sh").args(["-c", &script]).output().unwrap();
@@ -57,12 +57,12 @@ async fn imported_users_log_in_with_their_old_passwords() {
     ));
     let out = import(&home, "users.csv", &csv(), &[]);
     assert!(out.status.success(), "{out:?}");
-    assert_eq!(out.stdout, b"5 users imported, 0 left out\n");
+    assert_eq!(out.stdout, b"5 users imported, 0 skipped\n");
     let before = credentials(&home);
     let kind = |start: &str| before.iter().filter(|it| it.starts_with(start)).count();
     assert_eq!([kind("$scrypt$"), kind("$foreign-scrypt$"), kind("$sha512-scrypt$")], [3, 1, 1]);
     let digest = sha512("JohnWolfFullMoon1");
-    assert!(!before.iter().any(|it| it.contains(&digest)), "no fast hash is stored");
+    assert!(!before.iter().any(|it| it.contains(&digest)), "a plain SHA-512 hash is stored");
 
     let gateway = home.start();
     for (user, password, code) in [
@@ -85,7 +85,7 @@ async fn imported_users_log_in_with_their_old_passwords() {
         (&json!("Anna"), &json!("anna@desk.example"))
     );
     gateway.signal("-TERM");
-    // The login that knew the password has hashed it as new ones are.
+    // The logins have rehashed the passwords with the configured cost.
     let after = credentials(&home);
     assert!(after.iter().all(|it| it.starts_with("$scrypt$ln=4,r=8,p=1$")), "{after:?}");
     let gateway = home.start();
@@ -93,21 +93,21 @@ async fn imported_users_log_in_with_their_old_passwords() {
     assert_eq!(login(&gateway, "Ben", "password").await, None);
 }
 
-/// Each bad line, and what is said of it; no value is repeated.
+/// Each invalid line and its error. Errors do not repeat values.
 const BAD: [(&str, &str); 9] = [
-    ("anna,Crescent-1,,,", "2: a user anna is there already"),
-    ("Carl,Crescent-1,,,", "4: the file has carl twice"),
+    ("anna,Crescent-1,,,", "2: user anna already exists"),
+    ("Carl,Crescent-1,,,", "4: user carl is in the file twice"),
     ("bad name,Crescent-1,,,", "5: "),
-    ("dora,secret 12345,,,", "6: the password breaks the rules: restrictWhitespace"),
-    ("emil,Crescent-1,nonsense,,", "7: EMAIL_ADDRESS is no mail address"),
-    ("fritz,Crescent-1,,NOWHERE,", "8: there is no profile NOWHERE"),
+    ("dora,secret 12345,,,", "6: the password violates the rules: restrictWhitespace"),
+    ("emil,Crescent-1,nonsense,,", "7: EMAIL_ADDRESS is not a mail address"),
+    ("fritz,Crescent-1,,NOWHERE,", "8: unknown profile NOWHERE"),
     ("gina,,,,abcdef", "9: PASSWORD_HASH is neither"),
-    ("hans,Crescent-1,,,abcdef", "10: PASSWORD and PASSWORD_HASH exclude another"),
-    ("ines,Crescent-1,", "11: 3 columns, the first line has 5"),
+    ("hans,Crescent-1,,,abcdef", "10: PASSWORD and PASSWORD_HASH exclude each other"),
+    ("ines,Crescent-1,", "11: 3 columns, but the first line has 5"),
 ];
 
 #[test]
-fn nothing_is_imported_if_anything_is_wrong_and_each_line_is_named() {
+fn one_invalid_line_stops_the_import_and_every_invalid_line_is_listed() {
     let home = Home::new(QUICK);
     let first =
         import(&home, "first.jsonl", r#"{"USER_NAME":"Anna","PASSWORD":"Crescent-1"}"#, &[]);
@@ -131,30 +131,30 @@ fn nothing_is_imported_if_anything_is_wrong_and_each_line_is_named() {
         for secret in ["secret 12345", "abcdef", "nonsense"] {
             assert!(!output.contains(secret), "{output}");
         }
-        assert!(output.contains("9 of 10 lines are wrong; nothing was imported"), "{output}");
+        assert!(output.contains("9 of 10 lines have errors; nothing was imported"), "{output}");
         assert_eq!(listed(&home), "Anna\tENABLED\t\n");
     }
     let out = import(&home, "users.csv", &text, &["--skip-bad"]);
     assert!(out.status.success(), "{out:?}");
-    assert_eq!(out.stdout, b"1 users imported, 9 left out\n");
+    assert_eq!(out.stdout, b"1 users imported, 9 skipped\n");
     assert_eq!(listed(&home), "Anna\tENABLED\t\ncarl\tENABLED\t\n");
 }
 
 #[test]
-fn json_lines_have_lists_and_a_dry_run_makes_nothing() {
+fn json_lines_have_lists_and_a_dry_run_creates_nothing() {
     let home = Home::new(QUICK);
     let text = r#"{"USER_NAME":"anna","RIGHT_CODES":["VIEW_USERS"],"CITY":"Zürich"}
 
 {"USER_NAME":"ben","CITY":null,"USER_PROFILES":"USER_ADMIN"}"#;
     let out = import(&home, "users.ndjson", text, &["--dry-run"]);
     assert!(out.status.success(), "{out:?}");
-    assert_eq!(out.stdout, b"2 users would be imported, 0 left out\n");
-    assert!(!home.data().exists(), "a dry run makes no store");
+    assert_eq!(out.stdout, b"2 users would be imported, 0 skipped\n");
+    assert!(!home.data().exists(), "the dry run created a store");
     let wrong = "{\"USER_NAME\":\"x\",\"SHOE\":1}\nnot json\n{\"USER_NAME\":1}";
     let out = import(&home, "wrong.jsonl", wrong, &["--dry-run"]);
     let output = String::from_utf8(out.stderr).unwrap();
     for fault in
-        ["1: a user has no field \"SHOE\"", "2: this line is no JSON", "3: USER_NAME is a text"]
+        ["1: unknown field \"SHOE\"", "2: not a JSON object", "3: USER_NAME must be a string"]
     {
         assert!(output.contains(fault), "{output}");
     }
@@ -162,5 +162,5 @@ fn json_lines_have_lists_and_a_dry_run_makes_nothing() {
     assert_eq!(listed(&home), "anna\tENABLED\t\nben\tENABLED\tUSER_ADMIN\n");
     let out = import(&home, "odd.csv", "NAME\nanna\n", &[]);
     let output = String::from_utf8(out.stderr).unwrap();
-    assert!(output.contains("\"NAME\" is not a field of a user"), "{output}");
+    assert!(output.contains("unknown column \"NAME\""), "{output}");
 }

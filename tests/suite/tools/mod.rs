@@ -1,6 +1,7 @@
-//! Commands beside `serve`: users, imports, doctor, calibration, replay and recording.
+//! Tests of the commands other than `serve`: users, imports, doctor, calibration, replay.
 
 mod calibrate;
+mod demo;
 mod doctor;
 mod import_preferences;
 mod import_users;

@@ -1,4 +1,4 @@
-//! The commands `user` and `populate` on a stopped store.
+//! Tests of `user` and `populate` on the store of a stopped gateway.
 
 use crate::harness::{Home, QUICK};
 

@@ -1,4 +1,4 @@
-//! Classes of characters, white space and characters that may not be used.
+//! Rules for character classes, white space and forbidden characters.
 
 use protocol::NackCode;
 
@@ -6,19 +6,21 @@ use super::violation::Violation;
 use crate::settings::{Class, PasswordStrength};
 
 pub(super) fn check(rules: &PasswordStrength, password: &str, violations: &mut Vec<Violation>) {
-    let lacking: Vec<_> = rules
+    let unmet: Vec<_> = rules
         .classes()
         .filter(|(class, least)| count(*class, password) < *least as usize)
         .collect();
-    let held = rules.classes().count() - lacking.len();
+    let met = rules.classes().count() - unmet.len();
     let needed = rules.min_characteristics.filter(|needed| *needed > 0);
-    if needed.is_none_or(|needed| held < needed as usize) {
-        violations.extend(lacking.into_iter().map(|(class, least)| {
+    if needed.is_none_or(|needed| met < needed as usize) {
+        violations.extend(unmet.into_iter().map(|(class, least)| {
             let (rule, what) = describe(class);
             (NackCode::InsufficientCharacters, format!("{rule}: at least {least} {what}"))
         }));
         if let Some(needed) = needed {
-            let text = format!("minCharacteristics: {needed} of the class rules must hold");
+            let text = format!(
+                "minCharacteristics: at least {needed} of the character-class rules must be met"
+            );
             violations.push((NackCode::InsufficientCharacteristics, text));
         }
     }

@@ -1,5 +1,7 @@
-//! Password rules: what a new password must be like (S2, "passwordStrength"). Pure: the rules and a
-//! password go in, all that is wrong comes out, never a part of the password.
+//! The check of a new password against the password rules.
+//!
+//! See Genesis authentication, "passwordStrength". The check is pure. It returns all violations,
+//! and their texts never contain a part of the password.
 
 use protocol::{Nack, NackCode, Password, UserName};
 
@@ -7,11 +9,11 @@ use super::violation::Violation;
 use super::{characters, length, repeats, sequences, user_name, word_lists};
 use crate::settings::{PasswordStrength, Validation};
 
-/// Every rule that the password breaks, in the order of S2's list. How old it is and which ones
-/// came before it are asked elsewhere.
+/// Returns all violations, in the order of the rules in Genesis authentication. Does not check the
+/// age of the password, nor whether it was used before.
 pub fn violations(rules: &PasswordStrength, user: &UserName, password: &str) -> Vec<Violation> {
     let mut violations = Vec::new();
-    // What is too long is looked at no further, so that nothing below costs much.
+    // A password above the byte limit is not checked further, to bound the cost of the other rules.
     if length::check(rules, password, &mut violations) {
         return violations;
     }
@@ -23,8 +25,7 @@ pub fn violations(rules: &PasswordStrength, user: &UserName, password: &str) -> 
     violations
 }
 
-/// The refusal of a password that is too long to be looked at at all; it comes before anything that
-/// costs.
+/// Refuses a password above the fixed limit in bytes. Callers do this before slower work.
 pub fn check_length(password: &Password) -> Result<(), Nack> {
     let mut violations = Vec::new();
     length::exceeds_byte_limit(password.expose(), &mut violations);
@@ -34,7 +35,7 @@ pub fn check_length(password: &Password) -> Result<(), Nack> {
     }
 }
 
-/// The refusal of a password that somebody chose, if it breaks any rule.
+/// Refuses a password that violates a rule. The NACK lists all violations.
 pub fn check(rules: &Validation, user: &UserName, password: &Password) -> Result<(), Nack> {
     let violations = violations(&rules.password_strength, user, password.expose());
     match as_nack(rules, violations) {
@@ -43,7 +44,7 @@ pub fn check(rules: &Validation, user: &UserName, password: &Password) -> Result
     }
 }
 
-/// The refusal of a password that was used before.
+/// Returns the NACK for a password that was used before.
 pub fn used_before(rules: &Validation) -> Nack {
     let count = rules.password_strength.history();
     let text = format!("historicalCheck: none of the last {count} passwords may be used again");
@@ -60,7 +61,7 @@ fn as_nack(rules: &Validation, violations: Vec<Violation>) -> Option<Nack> {
     })
 }
 
-/// A code that S2 lists for it, for clients that know no other.
+/// Maps a code to one that Genesis authentication lists, for clients that support only those codes.
 fn legacy_code(code: NackCode) -> NackCode {
     use NackCode::{
         IllegalMatch, IllegalSequence, IllegalWhitespace, InsufficientCharacteristics,
@@ -82,7 +83,7 @@ mod tests {
     use super::*;
     use proptest::test_runner::{Config, FileFailurePersistence};
 
-    /// Rules that ask for nothing but what `set` sets.
+    /// Returns rules that are all off, except the rules that `set` sets.
     fn rules(set: impl FnOnce(&mut PasswordStrength)) -> PasswordStrength {
         let mut rules = PasswordStrength {
             restrict_whitespace: false,
@@ -101,7 +102,8 @@ mod tests {
 
     type Set = fn(&mut PasswordStrength);
 
-    /// A rule, a password that just keeps it, one that just breaks it, and the code.
+    /// For each rule: how to set it, a password that just complies, a password that just violates
+    /// the rule, and the codes of the violations.
     const NEIGHBOURS: &[(Set, &str, &str, &str)] = &[
         (|it| it.minimum_length = Some(8), "äöüäöüäö", "äöüäöüä", "TOO_SHORT"),
         (|_| {}, "x", "", "TOO_SHORT"),
@@ -149,7 +151,7 @@ mod tests {
     fn each_rule_has_its_boundary_and_its_code() {
         for (set, keeps, breaks, code) in NEIGHBOURS {
             let rules = rules(set);
-            assert!(codes(&rules, keeps).is_empty(), "{keeps} keeps {code}");
+            assert!(codes(&rules, keeps).is_empty(), "{keeps:?} must not violate {code}");
             assert_eq!(codes(&rules, breaks).join(" "), *code, "{breaks}");
             let user = UserName::parse("JaneDoe").unwrap();
             for (_, text) in violations(&rules, &user, breaks) {
@@ -159,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_are_bounded_before_anything_else_looks() {
+    fn the_byte_limit_is_checked_first() {
         let rules = rules(|it| it.restrict_dictionary_substring = true);
         assert_eq!(codes(&rules, &"-".repeat(1_024)), Vec::<&str>::new());
         assert_eq!(codes(&rules, &"wolf".repeat(1 << 18)), ["TOO_LONG"]);
@@ -167,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn the_defaults_are_those_of_the_source() {
+    fn the_defaults_are_those_of_genesis_authentication() {
         let rules = PasswordStrength::default();
         assert_eq!(codes(&rules, "a b"), ["ILLEGAL_WHITESPACE"]);
         assert_eq!(codes(&rules, "qwerty12345"), ["ILLEGAL_SEQUENCE", "ILLEGAL_SEQUENCE"]);
@@ -177,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn all_that_is_wrong_is_told_together() {
+    fn all_violations_are_reported_together() {
         let rules = rules(|it| {
             it.minimum_length = Some(12);
             it.min_digits = Some(1);
@@ -196,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn as_many_class_rules_as_are_asked_for_must_hold() {
+    fn as_many_class_rules_as_configured_must_be_met() {
         let rules = rules(|it| {
             it.min_digits = Some(1);
             it.min_uppercase_characters = Some(1);
@@ -205,13 +207,13 @@ mod tests {
             it.min_characteristics = Some(2);
         });
         assert!(codes(&rules, "a1").is_empty() && codes(&rules, "A-").is_empty());
-        let lacking = ["INSUFFICIENT_CHARACTERS"; 3];
-        let wanted: Vec<_> = lacking.into_iter().chain(["INSUFFICIENT_CHARACTERISTICS"]).collect();
+        let unmet = ["INSUFFICIENT_CHARACTERS"; 3];
+        let wanted: Vec<_> = unmet.into_iter().chain(["INSUFFICIENT_CHARACTERISTICS"]).collect();
         assert_eq!(codes(&rules, "aaa"), wanted);
     }
 
     #[test]
-    fn clients_that_know_only_the_listed_codes_get_no_other() {
+    fn legacy_clients_get_only_the_codes_of_genesis_authentication() {
         let mut validation = Validation::default();
         validation.password_strength.restrict_user_name = true;
         validation.legacy_codes_only = true;
@@ -223,10 +225,13 @@ mod tests {
     }
 
     #[test]
-    fn the_lists_are_as_large_as_they_should_be() {
+    fn the_word_lists_are_complete() {
         let lists = [include_str!("lists/worst.txt"), include_str!("lists/dictionary.txt")];
         let [worst, words] = lists.map(|list| list.lines().count());
-        assert!(worst >= 10_000 && words >= 50_000, "{worst} {words}");
+        assert!(
+            worst >= 10_000 && words >= 50_000,
+            "worst.txt has {worst} lines, dictionary.txt {words}"
+        );
         let letters = |word: &str| word.len() >= 4 && word.bytes().all(|b| b.is_ascii_lowercase());
         assert!(lists[1].lines().all(letters));
     }
@@ -236,9 +241,9 @@ mod tests {
             cases: 20_000,
             ..Config::with_failure_persistence(FileFailurePersistence::WithSource("regressions"))
         })]
-        /// Whatever is in it: no panic, and no text repeats it.
+        /// No password makes the check panic. TOO_SHORT is reported exactly for short passwords.
         #[test]
-        fn any_password_is_judged(password in "\\PC{0,40}", least in 0_u32..12, row in 0_u32..4) {
+        fn any_password_is_checked(password in "\\PC{0,40}", least in 0_u32..12, row in 0_u32..4) {
             let rules = PasswordStrength {
                 minimum_length: Some(least),
                 max_repeat_characters: Some(row),
@@ -250,9 +255,9 @@ mod tests {
                 ..PasswordStrength::default()
             };
             let user = UserName::parse("JaneDoe").unwrap();
-            let broken = violations(&rules, &user, &password);
+            let found = violations(&rules, &user, &password);
             let short = password.chars().count() < least.max(1) as usize;
-            proptest::prop_assert_eq!(broken.iter().any(|it| it.0 == NackCode::TooShort), short);
+            proptest::prop_assert_eq!(found.iter().any(|it| it.0 == NackCode::TooShort), short);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! minimumLength, maximumLength: counted in characters.
+//! Length rules: minimumLength and maximumLength in characters, and a fixed limit in bytes.
 
 use protocol::NackCode;
 
@@ -6,17 +6,18 @@ use super::violation::Violation;
 use crate::auth::PASSWORD_BYTES_MAX;
 use crate::settings::PasswordStrength;
 
-/// Whether it is so long that nobody looks further.
+/// Adds a violation if the password exceeds the fixed limit in bytes. Returns whether it was added.
 pub(super) fn exceeds_byte_limit(password: &str, violations: &mut Vec<Violation>) -> bool {
     let is_over = password.len() > PASSWORD_BYTES_MAX;
     if is_over {
-        let text = format!("maximumLength: at most {PASSWORD_BYTES_MAX} bytes in any case");
+        let text = format!("maximumLength: at most {PASSWORD_BYTES_MAX} bytes (fixed limit)");
         violations.push((NackCode::TooLong, text));
     }
     is_over
 }
 
-/// Whether it is so long that the other rules need not look.
+/// Checks the length rules. Returns whether the password exceeds the fixed limit in bytes; the
+/// caller then skips the other rules.
 pub(super) fn check(
     rules: &PasswordStrength,
     password: &str,

@@ -1,4 +1,4 @@
-//! Rules for new passwords.
+//! Password rules.
 
 mod characters;
 pub mod check;

@@ -1,4 +1,7 @@
-//! maxRepeatCharacters in the whole password, repeatCharacterRestrictSize in a row.
+//! Repetition rules: maxRepeatCharacters and repeatCharacterRestrictSize.
+//!
+//! maxRepeatCharacters counts a character in the whole password, repeatCharacterRestrictSize only
+//! in a row.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +20,8 @@ pub(super) fn check(rules: &PasswordStrength, password: &str, violations: &mut V
     if let Some(size) = rules.repeat_character_restrict_size.filter(|size| *size > 0)
         && longest_run(password) >= size
     {
-        let text = format!("repeatCharacterRestrictSize: not {size} of a character in a row");
+        let text =
+            format!("repeatCharacterRestrictSize: no character {size} or more times in a row");
         violations.push((NackCode::IllegalMatch, text));
     }
 }

@@ -1,17 +1,18 @@
-//! Sequences of five and more: the alphabet, numbers, rows of keyboards; in both directions.
+//! Sequence rules: the alphabet, digits and keyboard rows, forwards and backwards.
 
 use protocol::NackCode;
 
 use super::violation::Violation;
 use crate::settings::PasswordStrength;
 
-/// So many make a sequence (S2).
+/// Length of the shortest refused sequence, in characters (Genesis authentication,
+/// "passwordStrength").
 const LENGTH: usize = 5;
 
 const ALPHABET: &[&str] = &["abcdefghijklmnopqrstuvwxyz"];
-/// As they are counted, and as they lie on the keyboard.
+/// Digits in numerical order and in the order of the keyboard.
 const NUMBERS: &[&str] = &["0123456789", "1234567890"];
-/// Rows of letters: QWERTY, QWERTZ, AZERTY, Dvorak, Colemak.
+/// Letter rows of QWERTY, QWERTZ, AZERTY, Dvorak and Colemak.
 const KEYBOARDS: &[&str] = &[
     "qwertyuiop",
     "asdfghjkl",
@@ -32,18 +33,23 @@ const KEYBOARDS: &[&str] = &[
 pub(super) fn check(rules: &PasswordStrength, password: &str, violations: &mut Vec<Violation>) {
     let lower = password.to_lowercase();
     let all = [
-        (rules.restrict_alpha_sequences, ALPHABET, "restrictAlphaSequences", "letters in order"),
-        (rules.restrict_qwerty, KEYBOARDS, "restrictQWERTY", "neighbours of a keyboard's row"),
+        (
+            rules.restrict_alpha_sequences,
+            ALPHABET,
+            "restrictAlphaSequences",
+            "consecutive letters of the alphabet",
+        ),
+        (rules.restrict_qwerty, KEYBOARDS, "restrictQWERTY", "adjacent keys of a keyboard row"),
         (
             rules.restrict_numerical_sequences,
             NUMBERS,
             "restrictNumericalSequences",
-            "numbers in order",
+            "consecutive digits",
         ),
     ];
     for (_, _, rule, what) in all.into_iter().filter(|(on, rows, ..)| *on && has_any(&lower, rows))
     {
-        let text = format!("{rule}: not {LENGTH} or more {what}, forwards or backwards");
+        let text = format!("{rule}: no {LENGTH} or more {what}, forwards or backwards");
         violations.push((NackCode::IllegalSequence, text));
     }
 }

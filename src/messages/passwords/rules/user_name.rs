@@ -1,4 +1,4 @@
-//! restrictUserName: the user's name in the password, forwards or backwards, in any case.
+//! The rule restrictUserName: no user name in the password, forwards or backwards; case is ignored.
 
 use protocol::NackCode;
 
@@ -14,15 +14,15 @@ pub(super) fn check(
     if !rules.restrict_user_name {
         return;
     }
-    // User names are ASCII.
+    // ASCII is enough, because user names are ASCII.
     let (user, lower) = (user.to_ascii_lowercase(), password.to_ascii_lowercase());
     if lower.contains(&user) {
-        let text = "restrictUserName: not the user name".to_owned();
+        let text = "restrictUserName: must not contain the user name".to_owned();
         violations.push((NackCode::IllegalUsername, text));
     }
     let reversed: String = user.chars().rev().collect();
     if reversed != user && lower.contains(&reversed) {
-        let text = "restrictUserName: not the user name backwards".to_owned();
+        let text = "restrictUserName: must not contain the user name backwards".to_owned();
         violations.push((NackCode::IllegalUsernameReversed, text));
     }
 }

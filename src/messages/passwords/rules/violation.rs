@@ -2,5 +2,5 @@
 
 use protocol::NackCode;
 
-/// One rule that a password breaks: its code, and in words its name and its limit.
+/// A violation: the code, and a text that contains the name of the rule and its limit.
 pub type Violation = (NackCode, String);

@@ -1,5 +1,8 @@
-//! restrictPassword: the worst passwords; restrictDictionarySubstring: words of four and more
-//! letters in the password, forwards or backwards. Lists and licences: `lists/`.
+//! Word list rules: restrictPassword and restrictDictionarySubstring.
+//!
+//! restrictPassword refuses the most common passwords. restrictDictionarySubstring refuses
+//! passwords that contain a word of four or more letters, forwards or backwards. The lists and
+//! their licences are in `lists/`.
 
 use std::sync::LazyLock;
 
@@ -9,7 +12,7 @@ use protocol::NackCode;
 use super::violation::Violation;
 use crate::settings::PasswordStrength;
 
-/// None: it cannot be read, and then every password is in it.
+/// A word list. `None` if the list cannot be read: every password is refused then.
 type WordList = LazyLock<Option<Set<&'static [u8]>>>;
 
 static WORST: WordList =
@@ -21,23 +24,25 @@ static DICTIONARY: WordList = LazyLock::new(|| {
 pub(super) fn check(rules: &PasswordStrength, password: &str, violations: &mut Vec<Violation>) {
     let lower = password.to_lowercase();
     if rules.restrict_password && WORST.as_ref().is_none_or(|worst| worst.contains(&lower)) {
-        let text = "restrictPassword: not one of the worst passwords".to_owned();
+        let text = "restrictPassword: must not be one of the most common passwords".to_owned();
         violations.push((NackCode::IllegalWord, text));
     }
     if !rules.restrict_dictionary_substring {
         return;
     }
     if contains_word(lower.bytes()) {
-        let text = "restrictDictionarySubstring: no word of 4 or more letters".to_owned();
+        let text =
+            "restrictDictionarySubstring: no dictionary word of 4 or more letters".to_owned();
         violations.push((NackCode::IllegalWord, text));
     }
     if contains_word(lower.bytes().rev()) {
-        let text = "restrictDictionarySubstring: no word of 4 or more letters backwards".to_owned();
-        violations.push((NackCode::IllegalWordReversed, text));
+        let text = "restrictDictionarySubstring: no dictionary word of 4 or more letters backwards";
+        violations.push((NackCode::IllegalWordReversed, text.to_owned()));
     }
 }
 
-/// Walks the dictionary from every place: as many steps as the longest word has letters.
+/// Whether the text contains a dictionary word. From each position, the search reads at most as
+/// many bytes as the longest word has.
 fn contains_word(bytes: impl Iterator<Item = u8>) -> bool {
     let bytes: Vec<u8> = bytes.collect();
     let Some(words) = DICTIONARY.as_ref().map(Set::as_fst) else { return true };

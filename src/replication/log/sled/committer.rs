@@ -1,4 +1,4 @@
-//! The committer: the one thread that writes the log.
+//! The committer: the only thread that writes the command log.
 
 use std::fs::File;
 use std::panic::AssertUnwindSafe;
@@ -13,55 +13,57 @@ use super::write_status::WriteStatus;
 use crate::realm::Millis;
 use crate::replication::log::command_log::{AppendAcks, AppendError, Entry, LogEvent};
 use crate::storage::{Block, ChainEnd, HighWaterMark, Ledger, Seq};
-/// Entries and bytes of one commit; its last entry may go over.
+
+/// The most entries of one commit.
 const BATCH_ENTRIES_MAX: usize = 512;
+/// The size limit of one commit, in bytes. The last entry of the commit may exceed it.
 const BATCH_BYTES: usize = 1 << 20;
-/// Whoever was just answered is on his way with the next command: where a group is smaller
-/// than the one before, this much patience saves a commit.
+/// The wait for more entries if a batch is smaller than the previous one. Callers that were just
+/// acknowledged tend to submit again at once, so this wait saves a commit.
 const BATCH_WAIT: Duration = Duration::from_micros(150);
 
 type PendingAppend = (Arc<Entry>, oneshot::Sender<Result<Seq, AppendError>>);
 
-/// What the committer is asked for.
+/// A job for the committer.
 pub(super) enum Job {
-    /// Make this entry durable.
+    /// Make this entry durable and acknowledge it.
     Append(Arc<Entry>, oneshot::Sender<Result<Seq, AppendError>>),
-    /// Forget entries up to `upto` that are older than `before`.
+    /// Remove the entries up to `upto` that were made before `before`.
     Trim { upto: Seq, before: Millis, reply: oneshot::Sender<Result<Seq, String>> },
 }
 
-/// The thread that writes.
+/// The state of the committer thread.
 pub(super) struct Committer {
     pub(super) db: sled::Db,
     pub(super) ledger: Arc<Ledger>,
+    /// A second handle of the database file, to sync it.
     pub(super) data: File,
     pub(super) high_water_mark: HighWaterMark,
+    /// The end of the chain after the last committed entry.
     pub(super) chain_end: ChainEnd,
     pub(super) events: SyncSender<LogEvent>,
     pub(super) write_status: Arc<WriteStatus>,
-    /// A failed commit could not be taken out again.
+    /// Whether a failed commit could not be undone. If so, nothing more is written until a restart.
     pub(super) is_broken: bool,
 }
 
 impl Committer {
-    /// Works until nobody can ask for more.
+    /// Runs jobs until all senders are dropped.
     pub(super) fn run(mut self, mut receiver: mpsc::Receiver<Job>) {
         let mut last_batch_size = 0;
         while let Some(first) = receiver.blocking_recv() {
             let (mut batch, mut trim) = (Vec::new(), None);
-            let (mut next, mut waits) = (Some(first), true);
+            let (mut next, mut may_wait) = (Some(first), true);
             while let Some(job) = next {
                 match job {
                     Job::Append(entry, reply) => batch.push((entry, reply)),
-                    Job::Trim { upto, before, reply: answer } => {
-                        trim = Some((upto, before, answer))
-                    }
+                    Job::Trim { upto, before, reply } => trim = Some((upto, before, reply)),
                 }
                 let full = batch.len() == BATCH_ENTRIES_MAX || trim.is_some();
                 next = (!full).then(|| receiver.try_recv().ok()).flatten();
-                if next.is_none() && !full && waits && batch.len() < last_batch_size {
+                if next.is_none() && !full && may_wait && batch.len() < last_batch_size {
                     std::thread::sleep(BATCH_WAIT);
-                    (next, waits) = (receiver.try_recv().ok(), false);
+                    (next, may_wait) = (receiver.try_recv().ok(), false);
                 }
             }
             last_batch_size = batch.len();
@@ -69,13 +71,16 @@ impl Committer {
                 batch = self.commit(batch);
             }
             if let Some((upto, before, reply)) = trim {
-                // Whoever asked may be gone: what was trimmed stays trimmed.
+                // A send error means that the caller has stopped waiting; the entries stay trimmed.
                 let _ = reply.send(catch_panic(|| self.trim(upto, before)));
             }
         }
     }
 
-    /// Commits as much of a group as fits and gives back the rest.
+    /// Commits as many entries of a batch as fit into one block, and returns the remaining ones.
+    ///
+    /// This function replies only to callers whose entries are not stored. The other callers get
+    /// their reply when the follower has applied their entries.
     fn commit(&mut self, mut batch: Vec<PendingAppend>) -> Vec<PendingAppend> {
         let mut block = Block::after(self.chain_end.no);
         for (entry, _) in &batch {
@@ -86,7 +91,8 @@ impl Committer {
         }
         let rest = batch.split_off(block.count());
         if self.is_broken {
-            let why = self.write_status.error().unwrap_or_else(|| "a commit failed".to_owned());
+            let why =
+                self.write_status.error().unwrap_or_else(|| "storing commands failed".to_owned());
             reply_all(batch, || AppendError::NotStored(why.clone()));
             return rest;
         }
@@ -98,10 +104,11 @@ impl Committer {
         match self.write(&mut block) {
             Ok(end) => {
                 self.write_status.end(None);
-                let (entries, answers): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
-                let stored = AppendAcks::new((block.first()..).zip(answers));
-                // The follower is gone only when the process ends.
-                let _ = self.events.send(LogEvent::Entries(block.first(), entries, stored));
+                let (entries, replies): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
+                let acks = AppendAcks::new((block.first()..).zip(replies));
+                // A send error means that the follower has ended, which happens only when the
+                // process ends.
+                let _ = self.events.send(LogEvent::Entries(block.first(), entries, acks));
                 self.chain_end = end;
             }
             Err(why) => self.undo_commit(batch, &block, why),
@@ -109,6 +116,11 @@ impl Committer {
         rest
     }
 
+    /// Writes and syncs a block, then moves the high-water mark.
+    ///
+    /// The order matters. The mark is written after the sync, so it never names an entry that is
+    /// not on the disk. It is written before the acknowledgement, so after a crash of the process
+    /// it names the last acknowledged entry or a later one.
     fn write(&mut self, block: &mut Block) -> Result<ChainEnd, String> {
         let end = block.finish(self.chain_end);
         catch_panic(|| {
@@ -119,23 +131,27 @@ impl Committer {
         Ok(end)
     }
 
+    /// Syncs all that was written to the database. sled's `flush` alone does not sync on Linux.
     fn sync(&self) -> Result<(), String> {
         self.db.flush().map_err(to_string)?;
         self.data.sync_data().map_err(to_string)
     }
 
-    /// Forgets old entries up to `upto`, which the rows reflect, and gives the last that is gone.
+    /// Removes old entries up to `upto`, which the rows reflect. Returns the last entry that is no
+    /// longer in the log.
     fn trim(&self, upto: Seq, before: Millis) -> Result<Seq, String> {
-        // The rows must be on the disk before the entries that could make them again are not.
+        // Before entries are removed, the rows that could be rebuilt from them must be durable.
         self.sync()?;
-        // And the mark, which would otherwise lie before the chain's beginning after a power cut.
+        // The high-water mark must be durable, too. Otherwise an older mark could reappear after a
+        // power cut and name an entry before the beginning of the chain.
         self.high_water_mark.sync().map_err(to_string)?;
         let is_old = |seq, bytes: &[u8]| Ok(seq <= upto && entry_codec::decode(bytes)?.at < before);
         self.ledger.trim(is_old).map(|last| last.no).map_err(to_string)
     }
 
-    /// Nothing of a failed commit may come to life later: it is taken out again, durably. Where
-    /// that fails, too, its outcome is unknown, and until a restart nothing more is written.
+    /// Removes a failed commit, durably, before its callers get the error: none of its entries may
+    /// appear after a restart. If the removal fails, too, the outcome is unknown, and nothing more
+    /// is written until a restart.
     fn undo_commit(&mut self, batch: Vec<PendingAppend>, block: &Block, why: String) {
         let removed = catch_panic(|| {
             self.ledger.remove_block(block).map_err(to_string)?;
@@ -143,7 +159,8 @@ impl Committer {
         });
         self.is_broken = removed.is_err();
         let entries = batch.len();
-        tracing::error!(why, entries, until_restart = self.is_broken, "a commit failed");
+        let refuses_until_restart = self.is_broken;
+        tracing::error!(why, entries, refuses_until_restart, "storing commands failed");
         self.write_status.end(Some(why.clone()));
         reply_all(batch, || {
             if self.is_broken {
@@ -157,15 +174,16 @@ impl Committer {
 
 fn reply_all(batch: Vec<PendingAppend>, error: impl Fn() -> AppendError) {
     for (_, reply) in batch {
-        // Whoever is gone needs no answer.
+        // A send error means that the caller has stopped waiting.
         let _ = reply.send(Err(error()));
     }
 }
 
-/// sled panics on some faults of the disk: that is an error of this step, not the thread's end.
+/// Turns a panic into an error. sled panics on some disk errors, which must fail one job and not
+/// end the committer.
 fn catch_panic<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
     let done = std::panic::catch_unwind(AssertUnwindSafe(work));
-    done.unwrap_or_else(|_| Err("the store failed".to_owned()))
+    done.unwrap_or_else(|_| Err("the database panicked".to_owned()))
 }
 
 fn to_string(error: impl std::fmt::Display) -> String {

@@ -1,4 +1,4 @@
-//! The stored form of an entry, and the check of the whole log against its mark.
+//! The stored form of entries, and the check of the whole log.
 
 use protocol::write_json;
 
@@ -16,30 +16,33 @@ pub(super) fn encode(entry: &Entry, block: &mut Block) {
     });
 }
 
-/// Reads an entry.
+/// Decodes a stored entry.
 pub(super) fn decode(bytes: &[u8]) -> Result<Entry, StoreError> {
     let read = match bytes.split_first() {
         Some((&VERSION, json)) => serde_json::from_slice(json).map_err(|error| error.to_string()),
-        Some((version, _)) => Err(format!("an entry has the unknown version {version}")),
+        Some((version, _)) => Err(format!("an entry has unknown version {version}")),
         None => Err("an entry is empty".to_owned()),
     };
     read.map_err(StoreError::Damaged)
 }
 
-/// The entries of a block with their numbers.
+/// Returns the entries of a block with their sequence numbers.
 pub(super) fn entries(block: &Block) -> impl Iterator<Item = (Seq, Result<Entry, StoreError>)> {
     block.records().map(|(seq, bytes)| (seq, decode(bytes)))
 }
 
-/// What a check of the whole log found.
+/// The result of a check of the whole log.
 pub(super) struct VerifiedLog {
-    /// The first entry that is kept; one more than the last if none is.
+    /// The first stored entry; if no entry is stored, the number after the last entry.
     pub(super) first: Seq,
-    /// The last entry, and the link over all.
+    /// The last entry, and the chain hash up to it.
     pub(super) chain_end: ChainEnd,
 }
 
-/// Walks the whole chain, from its anchor to its end, and compares it with the mark.
+/// Checks the chain from its anchor to its end, and that it contains the high-water mark.
+///
+/// After a power cut, the mark may name an earlier entry than the last one of the log. If the chain
+/// does not contain the marked entry, acknowledged entries are missing.
 pub(super) fn verify(
     log: &Ledger,
     high_water_mark: &HighWaterMark,
@@ -57,7 +60,9 @@ pub(super) fn verify(
         Ok(())
     })?;
     if !at_mark && anchor != marked {
-        let why = format!("the log ends at {}, but {no} entries were acknowledged", chain_end.no);
+        let last = chain_end.no;
+        let why =
+            format!("acknowledged entry {no} is missing; the command log ends at entry {last}");
         return Err(StoreError::Damaged(why));
     }
     Ok(VerifiedLog { first: anchor.no + 1, chain_end })

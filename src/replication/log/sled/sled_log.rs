@@ -1,6 +1,8 @@
-//! The log in sled: one committer thread groups entries, writes, flushes, syncs, then acknowledges.
+//! The command log in sled, written by one committer thread.
 //!
-//! sled's own `flush` is no sync on Linux: a second handle syncs the data.
+//! The committer collects entries into a block, writes and syncs it, and passes the entries to the
+//! follower, which acknowledges them. sled's `flush` does not sync on Linux, so the committer syncs
+//! the database file through a second handle.
 
 use std::fs::File;
 use std::iter::once;
@@ -19,12 +21,13 @@ use crate::replication::log::command_log::{
     AppendAcks, AppendError, AppendFuture, CommandLog, Entry, LogError, LogEvent, TrimFuture,
 };
 use crate::storage::{Block, ChainHash, HighWaterMark, Ledger, RowStore, Seq, StoreError};
-/// Jobs that wait for the committer.
+
+/// The most jobs that wait for the committer. At this number, an append waits.
 const JOBS_MAX: usize = 1_024;
-/// Commits that wait for the follower.
+/// The most commits that wait for the follower. At this number, the committer waits.
 const EVENTS_MAX: usize = 16;
 
-/// The embedded log.
+/// The command log in the embedded database.
 pub struct SledLog {
     ledger: Arc<Ledger>,
     first: Seq,
@@ -36,7 +39,8 @@ pub struct SledLog {
 }
 
 impl SledLog {
-    /// Opens the log of a store and checks it: chain, order, high-water mark.
+    /// Opens the log of a store, checks its chain and the high-water mark, and starts the
+    /// committer.
     pub fn open(store: &RowStore) -> Result<Self, StoreError> {
         let (db, dir, is_new) = (store.database(), store.directory(), store.is_new());
         let tree = db.open_tree("log")?;
@@ -45,7 +49,7 @@ impl SledLog {
         let VerifiedLog { first, chain_end: end } =
             entry_codec::verify(&ledger, &high_water_mark, is_new)?;
         if is_new {
-            // A mark of nothing: from now on a missing mark is a loss.
+            // Writes a mark that names no entry. From now on, a missing mark means lost data.
             high_water_mark
                 .write(0, ChainHash::GENESIS)
                 .and_then(|()| high_water_mark.sync())
@@ -78,12 +82,14 @@ impl SledLog {
         })
     }
 
-    /// The first entry that is kept (1 when none was trimmed).
+    /// Returns the number of the first entry that was stored when the log was opened; 1 if no entry
+    /// was ever trimmed.
     pub fn first(&self) -> Seq {
         self.first
     }
 
-    /// Stored entries up to `upto`, the newest first.
+    /// Returns the entries up to `upto`, newest first, without entries that were appended after the
+    /// log was opened.
     pub fn entries_newest_first(
         &self,
         upto: Seq,
@@ -103,7 +109,7 @@ impl SledLog {
         })
     }
 
-    /// The last entry when the log was opened.
+    /// Returns the number of the last entry that was stored when the log was opened.
     pub fn last(&self) -> Seq {
         self.last
     }
@@ -113,14 +119,14 @@ impl CommandLog for SledLog {
     fn append(&self, entry: Arc<Entry>) -> AppendFuture<'_> {
         let sender = self.sender.lock().clone();
         Box::pin(async move {
-            let closed = || AppendError::NotStored("the log is closed".to_owned());
+            let closed = || AppendError::NotStored("the command log is closed".to_owned());
             let (reply, replied) = oneshot::channel();
             let sender = sender.ok_or_else(closed)?;
             sender.send(Job::Append(entry, reply)).await.map_err(|_| closed())?;
             drop(sender);
-            replied
-                .await
-                .unwrap_or_else(|_| Err(AppendError::Unknown("the committer ended".to_owned())))
+            replied.await.unwrap_or_else(|_| {
+                Err(AppendError::Unknown("the committer thread ended".to_owned()))
+            })
         })
     }
 
@@ -139,7 +145,7 @@ impl CommandLog for SledLog {
     fn trim(&self, upto: Seq, before: Millis) -> TrimFuture<'_> {
         let sender = self.sender.lock().clone();
         Box::pin(async move {
-            let closed = || "the log is closed".to_owned();
+            let closed = || "the command log is closed".to_owned();
             let (reply, replied) = oneshot::channel();
             let job = Job::Trim { upto, before, reply };
             sender.ok_or_else(closed)?.send(job).await.map_err(|_| closed())?;
@@ -150,7 +156,8 @@ impl CommandLog for SledLog {
     fn close(&self) {
         *self.sender.lock() = None;
         if let Some(thread) = self.committer.lock().take() {
-            // It ends when no sender is left; a panic in it has been logged.
+            // The thread ends when all senders are dropped, including the senders of pending
+            // appends. A panic in the thread has been logged.
             let _ = thread.join();
         }
     }
@@ -164,7 +171,8 @@ impl CommandLog for SledLog {
     }
 }
 
-/// What a follower gets of a stored block: the entries after `after`, if it has any.
+/// Returns a stored block as an event, with its entries after `after`; `None` if the block has no
+/// such entry.
 fn log_event(block: Result<Block, StoreError>, after: Seq) -> Option<LogEvent> {
     let newer = block.and_then(|block| {
         let newer = entry_codec::entries(&block).filter(|(seq, _)| *seq > after);
@@ -172,7 +180,7 @@ fn log_event(block: Result<Block, StoreError>, after: Seq) -> Option<LogEvent> {
         Ok((block.first().max(after + 1), newer))
     });
     match newer {
-        Ok((_, none)) if none.is_empty() => None,
+        Ok((_, entries)) if entries.is_empty() => None,
         Ok((first, entries)) => Some(LogEvent::Entries(first, entries, AppendAcks::default())),
         Err(error) => Some(LogEvent::Unreadable(error.to_string())),
     }

@@ -1,15 +1,14 @@
-//! Why nothing can be written at the moment: the disk is full, the last commit failed, or one does
-//! not end.
+//! The write status of the log: whether changes can be written, and why not.
 
 use parking_lot::Mutex;
 
 use crate::platform::{Stopwatch, stopwatch};
 use crate::storage::DiskSpace;
 
-/// A commit that takes longer is told as trouble.
+/// A commit that takes longer is reported as an error.
 const COMMIT_MAX_SECS: f64 = 5.0;
 
-/// What the committer is at, for whoever asks.
+/// The state of the committer, readable by all threads.
 #[derive(Debug)]
 pub(super) struct WriteStatus {
     disk_space: DiskSpace,
@@ -18,26 +17,29 @@ pub(super) struct WriteStatus {
 
 #[derive(Debug, Default)]
 struct State {
+    /// Why the last commit failed; `None` if it succeeded.
     failed: Option<String>,
+    /// Measures the commit that is running; `None` if no commit is running.
     running: Option<Stopwatch>,
-    /// The disk was full at the last look.
+    /// Whether the disk was full at the last check.
     disk_full: bool,
-    /// Nothing more is taken until a restart.
+    /// Why changes are refused until a restart; `None` unless `stop_accepting` was called.
     halted: Option<String>,
 }
 
 impl WriteStatus {
-    /// None yet.
+    /// Creates the status before the first commit.
     pub(super) fn new(disk_space: DiskSpace) -> Self {
         Self { disk_space, state: Mutex::default() }
     }
 
-    /// Nothing more is taken until a restart.
+    /// Refuses changes until a restart.
     pub(super) fn stop_accepting(&self, why: &str) {
         self.state.lock().halted = Some(why.to_owned());
     }
 
-    /// Why a commit is not to begin, if so. What is full is told once, and so is its end.
+    /// Returns why no commit may begin; `None` if a commit may begin. Logs once that the disk is
+    /// full, and once that it is no longer full.
     pub(super) fn check(&self) -> Option<String> {
         if let Some(why) = &self.state.lock().halted {
             return Some(why.clone());
@@ -46,28 +48,30 @@ impl WriteStatus {
         let was_full = std::mem::replace(&mut self.state.lock().disk_full, shortage.is_some());
         match &shortage {
             Some(why) if !was_full => tracing::error!(why, "changes are refused"),
-            None if was_full => tracing::info!("there is space again: changes are taken"),
+            None if was_full => tracing::info!("disk space recovered; changes are accepted"),
             _ => {}
         }
         shortage
     }
 
-    /// A commit begins.
+    /// Records that a commit begins.
     pub(super) fn begin(&self) {
         self.state.lock().running = Some(stopwatch());
     }
 
-    /// It ended, or failed for this reason.
+    /// Records that the commit succeeded, or why it failed.
     pub(super) fn end(&self, failed: Option<String>) {
         let mut state = self.state.lock();
         (state.failed, state.running) = (failed, None);
     }
 
-    /// The trouble in words, if there is any.
+    /// Returns why changes cannot be written now; `None` if they can be. Unlike
+    /// [`WriteStatus::check`], also reports that the last commit failed or that a commit takes too
+    /// long.
     pub(super) fn error(&self) -> Option<String> {
         let state = self.state.lock();
         let secs = state.running.map_or(0.0, |watch| watch.elapsed_secs());
-        let slow = || format!("a commit has not ended for {secs:.0} s");
+        let slow = || format!("a commit has been running for {secs:.0} s");
         let failed = state.halted.as_ref().or(state.failed.as_ref()).cloned();
         let error = failed.or_else(|| (secs > COMMIT_MAX_SECS).then(slow));
         drop(state);

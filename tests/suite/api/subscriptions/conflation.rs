@@ -1,6 +1,6 @@
-//! Conflation: a slow client gets only the newest state of each row.
+//! Tests of conflation: a slow client receives only the newest state of each row.
 //!
-//! The reader is a connection without a socket: its outbox is emptied only where the test does it.
+//! The reader is a connection without a socket, whose outbox only the test drains.
 
 use Step::{Delete, Describe, Disable, Hide, Insert};
 use serde_json::{Map, Value, json};
@@ -8,10 +8,11 @@ use tollgate::net::Received;
 use tollgate::replay::ConnectionIo;
 
 use crate::harness::scripts::{Routed, Routers};
-/// The fields of a profile's row.
+
+/// The fields of a profile row.
 const FIELDS: [&str; 5] = ["DESCRIPTION", "ID", "NAME", "RECORD_VERSION", "STATUS"];
 
-/// What happens to a profile. The reader's filter leaves out what is hidden.
+/// A change of a profile. The filter of the reader excludes hidden profiles.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Step {
     Insert,
@@ -21,7 +22,7 @@ enum Step {
     Delete,
 }
 
-/// The operation and its fields that are left for the reader.
+/// The pending operation for the reader and its fields; `None` if no row is pending.
 type Left = Option<(&'static str, &'static [&'static str])>;
 
 const NEW: Step = Describe("new");
@@ -32,7 +33,7 @@ const DESCRIBED: Left = Some(("MODIFY", &["DESCRIPTION", "RECORD_VERSION"]));
 const BOTH: Left = Some(("MODIFY", &["DESCRIPTION", "RECORD_VERSION", "STATUS"]));
 const DELETE: Left = Some(("DELETE", &[]));
 
-/// Whether the reader knows the row, what happens to it, and what is left of that.
+/// Whether the reader already has the row, the changes, and the expected pending operation.
 static TABLE: [(bool, &[Step], Left); 13] = [
     (true, &[OTHER, NEW], DESCRIBED),
     (true, &[Disable, NEW], BOTH),
@@ -71,7 +72,7 @@ async fn next(connection: &mut Routed) -> Received {
 async fn request(connection: &mut Routed, message: Value) -> Value {
     let expected = format!("{}_ACK", message["MESSAGE_TYPE"].as_str().unwrap());
     connection.send(message.to_string()).await.unwrap();
-    let Received::Text(text) = next(connection).await else { panic!("it is closed") };
+    let Received::Text(text) = next(connection).await else { panic!("the connection was closed") };
     let answer: Value = serde_json::from_str(&text).unwrap();
     let received = answer["MESSAGE_TYPE"].as_str().unwrap();
     assert!(expected == received || expected.ends_with(received), "{answer}");
@@ -85,7 +86,7 @@ async fn login(routers: &Routers) -> Routed {
     connection
 }
 
-/// Takes what waits for the reader; its updates follow each other without a gap.
+/// Drains the pending rows of the reader and checks that SEQUENCE_ID has no gap.
 fn take(reader: &Routed, sequence: &mut u64) -> Vec<Map<String, Value>> {
     let mut rows = Vec::new();
     for frame in reader.outbox().drain().frames {
@@ -99,14 +100,16 @@ fn take(reader: &Routed, sequence: &mut u64) -> Vec<Map<String, Value>> {
 }
 
 #[tokio::test]
-async fn what_waits_for_a_row_is_its_newest_state() {
+async fn the_pending_change_of_a_row_is_its_newest_state() {
     let routers = Routers::start(std::path::Path::new("none")).await;
     let (mut desk, mut reader) = (login(&routers).await, login(&routers).await);
     let details = json!({"DATASOURCE_NAME": "ALL_PROFILES", "CRITERIA_MATCH":
         "NAME.startsWith('Q') && DESCRIPTION != 'hidden'"});
     let logon = json!({"MESSAGE_TYPE": "DATA_LOGON", "SOURCE_REF": "q", "DETAILS": details});
     request(&mut reader, logon).await;
-    let Received::Text(first) = next(&mut reader).await else { panic!("it is closed") };
+    let Received::Text(first) = next(&mut reader).await else {
+        panic!("the connection was closed")
+    };
     assert!(first.contains("\"SEQUENCE_ID\":0,\"ROWS_COUNT\":0"), "{first}");
     let mut sequence = 1;
     for (number, (exists, steps, left)) in TABLE.iter().enumerate() {
@@ -120,12 +123,12 @@ async fn what_waits_for_a_row_is_its_newest_state() {
         }
         let mut rows = take(&reader, &mut sequence);
         let row = rows.pop();
-        assert!(rows.is_empty(), "{steps:?}: {row:?} is not all, {rows:?}");
+        assert!(rows.is_empty(), "{steps:?}: more than one row: {row:?}, {rows:?}");
         let Some((operation, fields)) = left else {
             assert_eq!(row, None, "{steps:?}");
             continue;
         };
-        let mut row = row.unwrap_or_else(|| panic!("{steps:?}: nothing came"));
+        let mut row = row.unwrap_or_else(|| panic!("{steps:?}: no row is pending"));
         assert_eq!(row.remove("OPERATION").unwrap(), *operation, "{steps:?}");
         assert!(row.remove("ROW_REF").is_some_and(|it| it.is_string()), "{steps:?}");
         assert_eq!(row.keys().collect::<Vec<_>>(), *fields, "{steps:?}");

@@ -1,4 +1,4 @@
-//! Subscriptions: rows that are pushed, and rows that wait for a slow client.
+//! Tests of subscriptions: pushed rows, and conflation for slow clients.
 
 mod conflation;
 mod pushes;

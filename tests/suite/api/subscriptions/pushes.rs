@@ -1,4 +1,4 @@
-//! Pushed updates: a client that applies them has the gateway's state, with any timing.
+//! Tests of pushed updates: a client that applies them has the correct rows.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -14,7 +14,8 @@ use tokio::net::TcpListener;
 
 use crate::harness::clients::get;
 use crate::harness::{Client, GatewayProcess, Home, PASSWORD, QUICK};
-/// What a client makes of the updates of one subscription.
+
+/// The rows of one subscription as a client maintains them from its updates.
 #[derive(Debug, Default, Clone)]
 struct Model {
     rows: BTreeMap<String, Map<String, Value>>,
@@ -25,7 +26,7 @@ struct Model {
 }
 
 impl Model {
-    /// Takes in one update; whatever does not fit what the client has is a fault of the gateway.
+    /// Applies one update. Panics if it contradicts the rows or the sequence numbers.
     fn fold(&mut self, update: &Value) {
         assert_eq!(update["SEQUENCE_ID"], self.sequence, "{update}");
         self.sequence += 1;
@@ -44,14 +45,14 @@ impl Model {
                 ("DELETE", Some(_)) => drop(self.rows.remove(&name)),
                 ("MODIFY", Some(existing)) => existing.extend(row),
                 (operation, existing) => {
-                    panic!("{operation} of {name}, where the client has {existing:?}")
+                    panic!("{operation} of {name}, but the client has {existing:?}")
                 }
             }
         }
     }
 }
 
-/// A client with several subscriptions, each with its model.
+/// A client with several subscriptions and their models.
 struct Subscriber {
     client: Client,
     models: BTreeMap<String, Model>,
@@ -62,16 +63,16 @@ impl Subscriber {
         Self { client: Client::login(address, user, password).await, models: BTreeMap::new() }
     }
 
-    /// Takes one frame; gives it back when it is no update.
+    /// Receives one frame. Applies it if it is an update, otherwise returns it.
     async fn take(&mut self) -> Option<Value> {
-        let frame = self.client.receive().await.expect("the connection lives");
+        let frame = self.client.receive().await.expect("the connection ended");
         if frame["MESSAGE_TYPE"] != "QUERY_UPDATE" {
             return Some(frame);
         }
         let name = frame["SOURCE_REF"].as_str().unwrap();
         self.models
             .get_mut(name)
-            .expect("nothing comes under a name that is logged off")
+            .expect("an update for a subscription that is not open")
             .fold(&frame);
         None
     }
@@ -85,7 +86,7 @@ impl Subscriber {
         }
     }
 
-    /// Subscribes and reads all pages.
+    /// Opens a subscription and reads all pages.
     async fn logon(&mut self, name: &str, mut details: Value) {
         details["MAX_ROWS"] = details.get("MAX_ROWS").cloned().unwrap_or(json!(5));
         self.models.insert(name.to_owned(), Model { more: true, ..Model::default() });
@@ -112,12 +113,12 @@ impl Subscriber {
         self.models.remove(name).unwrap()
     }
 
-    /// The models of two subscriptions, the older and a new one, hold the same rows.
+    /// Checks that the rows of a subscription equal those of a new one.
     async fn compare(&mut self, name: &str, details: Value) {
         self.read_pages(name).await;
         self.logon("fresh", details).await;
         let fresh = self.logoff("fresh").await;
-        assert_eq!(self.models[name].rows, fresh.rows, "{name}");
+        assert_eq!(self.models[name].rows, fresh.rows, "the rows of {name} differ");
     }
 }
 
@@ -131,12 +132,12 @@ const RIGHTS: usize = 8;
 const PROFILES: usize = 4;
 const USERS: usize = 6;
 
-/// A gateway with users u0, u1, …, rights R0, R1, … and profiles P0, P1, ….
+/// Starts a gateway with users u0, u1, …, rights R0, R1, … and profiles P0, P1, ….
 async fn desk(configuration: &str) -> (Home, GatewayProcess, Client) {
     desk_of(configuration, "a right").await
 }
 
-/// The same; each right has this description.
+/// Same as [`desk`], with this description of each right.
 async fn desk_of(configuration: &str, description: &str) -> (Home, GatewayProcess, Client) {
     let home = Home::new(configuration);
     let words = ["populate", "--users", "6", "--profiles", "0", "--password", PASSWORD];
@@ -161,7 +162,7 @@ fn some(rng: &mut StdRng, prefix: &str, of: usize) -> Vec<String> {
     (0..of).sample(rng, count).into_iter().map(|it| format!("{prefix}{it}")).collect()
 }
 
-/// One change of a profile at random.
+/// A random change of a profile.
 fn change(rng: &mut StdRng) -> Value {
     let name = format!("P{}", rng.random_range(0..PROFILES));
     let mut details = json!({"NAME": name});
@@ -191,7 +192,7 @@ fn sources() -> [(&'static str, Value); 8] {
         (
             "two",
             json!({"DATASOURCE_NAME": "USER_RIGHTS",
-                "CRITERIA_MATCH": "USER_NAME in ['u1','U2','nobody']"}),
+                "CRITERIA_MATCH": "USER_NAME in ['u1','U2','unknown']"}),
         ),
         ("pin", json!({"DATASOURCE_NAME": "USER_RIGHTS", "CRITERIA_MATCH": "USER_NAME=='u1'"})),
         (
@@ -202,7 +203,7 @@ fn sources() -> [(&'static str, Value); 8] {
     ]
 }
 
-/// Subscribes and unsubscribes until it is stopped, then compares its rows with all rows.
+/// Subscribes and unsubscribes until `stop` is set, then compares all rows with new subscriptions.
 async fn subscribe_again_and_again(
     address: SocketAddr,
     user: String,
@@ -257,13 +258,13 @@ async fn subscribing_while_rights_change() {
     }
 }
 
-/// Limits under which a reader that sleeps a little only gets less, not an end.
+/// A configuration in which a client that reads slowly gets conflated rows and is not closed.
 const PATIENT: &str = "[server]\nmanagement_listen = ''\n[server.limits]\n\
     exempt_addresses = ['127.0.0.0/8']\n\
     messages_per_sec_per_connection = 1000000\noutbox_bytes = 4000000\nwrite_timeout_secs = 60\n\
     [security.scrypt]\nlog_n = 4\nr = 8\np = 1\n";
 
-/// Changes of wide rows, so that a sleeping reader's buffers fill soon.
+/// Changes profiles with long descriptions, so that the buffers of a slow reader fill soon.
 async fn describe(admin: &mut Client, rounds: usize) {
     for round in 0..rounds {
         let text = format!("{round:04}").repeat(250);
@@ -274,7 +275,7 @@ async fn describe(admin: &mut Client, rounds: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_slow_reader_gets_less_and_ends_up_with_the_same() {
+async fn a_slow_reader_gets_fewer_updates_and_the_same_rows() {
     const STREAMS: usize = 40;
     const ROUNDS: usize = 400;
     let (_home, gateway, mut admin) = desk(PATIENT).await;
@@ -283,7 +284,7 @@ async fn a_slow_reader_gets_less_and_ends_up_with_the_same() {
     for number in 0..STREAMS {
         slow.logon(&format!("s{number}"), details.clone()).await;
     }
-    // It does not read while everything changes.
+    // The slow client does not read during the changes.
     describe(&mut admin, ROUNDS).await;
     for number in 0..STREAMS {
         slow.compare(&format!("s{number}"), details.clone()).await;
@@ -293,7 +294,7 @@ async fn a_slow_reader_gets_less_and_ends_up_with_the_same() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_slow_reader_of_rights_ends_up_with_the_same() {
+async fn a_slow_reader_of_rights_gets_the_same_rows() {
     const STREAMS: usize = 40;
     const CHANGES: usize = 150;
     let (_home, gateway, mut admin) = desk_of(PATIENT, &"wide".repeat(250)).await;
@@ -307,8 +308,8 @@ async fn a_slow_reader_of_rights_ends_up_with_the_same() {
     }
     let other = subscribe_again_and_again(address, "u2".to_owned(), stop.clone(), 7);
     let other = tokio::spawn(other);
-    // It sleeps while memberships, grants and statuses change at random, and then in pairs: what
-    // is given is taken again, what is taken is given again, each in the same row.
+    // The slow client does not read while memberships, grants and statuses change at random. Then
+    // they change in pairs: each right is revoked and granted again, in the same row.
     let mut rng = StdRng::seed_from_u64(3);
     let ping = json!({"MESSAGE_TYPE": "HEARTBEAT_PING", "SOURCE_REF": "p"});
     let (mut all, none) = (json!([]), json!([]));
@@ -339,7 +340,7 @@ async fn a_slow_reader_of_rights_ends_up_with_the_same() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_reader_that_never_reads_is_closed_and_holds_up_nobody() {
+async fn a_client_that_never_reads_is_closed_and_delays_no_other() {
     let management = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let impatient = PATIENT
         .replace("write_timeout_secs = 60", "write_timeout_secs = 1")
@@ -354,20 +355,24 @@ async fn a_reader_that_never_reads_is_closed_and_holds_up_nobody() {
     }
     let sessions = json!({"DATASOURCE_NAME": "ACTIVE_SESSIONS"});
     good.logon("sessions", sessions).await;
-    // The others are served all the time.
+    // The other client is served meanwhile.
     let closed = async {
         while !get(management, "/metrics").await.1.contains("reason=\"SLOW_CONSUMER\"} 1") {
             describe(&mut admin, 20).await;
             good.compare("good", details.clone()).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), closed).await.expect("it is closed");
+    tokio::time::timeout(Duration::from_secs(60), closed)
+        .await
+        .expect("the client was not closed within 60 s");
     let drained = async { while stuck.client.receive().await.is_some() {} };
-    tokio::time::timeout(Duration::from_secs(20), drained).await.expect("its connection ended");
+    tokio::time::timeout(Duration::from_secs(20), drained)
+        .await
+        .expect("the connection did not end within 20 s");
 }
 
 #[tokio::test]
-async fn a_client_that_comes_back_gets_the_difference() {
+async fn a_client_that_reconnects_gets_the_difference() {
     let (home, gateway, mut admin) = desk(QUICK).await;
     let amend = |rights: Value| {
         json!({"MESSAGE_TYPE": "EVENT_AMEND_PROFILE", "SOURCE_REF": 1,
@@ -389,7 +394,7 @@ async fn a_client_that_comes_back_gets_the_difference() {
     assert_eq!(operations, ["DELETE", "INSERT"], "{update}");
     assert_eq!(update["ROW"][1]["DETAILS"]["CODE"], "R3");
     gateway.signal("-TERM");
-    // After a restart the history is gone: everything comes.
+    // A restart clears the history of rights, so that all rows are sent.
     let gateway = home.start();
     let mut back = Client::login(gateway.address, "u1", PASSWORD).await;
     assert_eq!(back.ask(logon).await["DETAILS"]["RESUMED"], false);
@@ -397,7 +402,7 @@ async fn a_client_that_comes_back_gets_the_difference() {
 }
 
 #[tokio::test]
-async fn losing_the_view_right_takes_the_rows_away() {
+async fn revoking_the_view_right_removes_the_rows() {
     let (_home, gateway, mut admin) = desk(QUICK).await;
     let give = |rights: Value| {
         json!({"MESSAGE_TYPE": "EVENT_AMEND_PROFILE", "SOURCE_REF": 1,
@@ -421,7 +426,7 @@ async fn losing_the_view_right_takes_the_rows_away() {
 }
 
 #[tokio::test]
-async fn own_rows_beyond_the_page_of_a_new_viewer_are_still_taken_away() {
+async fn own_rows_beyond_the_first_page_are_removed_when_revoked() {
     let (_home, gateway, mut admin) = desk(QUICK).await;
     let amend = |profile: &str, users: Value, rights: Value| {
         json!({"MESSAGE_TYPE": "EVENT_AMEND_PROFILE", "SOURCE_REF": 1,
@@ -432,7 +437,7 @@ async fn own_rows_beyond_the_page_of_a_new_viewer_are_still_taken_away() {
     let mut viewer = Subscriber::login(gateway.address, "u5", PASSWORD).await;
     let details = json!({"DATASOURCE_NAME": "USER_RIGHTS", "MAX_ROWS": 4});
     viewer.logon("all", details.clone()).await;
-    // Now the user sees all users, a page at a time: their own rows are beyond the first page.
+    // Now the user sees the rows of all users in pages, and the own rows are beyond the first page.
     done(&mut admin, amend("P1", json!(["u5"]), json!(["VIEW_USERS"]))).await;
     done(&mut admin, amend("P0", three, json!(["R2", "R3"]))).await;
     viewer.request(json!({"MESSAGE_TYPE": "HEARTBEAT_PING", "SOURCE_REF": "ping"})).await;
@@ -441,7 +446,7 @@ async fn own_rows_beyond_the_page_of_a_new_viewer_are_still_taken_away() {
 }
 
 #[tokio::test]
-async fn a_right_that_was_taken_is_refused_at_once() {
+async fn a_revoked_right_is_refused_with_the_next_message() {
     let (_home, gateway, mut admin) = desk(QUICK).await;
     let give = |rights: Value| {
         json!({"MESSAGE_TYPE": "EVENT_AMEND_PROFILE", "SOURCE_REF": 1,

@@ -1,4 +1,6 @@
-//! Random commands from small pools, so that they meet each other; determined by the seed.
+//! Random commands on small pools of names and tokens, determined by a seed.
+//!
+//! The pools are small so that commands often affect the same records.
 
 use std::sync::Arc;
 
@@ -14,11 +16,11 @@ use tollgate::realm::{
 
 use crate::harness::realm::{MINUTE, code, found, hash, named, new_user, pair, profile, user};
 
-/// The first administrator and five others; no base realm inserts two of them at first.
-pub const USERS: [&str; 6] = ["ADMIN", "Ada", "Bob", "cleo", "nobody", "Stranger.1@x-y"];
+/// The first administrator and five other names; no base realm begins with users for the last two.
+pub const USERS: [&str; 6] = ["ADMIN", "Ada", "Bob", "cleo", "unknown", "Stranger.1@x-y"];
 const PROFILES: [&str; 5] = ["USER_ADMIN", "TRADER", "Operations", "EMPTY", "nowhere"];
 const CODES: [&str; 6] = ["ORDEN", "TRADE", "VIEW", "HELP", "LATER", "NEVER"];
-const POWERS: [&str; 13] = [
+const ADMIN_CODES: [&str; 13] = [
     "INSERT_PROFILE",
     "AMEND_PROFILE",
     "DELETE_PROFILE",
@@ -34,7 +36,7 @@ const POWERS: [&str; 13] = [
     "EXPIRE_PWD",
 ];
 
-/// Draws commands; what it knows of the realm makes most of them sensible.
+/// A generator of commands. It reads the realm, so that most commands make sense.
 pub struct Commands {
     pub rng: StdRng,
     at: u64,
@@ -44,11 +46,11 @@ pub struct Commands {
 
 impl Commands {
     pub fn new(seed: u64) -> Self {
-        // Each sequence draws pairs of its own: tokens are random, a repeat does not happen.
+        // No token pair is generated twice in a sequence, since real tokens are random.
         Self { rng: StdRng::seed_from_u64(seed), at: 1_800_000_000_000, entries: 0, pairs: 1 }
     }
 
-    /// Goes on after a realm that others made.
+    /// Creates a generator that continues after the commands that made `realm`.
     pub fn after(seed: u64, realm: &Realm) -> Self {
         Self {
             at: realm.time().max(1_800_000_000_000),
@@ -66,7 +68,7 @@ impl Commands {
         pool[self.rng.random_range(0..pool.len())]
     }
 
-    /// The next entry: an id that sometimes repeats, a time that sometimes goes backwards.
+    /// Returns the id and time of the next entry. Sometimes the id repeats, or the time goes back.
     pub fn entry(&mut self) -> (EntryId, u64) {
         if !self.chance(3) {
             self.entries += 1;
@@ -83,11 +85,11 @@ impl Commands {
         (EntryId(self.entries), self.at)
     }
 
-    /// Any command.
+    /// Generates any command.
     pub fn command(&mut self, realm: &Realm) -> Command {
         match self.rng.random_range(0..100) {
             0..3 => Command::SetPolicy(self.policy()),
-            3..5 => self.founding(),
+            3..5 => self.bootstrap(),
             5..8 => Command::AddUsers(vec![self.new_user(realm)]),
             8..10 => Command::SetCredential(SetCredential {
                 user_name: self.user_name(),
@@ -100,7 +102,7 @@ impl Commands {
             60..64 => self.record_session_use(realm),
             64..68 => Command::Sweep,
             68..70 => self.one_time(realm),
-            70..77 => self.second_command(realm),
+            70..77 => self.second_factor_command(realm),
             _ => {
                 let actor = self.actor(realm);
                 self.administration(realm, actor)
@@ -108,7 +110,7 @@ impl Commands {
         }
     }
 
-    /// A command with its sender.
+    /// Generates a command of an actor.
     pub fn administration(&mut self, realm: &Realm, actor: Actor) -> Command {
         match self.rng.random_range(0..20) {
             0 => Command::InsertRight(actor, self.right(realm)),
@@ -193,7 +195,7 @@ impl Commands {
         }
     }
 
-    fn founding(&mut self) -> Command {
+    fn bootstrap(&mut self) -> Command {
         let Command::Bootstrap(mut it) = found() else { return Command::Sweep };
         it.administrator = self.chance(50).then(|| new_user(self.pick(&USERS), &[]));
         Command::Bootstrap(it)
@@ -246,10 +248,10 @@ impl Commands {
             token_hashes: self.pair(),
             host: "203.0.113.7".to_owned(),
             monitored: self.chance(50),
-            client: self.peer(),
+            client: self.client(),
             rehash: self.chance(10).then(|| self.credential()),
             session_kind: self.chance(20).into(),
-            second_factor: self.second(realm),
+            second_factor: self.second_factor(realm),
             authenticated_by: self.authenticated_by(),
         }
     }
@@ -267,7 +269,7 @@ impl Commands {
         let sessions: Vec<_> = realm.sessions_after(None).collect();
         let presented = match self.rng.random_range(0..100) {
             0..70 if !sessions.is_empty() => self.pick(&sessions).refresh,
-            // What was issued before, as a refresh token or, wrongly, as a session token.
+            // A token that was issued before: a refresh token or, wrongly, a session token.
             0..95 => hash(self.rng.random_range(2_000..2 * self.pairs.max(1_000) + 2)),
             _ => hash(u64::MAX),
         };
@@ -282,9 +284,9 @@ impl Commands {
             token_hashes: self.pair(),
             encrypted: vec![200; 160],
             host: "2001:db8::7".to_owned(),
-            client: self.peer(),
+            client: self.client(),
             monitored: self.chance(50),
-            second_factor: self.second(realm),
+            second_factor: self.second_factor(realm),
         }
     }
 
@@ -321,16 +323,16 @@ impl Commands {
             credential: self.chance(90).then(|| self.credential()),
             actor: self.chance(40).then(|| self.actor(realm)),
             keep: self.chance(70).then(|| self.session(realm)),
-            client: self.peer(),
+            client: self.client(),
         }
     }
 
-    pub(super) fn peer(&mut self) -> LoginClient {
+    pub(super) fn client(&mut self) -> LoginClient {
         let network = self.pick(&["203.0.113.7", "198.51.100.9", "2001:db8::/64"]);
         LoginClient { network: network.into(), familiar: self.chance(20) }
     }
 
-    /// Tokens are few, so that they meet again.
+    /// Generates a command with one of few tokens, so that most of them occur more than once.
     fn one_time(&mut self, realm: &Realm) -> Command {
         let token = hash(900_000 + self.rng.random_range(0..30));
         if self.chance(60) {
@@ -367,7 +369,7 @@ impl Commands {
     }
 
     fn code(&mut self) -> RightCode {
-        if self.chance(70) { code(self.pick(&CODES)) } else { code(self.pick(&POWERS)) }
+        if self.chance(70) { code(self.pick(&CODES)) } else { code(self.pick(&ADMIN_CODES)) }
     }
 
     fn profile(&mut self, realm: &Realm) -> ProfileSpec {
@@ -388,7 +390,7 @@ impl Commands {
     fn rights(&mut self, realm: &Realm) -> Vec<RecordRef<RightCode>> {
         let count = self.rng.random_range(0..4);
         let mut list: Vec<_> = (0..count).map(|_| named(self.code())).collect();
-        // Codes without a right refuse the whole command: most are left out.
+        // The realm refuses the whole command for an unknown code: most of those are left out.
         let exists = |it: &RecordRef<RightCode>| {
             it.name.as_ref().is_some_and(|it| realm.right_by_code(it.as_str()).is_some())
         };
@@ -416,7 +418,7 @@ impl Commands {
     }
 }
 
-/// The longest descriptions that may be.
+/// Returns a description of `times` characters, for the longest ones that are allowed.
 fn describe(character: &str, times: usize) -> Description {
     Description::parse(&character.repeat(times)).unwrap()
 }

@@ -1,4 +1,4 @@
-//! Random sequences of commands and what must hold after each of them.
+//! Random sequences of commands, and the properties that hold after each command.
 
 mod commands;
 mod properties;

@@ -13,14 +13,14 @@ use super::commands::{Commands, USERS};
 use super::second_factors::FactorCheck;
 use crate::harness::realm::{found, login_command, new_user, profile_wanted, right_wanted, user};
 
-/// sled does not sync larger values (src/docs/architecture.md, Invariants); a little room is left
-/// for the store.
+/// Largest value of a row in bytes. sled does not sync values above 4 KiB
+/// (src/docs/architecture.md, Invariants); the bytes up to 4 KiB are reserved for the store.
 const VALUE_MAX: usize = 3_900;
 const SEQUENCES: u64 = 100_000;
 const LENGTH: usize = 20;
 const REALMS: u64 = 16;
 
-/// Who holds what, computed from nothing but the changes that the realm published.
+/// A model of all rights, computed only from the changes that the realm returned.
 #[derive(Debug, Clone, Default)]
 struct Model {
     members: BTreeSet<(UserNo, ProfileNo)>,
@@ -34,7 +34,7 @@ struct Model {
 }
 
 impl Model {
-    /// The model after changes, if they concern rights.
+    /// Returns the model after `changes`; `None` if they do not affect rights.
     fn fold(&self, changes: &[Change]) -> Option<Self> {
         let concerns = |change: &Change| match change {
             Change::Put(Row::User(it)) => self.users.get(&it.no) != Some(&it.status),
@@ -127,7 +127,7 @@ impl Model {
     }
 }
 
-/// A realm, its model, and all entries that made it.
+/// A realm, its model, and the entries of the sequence.
 #[derive(Debug, Clone, Default)]
 struct Live {
     realm: Realm,
@@ -136,19 +136,19 @@ struct Live {
 }
 
 impl Live {
-    /// A sequence that begins where this one ended.
+    /// Returns a new sequence that begins with the realm of this one.
     fn begin(&self) -> Self {
         Self { realm: self.realm.clone(), model: self.model.clone(), entries: Vec::new() }
     }
 
-    /// Applies one command and checks what must hold after any.
+    /// Applies one command and checks all properties.
     fn apply(&mut self, id: EntryId, at: Millis, command: Command) -> Applied {
         let applied = self.realm.plan_entry(id, at, &command, None);
         let factor_check = FactorCheck::of(&self.realm, &command);
         let (at_before, resumed) = (self.realm.time(), self.resumed(at, &command));
         let actor = session_actor(&command).and_then(|no| Some(self.realm.session(no)?.user));
         self.realm.apply_changes(&applied.changes);
-        assert!(self.realm.time() >= at_before, "time goes back");
+        assert!(self.realm.time() >= at_before, "the time of the realm went back");
         factor_check.into_iter().for_each(|factor_check| factor_check.check(&applied, &self.realm));
         if let Some(after) = self.model.fold(&applied.changes) {
             let before = std::mem::replace(&mut self.model, after);
@@ -159,7 +159,8 @@ impl Live {
         applied
     }
 
-    /// Whether a refresh resumes a session that counts for no limit so far.
+    /// Whether the command is a refresh of a session that is not live, so that the session does not
+    /// count against the limit yet.
     fn resumed(&self, at: Millis, command: &Command) -> bool {
         let Command::Refresh(refresh) = command else { return false };
         let at = at.max(self.realm.time());
@@ -181,19 +182,22 @@ impl Live {
         assert_eq!(model.has_administrator(), self.realm.has_administrator());
         assert!(
             model.has_administrator() || !before.has_administrator(),
-            "the last administrator is gone"
+            "the last administrator was removed"
         );
         if session_actor(command).is_none() {
             return;
         }
-        let actor = actor.expect("nobody changed rights");
+        let actor = actor.expect("a command of an unknown session changed rights");
         let held = before.held(actor);
         let grown = |user: &UserNo| {
             model.held(*user).difference(&before.held(*user)).copied().collect::<BTreeSet<_>>()
         };
-        assert!(before.is_all_powerful(actor) || grown(&actor).is_empty(), "grew his own rights");
+        assert!(
+            before.is_all_powerful(actor) || grown(&actor).is_empty(),
+            "{actor:?} gained a right by their own command"
+        );
         for user in model.users.keys().filter(|_| !before.is_all_powerful(actor)) {
-            assert!(grown(user).is_subset(&held), "{actor:?} gave {user:?} what he does not hold");
+            assert!(grown(user).is_subset(&held), "{actor:?} gave {user:?} a right they lack");
         }
         if is_on_a_user(command) && !before.is_all_powerful(actor) {
             for user in before.users.keys().filter(|user| **user != actor) {
@@ -201,7 +205,7 @@ impl Live {
                 let lost: BTreeSet<_> = lost;
                 assert!(
                     lost.is_subset(&held),
-                    "{actor:?} took from {user:?} what he does not hold"
+                    "{actor:?} removed from {user:?} a right that the actor lacks"
                 );
             }
         }
@@ -210,14 +214,17 @@ impl Live {
             _ => None,
         });
         let granted: BTreeSet<_> = grants.collect();
-        assert!(before.is_all_powerful(actor) || granted.is_subset(&held), "an unheld right");
+        assert!(
+            before.is_all_powerful(actor) || granted.is_subset(&held),
+            "{actor:?} granted a right that the actor lacks"
+        );
     }
 
     fn check_sessions(&self, applied: &Applied, resumed: bool) {
         let (at, policy) = (self.realm.time(), self.realm.policy());
         let live = |no: SessionNo| self.realm.session(no).filter(|it| it.is_live(at, policy));
         for ended in &applied.ended {
-            assert!(live(ended.session).is_none(), "{ended:?} is live");
+            assert!(live(ended.session).is_none(), "{ended:?} is still live");
         }
         let (no, is_new) = match &applied.outcome {
             Outcome::LoggedIn(session) | Outcome::LoggedInWithActiveCode(session) => {
@@ -228,29 +235,30 @@ impl Live {
         };
         let user = live(no).expect("a session that was just opened or refreshed is live").user;
         let count = self.realm.sessions_of(user).filter(|it| it.is_live(at, policy)).count();
-        // A refresh of a live session is served although the limit was lowered meanwhile.
+        // A live session is refreshed even if the limit was lowered meanwhile.
         let max = policy.sessions_max.filter(|_| is_new).unwrap_or(u32::MAX);
-        assert!(count <= max as usize, "{count} live sessions, {max} are allowed");
+        assert!(count <= max as usize, "{count} live sessions, but only {max} are allowed");
     }
 
-    /// Replay and load give the same realm; no row is too large for the store.
+    /// Asserts that replay and load give the same realm, and that no row is too large for the
+    /// store.
     fn check_end(&self, base: &Realm) {
         let mut replayed = base.clone();
         for (id, at, command) in &self.entries {
             let applied = replayed.plan_entry(*id, *at, command, None);
             replayed.apply_changes(&applied.changes);
         }
-        assert!(replayed == self.realm, "replay differs");
+        assert!(replayed == self.realm, "replaying the entries gives another realm");
         let (mut applied, mut loader) = (Realm::default(), RealmLoader::default());
         for row in self.realm.rows() {
             let value = row.value();
             assert!(value.len() <= VALUE_MAX, "{} bytes: {row:?}", value.len());
-            let read = Row::read(&row.key().bytes(), &value).expect("a stored row is read");
+            let read = Row::read(&row.key().bytes(), &value).expect("a stored row can be read");
             applied.apply_changes(&[Change::Put(read.clone())]);
             loader.add(read);
         }
-        assert!(applied == self.realm, "the rows make another realm");
-        assert!(loader.build() == self.realm, "load differs");
+        assert!(applied == self.realm, "applying the rows gives another realm");
+        assert!(loader.build() == self.realm, "loading the rows gives another realm");
     }
 }
 
@@ -275,19 +283,20 @@ fn session_actor(command: &Command) -> Option<SessionNo> {
     }
 }
 
-/// Whether a command changes a user: then its sender must have all rights of that user.
+/// Whether a command changes a user: then its actor must hold all rights of that user.
 fn is_on_a_user(command: &Command) -> bool {
     matches!(command, Command::AmendUser(..) | Command::DeleteUser(..) | Command::ResetPassword(..))
 }
 
-/// Where sequences begin: administrators, profiles with parts of their powers, open sessions.
+/// Returns a realm in which sequences begin: empty for seed 0, otherwise with an administrator,
+/// profiles with some administration rights, and sessions.
 fn base_realm(seed: u64) -> Live {
     let mut live = Live::default();
     if seed == 0 {
         return live;
     }
     let mut commands = Commands::new(seed);
-    // Sessions are opened first; second factors may be asked for later.
+    // Second factors are off at first, so that the sessions can be opened without one.
     let policy = Policy { mfa: Mfa::default(), ..commands.policy() };
     let mut begin = vec![Command::SetPolicy(policy), found()];
     begin.extend(
@@ -318,18 +327,18 @@ fn base_realm(seed: u64) -> Live {
     live
 }
 
-/// Says which sequence failed; the test's name and this number bring it back.
+/// The name of a test and the seed of a sequence, printed if the sequence fails, to repeat it.
 struct Seed(&'static str, u64);
 
 impl Drop for Seed {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("failed: {} with seed {}", self.0, self.1);
+            eprintln!("{} failed with seed {}", self.0, self.1);
         }
     }
 }
 
-/// Runs all seeds on two threads.
+/// Runs the seeds below `count` on two threads.
 fn on_two_threads(count: u64, run: impl Fn(u64) + Sync) {
     std::thread::scope(|scope| {
         for first in 0..2 {
@@ -357,12 +366,13 @@ fn hundred_thousand_sequences() {
     });
 }
 
-/// Users without all powers, whatever they do together, hold nothing that none of them held.
+/// Users who do not hold all administration rights gain no right that none of them held, even if
+/// they cooperate.
 #[test]
-fn users_together_gain_nothing() {
+fn cooperating_users_gain_no_right() {
     let realms: Vec<_> = (1..REALMS).map(base_realm).collect();
     on_two_threads(4_000, |seed| {
-        let _seed = Seed("users_together_gain_nothing", seed);
+        let _seed = Seed("cooperating_users_gain_no_right", seed);
         let mut live = realms[(seed % (REALMS - 1)) as usize].begin();
         let admin = live.realm.user_by_name(&user("ADMIN")).unwrap().no;
         let crowd: Vec<_> = live.model.users.keys().copied().filter(|no| *no != admin).collect();
@@ -370,21 +380,22 @@ fn users_together_gain_nothing() {
             crowd.iter().flat_map(|no| live.realm.effective(*no)).collect()
         };
         let before = held(&live);
-        let theirs = live.realm.sessions_after(None).filter(|it| it.user != admin);
-        let sessions: Vec<_> = theirs.map(|it| it.no).collect();
+        let others = live.realm.sessions_after(None).filter(|it| it.user != admin);
+        let sessions: Vec<_> = others.map(|it| it.no).collect();
         let mut commands = Commands::after(seed, &live.realm);
         for step in 0..40 {
             let actor = Actor::Session(sessions[commands.rng.random_range(0..sessions.len())]);
             let command = commands.administration(&live.realm, actor);
             live.apply(EntryId(5_000 + step), live.realm.time(), command);
         }
-        assert!(held(&live).is_subset(&before), "together they gained a right");
+        assert!(held(&live).is_subset(&before), "cooperating users gained a right");
     });
 }
 
-/// Who holds no right to insert, amend or delete changes nothing.
+/// A user without a right to insert, amend or delete cannot change anything.
 #[test]
 fn users_without_rights_change_nothing() {
+    // With seed 6 no profile has an administration right.
     let mut live = base_realm(6);
     let amended = profile_wanted("TRADER", &["ORDEN", "VIEW"], &["Ada"]);
     let inserted = profile_wanted("EMPTY", &["ORDEN"], &["Ada"]);

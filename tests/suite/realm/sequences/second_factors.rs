@@ -1,4 +1,4 @@
-//! Random commands about second factors, and the properties that hold after each of them.
+//! Random commands about second factors, and the properties that hold after each command.
 
 use std::sync::Arc;
 
@@ -33,10 +33,10 @@ impl Commands {
     }
 
     fn encrypted(&mut self) -> Arc<str> {
-        self.pick(&["sealed-1", "sealed-2"]).into()
+        self.pick(&["encrypted-1", "encrypted-2"]).into()
     }
 
-    pub(super) fn second(&mut self, realm: &Realm) -> SecondFactorInput {
+    pub(super) fn second_factor(&mut self, realm: &Realm) -> SecondFactorInput {
         let known: Vec<_> =
             realm.second_factors().filter_map(|(_, it)| it.confirmed.clone()).collect();
         let checked = if known.is_empty() || self.chance(10) {
@@ -63,7 +63,7 @@ impl Commands {
         }
     }
 
-    pub(super) fn second_command(&mut self, realm: &Realm) -> Command {
+    pub(super) fn second_factor_command(&mut self, realm: &Realm) -> Command {
         match self.rng.random_range(0..12) {
             0 => Command::CreateSecret(CreateSecret {
                 actor: self.enrolment_actor(realm),
@@ -98,9 +98,9 @@ impl Commands {
                 user_name: self.chance(20).then(|| self.user_name()),
                 token_hashes: self.pair(),
                 host: "203.0.113.7".to_owned(),
-                client: self.peer(),
+                client: self.client(),
                 monitored: false,
-                second_factor: self.second(realm),
+                second_factor: self.second_factor(realm),
             }),
         }
     }
@@ -125,12 +125,12 @@ impl Commands {
     }
 }
 
-/// What a command finds that could open or renew a session.
+/// The state of the second factor before a command that may open or refresh a session.
 pub struct FactorCheck {
     required: Option<RequiredFactor>,
-    /// The newest code that was accepted.
+    /// The period of the newest accepted code, in seconds since the epoch.
     used_secs: u64,
-    /// The second factor was proved before.
+    /// Whether the second factor was proved before.
     verified: bool,
     presented: Option<PresentedFactor>,
 }
@@ -164,23 +164,24 @@ impl FactorCheck {
         })
     }
 
-    /// No session without the second factor that was asked for; no code twice.
+    /// Asserts that no session is live without the required factor, and that no code is accepted
+    /// twice.
     pub fn check(&self, applied: &Applied, after: &Realm) {
         let (Outcome::LoggedIn(no) | Outcome::LoggedInWithActiveCode(no) | Outcome::Refreshed(no)) =
             applied.outcome
         else {
             return;
         };
-        let session = after.session(no).expect("it was just opened or renewed");
+        let session = after.session(no).expect("the session was just opened or refreshed");
         assert!(
             self.required.is_none() || session.factor_verified,
-            "got around {:?}",
+            "a session was opened or refreshed without {:?}",
             self.required
         );
         if let (Some(RequiredFactor::Totp), Some(PresentedFactor::Totp { at_secs, .. }), false) =
             (self.required, &self.presented, self.verified)
         {
-            assert!(at_secs.is_some_and(|at| at > self.used_secs), "a code was good twice");
+            assert!(at_secs.is_some_and(|at| at > self.used_secs), "a code was accepted twice");
         }
     }
 }

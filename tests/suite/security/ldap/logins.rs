@@ -1,11 +1,11 @@
-//! Logins of users of an LDAP directory, against a real server.
+//! Tests of logins of directory users, with a real LDAP server.
 
 use serde_json::{Value, json};
 
 use crate::harness::slapd::{BASE, BIND_DN, BIND_PASSWORD, Slapd};
 use crate::harness::{Authority, Client, GatewayProcess, Home, PASSWORD, QUICK};
 
-/// One connection to a server.
+/// The configuration of a connection to an LDAP server.
 pub fn connection(port: u16, more: &str) -> String {
     format!(
         "[[security.authentication.ldap.connection]]\nport = {port}\nuser_id_type = 'uid'\n\
@@ -21,7 +21,7 @@ pub fn by_ldap(connections: &str) -> String {
     format!("{QUICK}[security.authentication]\ntype = 'LDAP'\n{connections}")
 }
 
-/// The answer to a login.
+/// Logs in and returns the reply.
 async fn login(gateway: &GatewayProcess, user: &str, password: &str) -> Value {
     let mut client = Client::connect(gateway.address).await;
     client
@@ -30,7 +30,7 @@ async fn login(gateway: &GatewayProcess, user: &str, password: &str) -> Value {
         .await
 }
 
-/// OK, or the code of the refusal.
+/// Logs in and returns `OK` or the code of the refusal.
 pub async fn login_code(gateway: &GatewayProcess, user: &str, password: &str) -> String {
     let answer = login(gateway, user, password).await;
     answer["CODE"].as_str().unwrap_or("OK").to_owned()
@@ -50,7 +50,7 @@ async fn user(admin: &mut Client, name: &str) -> Value {
 }
 
 #[tokio::test]
-async fn users_of_the_directory_are_made_and_follow_it() {
+async fn directory_users_are_created_and_updated_at_login() {
     let authority = Authority::new();
     let slapd = Slapd::start(&authority);
     let more = "on_first_login = { create_user = true, attributes = { FIRST_NAME = 'givenName', \
@@ -59,7 +59,7 @@ async fn users_of_the_directory_are_made_and_follow_it() {
         on_login_success = { sync_profiles = true }";
     let home = Home::new(&by_ldap(&connection(slapd.port, more)));
     let gateway = home.start();
-    // The first administrator logs in by the local password, and by no other.
+    // The first administrator is a local user: the password in the directory is refused.
     assert_eq!(login_code(&gateway, "admin", "eve-Secret-1").await, "INCORRECT_CREDENTIALS");
     let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
     done(&mut admin, "EVENT_INSERT_RIGHT", json!({ "CODE": "ORDEN" })).await;
@@ -74,7 +74,7 @@ async fn users_of_the_directory_are_made_and_follow_it() {
     assert_eq!(dora["EMAIL_ADDRESS"], "dora@desk.example", "{dora}");
     assert_eq!((&dora["FIRST_NAME"], &dora["LAST_NAME"]), (&json!("Dora"), &json!("Doe")));
 
-    // What changes there changes here with the next login; what an administrator gave stays.
+    // The next login copies changes from the directory. Profiles given by an administrator stay.
     done(&mut admin, "EVENT_INSERT_PROFILE", json!({ "NAME": "OWN", "USER_NAMES": ["dora"] }))
         .await;
     slapd.modify(&format!(
@@ -90,7 +90,7 @@ async fn users_of_the_directory_are_made_and_follow_it() {
 }
 
 #[tokio::test]
-async fn no_password_of_a_user_of_the_directory_is_here() {
+async fn the_gateway_has_no_password_of_a_directory_user() {
     let authority = Authority::new();
     let slapd = Slapd::start(&authority);
     let home = Home::new(&by_ldap(&connection(slapd.port, CREATE)));
@@ -107,7 +107,7 @@ async fn no_password_of_a_user_of_the_directory_is_here() {
         "NEW_PASSWORD": "Another-1" });
     let refused = event(&mut admin, "EVENT_CHANGE_USER_PASSWORD", change).await;
     assert_eq!(refused["CODE"], "NOT_AUTHORISED", "{refused}");
-    // Wrong passwords lock her as any user; DISABLED refuses the right one.
+    // Wrong passwords lock a directory user, too, and a disabled one cannot log in.
     for code in ["INCORRECT_CREDENTIALS", "INCORRECT_CREDENTIALS", "LOCKED_ACCOUNT"] {
         assert_eq!(login_code(&gateway, "dora", "wrong").await, code);
     }
@@ -122,7 +122,7 @@ async fn no_password_of_a_user_of_the_directory_is_here() {
 }
 
 #[tokio::test]
-async fn a_user_of_the_directory_never_becomes_a_local_one_of_the_same_name() {
+async fn a_directory_user_is_never_a_local_user_with_the_same_name() {
     let authority = Authority::new();
     let slapd = Slapd::start(&authority);
     let home = Home::new(&by_ldap(&connection(slapd.port, CREATE)));
@@ -134,21 +134,21 @@ async fn a_user_of_the_directory_never_becomes_a_local_one_of_the_same_name() {
         let refused = login_code(&gateway, "jane", password).await;
         assert_eq!(refused, "INCORRECT_CREDENTIALS", "{password}");
     }
-    // A record without a password is for the directory to fill.
+    // A record without a password belongs to the directory user.
     done(&mut admin, "EVENT_INSERT_USER", json!({ "USER_NAME": "otto" })).await;
     assert_eq!(login_code(&gateway, "otto", "otto-Secret-1").await, "OK");
     let (_, log) = gateway.signal("-TERM");
-    assert!(log.join("\n").contains("has a user of a local user's name"), "{log:#?}");
+    assert!(log.join("\n").contains("a local user has the same name"), "{log:#?}");
 }
 
 #[tokio::test]
-async fn without_create_user_only_known_users_log_in() {
+async fn without_create_user_only_existing_users_log_in() {
     let authority = Authority::new();
     let slapd = Slapd::start(&authority);
     let home = Home::new(&by_ldap(&connection(slapd.port, "")));
     let gateway = home.start();
     assert_eq!(login_code(&gateway, "dora", "dora-Secret-1").await, "UNKNOWN_ACCOUNT");
-    assert_eq!(login_code(&gateway, "nobody", "dora-Secret-1").await, "UNKNOWN_ACCOUNT");
+    assert_eq!(login_code(&gateway, "unknown", "dora-Secret-1").await, "UNKNOWN_ACCOUNT");
     let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
     done(&mut admin, "EVENT_INSERT_USER", json!({ "USER_NAME": "dora" })).await;
     assert_eq!(login_code(&gateway, "dora", "dora-Secret-1").await, "OK");
@@ -156,16 +156,17 @@ async fn without_create_user_only_known_users_log_in() {
 }
 
 #[tokio::test]
-async fn nothing_but_the_password_of_exactly_one_entry_logs_in() {
+async fn only_the_password_of_exactly_one_entry_logs_in() {
     let authority = Authority::new();
-    let far = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    far.set_nonblocking(true).unwrap();
-    // This server takes an empty password for an anonymous bind and reports success.
-    let trap = "allow bind_anon_dn bind_anon_cred";
-    let slapd = Slapd::start_with(&authority, trap, far.local_addr().unwrap().port());
-    // Without bind_dn the search is anonymous: this server allows it.
-    let nobody = format!("bind_dn = '{BIND_DN}'\nbind_password = '{BIND_PASSWORD}'\n");
-    let home = Home::new(&by_ldap(&connection(slapd.port, CREATE).replace(&nobody, "")));
+    let referral_target = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    referral_target.set_nonblocking(true).unwrap();
+    // This server treats an empty password as an anonymous bind and reports success.
+    let options = "allow bind_anon_dn bind_anon_cred";
+    let slapd =
+        Slapd::start_with(&authority, options, referral_target.local_addr().unwrap().port());
+    // Without bind_dn the search is anonymous, which this server allows.
+    let credentials = format!("bind_dn = '{BIND_DN}'\nbind_password = '{BIND_PASSWORD}'\n");
+    let home = Home::new(&by_ldap(&connection(slapd.port, CREATE).replace(&credentials, "")));
     let gateway = home.start();
     for password in ["", "\0", "dora-Secret-1\0", " "] {
         assert_eq!(login_code(&gateway, "dora", password).await, "UNKNOWN_ACCOUNT", "{password:?}");
@@ -173,7 +174,7 @@ async fn nothing_but_the_password_of_exactly_one_entry_logs_in() {
     assert_eq!(login_code(&gateway, "dora", "dora-Secret-1").await, "OK");
     let refused = login_code(&gateway, "dora", "").await;
     assert_eq!(refused, "INCORRECT_CREDENTIALS");
-    // More than one entry has the name: none of them logs in.
+    // A name with more than one entry cannot log in.
     assert_eq!(login_code(&gateway, "twin", "twin-Secret-1").await, "UNKNOWN_ACCOUNT");
     let long = "x".repeat(10_000);
     for name in ["*", "d*", "a)(uid=*", "dora)(objectClass=*", "o,brien (x)", "\0", &long] {
@@ -181,15 +182,15 @@ async fn nothing_but_the_password_of_exactly_one_entry_logs_in() {
         assert!(["VALIDATION_ERROR", "UNKNOWN_ACCOUNT"].contains(&code.as_str()), "{name}: {code}");
     }
     assert_eq!(login_code(&gateway, "obrien", "brien-Secret-1").await, "OK");
-    // Every search met the referral under ou=people, and none followed it.
-    assert!(far.accept().is_err());
+    // Every search returned the referral below ou=people. It must not be followed.
+    assert!(referral_target.accept().is_err(), "a referral was followed");
 }
 
 #[tokio::test]
-async fn groups_are_found_by_name_and_dn_whoever_says_so() {
+async fn groups_are_found_by_name_and_dn_in_groups_and_member_of() {
     let authority = Authority::new();
     let slapd = Slapd::start(&authority);
-    // Only memberOf tells of a group that the gateway may not read.
+    // The gateway may not read this group; only the attribute memberOf shows the membership.
     slapd.modify(&format!(
         "dn: cn=secret,ou=hidden,{BASE}\nchangetype: add\nobjectClass: groupOfNames\n\
          member: uid=jane,ou=people,{BASE}\n\n"
@@ -198,7 +199,7 @@ async fn groups_are_found_by_name_and_dn_whoever_says_so() {
         ("traders", ["dora", "", "", ""]),
         ("brokers", ["", "obrien", "", ""]),
         ("posix", ["", "", "pete", ""]),
-        // By name only groups below the bases count: this one lies elsewhere.
+        // A name matches only groups below the group bases; a DN matches any group.
         ("CN=Traders, OU=elsewhere, DC=desk, DC=example", ["", "", "", "otto"]),
         ("cn=secret,ou=hidden,dc=desk,dc=example", ["", "", "", ""]),
         ("secret", ["", "", "", ""]),
@@ -224,7 +225,7 @@ async fn groups_are_found_by_name_and_dn_whoever_says_so() {
 }
 
 #[tokio::test]
-async fn connections_are_kept_from_being_read_and_servers_are_known() {
+async fn connections_are_encrypted_and_servers_verified() {
     let authority = Authority::new();
     let slapd = Slapd::start(&authority);
     let ca = format!("ca_file = '{}'\n", authority.file("ca.pem").display());
@@ -242,7 +243,7 @@ async fn connections_are_kept_from_being_read_and_servers_are_known() {
 }
 
 #[tokio::test]
-async fn hybrid_asks_for_one_password_that_both_know() {
+async fn hybrid_mode_requires_a_password_that_both_accept() {
     let authority = Authority::new();
     let slapd = Slapd::start(&authority);
     let home = Home::new(&by_ldap(&connection(slapd.port, CREATE)).replace("'LDAP'", "'HYBRID'"));
@@ -258,7 +259,7 @@ async fn hybrid_asks_for_one_password_that_both_know() {
         let code = login_code(&gateway, "jane", password).await;
         assert_eq!(code, "INCORRECT_CREDENTIALS", "{password}");
     }
-    // A user that only the directory has is unknown here.
+    // A user that exists only in the directory is unknown.
     assert_eq!(login_code(&gateway, "otto", "otto-Secret-1").await, "UNKNOWN_ACCOUNT");
     drop(slapd);
     assert_eq!(login_code(&gateway, "dora", "dora-Secret-1").await, "LOGIN_FAIL");
@@ -266,7 +267,7 @@ async fn hybrid_asks_for_one_password_that_both_know() {
 }
 
 #[tokio::test]
-async fn a_directory_may_decide_alone_about_locks() {
+async fn the_directory_alone_can_decide_about_locks() {
     let authority = Authority::new();
     let slapd = Slapd::start(&authority);
     let more = format!("bypass_login_internal_auth = true\n{CREATE}");
@@ -283,7 +284,7 @@ async fn a_directory_may_decide_alone_about_locks() {
 }
 
 #[tokio::test]
-async fn passwords_of_the_directory_are_nowhere() {
+async fn directory_passwords_are_neither_logged_nor_stored() {
     let authority = Authority::new();
     let slapd = Slapd::start(&authority);
     let home = Home::new(&by_ldap(&connection(slapd.port, CREATE)));
@@ -305,9 +306,9 @@ async fn passwords_of_the_directory_are_nowhere() {
     }
 }
 
-/// The same as a conversation.
+/// Plays the script of LDAP logins.
 #[tokio::test]
-async fn the_script_of_a_directory_plays_against_a_real_one() {
+async fn the_ldap_script_plays_with_a_real_server() {
     let authority = Authority::new();
     let slapd = Slapd::start(&authority);
     let home = Home::new(&by_ldap(&connection(slapd.port, CREATE)));

@@ -1,4 +1,4 @@
-//! Users of an LDAP directory.
+//! Tests with users of an LDAP directory.
 
 mod logins;
 mod outage;

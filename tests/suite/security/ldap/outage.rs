@@ -1,4 +1,4 @@
-//! An LDAP server that stops: logins go to the next server, other clients are unaffected.
+//! Tests of an LDAP server that hangs: logins use the next server, others are unaffected.
 #![expect(clippy::disallowed_methods, reason = "these tests time a process that has its own clock")]
 
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use crate::harness::slapd::Slapd;
 use crate::harness::{Authority, Client, GatewayProcess, Home, PASSWORD};
 
 const TIMEOUT_MS: u64 = 1_500;
-/// What the protocol gives a login beyond the time-out.
+/// The time that a login may take in addition to the time-out.
 const BEYOND: Duration = Duration::from_secs(1);
 
 async fn timed(gateway: &GatewayProcess) -> (String, Duration) {
@@ -18,7 +18,7 @@ async fn timed(gateway: &GatewayProcess) -> (String, Duration) {
     (login_code(gateway, "dora", "dora-Secret-1").await, began.elapsed())
 }
 
-/// The 99th percentile of heartbeats, each on the same socket.
+/// The 99th percentile of the response times of heartbeats on one connection.
 async fn heartbeats(client: &mut Client, count: usize) -> Duration {
     let mut times = Vec::with_capacity(count);
     for number in 0..count {
@@ -33,7 +33,7 @@ async fn heartbeats(client: &mut Client, count: usize) -> Duration {
 }
 
 #[tokio::test]
-async fn logins_go_to_the_next_server_and_the_stopped_one_is_left_alone() {
+async fn logins_use_the_next_server_and_skip_the_stopped_one() {
     let authority = Authority::new();
     let (first, second) = (Slapd::start(&authority), Slapd::start(&authority));
     let more = format!("timeout_ms = {TIMEOUT_MS}\n{CREATE}");
@@ -46,11 +46,11 @@ async fn logins_go_to_the_next_server_and_the_stopped_one_is_left_alone() {
     assert_eq!(code, "OK");
     let timeout = Duration::from_millis(TIMEOUT_MS);
     assert!((timeout..timeout + BEYOND).contains(&took), "{took:?}");
-    // Now the outage is known: no login waits for this server.
+    // The outage is now recorded: logins skip this server.
     let (code, took) = timed(&gateway).await;
     assert_eq!(code, "OK");
     assert!(took < timeout, "{took:?}");
-    // Both are gone: the login could not be checked, and that is no wrong password.
+    // Both servers hang: the password cannot be checked, which does not count as a wrong one.
     second.signal("-STOP");
     for _ in 0..5 {
         assert_eq!(timed(&gateway).await.0, "LOGIN_FAIL");
@@ -60,11 +60,14 @@ async fn logins_go_to_the_next_server_and_the_stopped_one_is_left_alone() {
     }
     let began = Instant::now();
     while timed(&gateway).await.0 != "OK" {
-        assert!(began.elapsed() < Duration::from_secs(90), "it never recovers");
+        assert!(
+            began.elapsed() < Duration::from_secs(90),
+            "no login succeeded within 90 s after the servers continued"
+        );
     }
 }
 
-/// Logins that wait for the directory; each gives the code of its refusal.
+/// Starts logins that wait for the LDAP server. Each task returns the code of the refusal.
 fn hanging(
     gateway: &GatewayProcess,
     count: usize,
@@ -78,8 +81,8 @@ fn hanging(
     (0..count).map(|_| tokio::spawn(login(gateway.address))).collect()
 }
 
-/// Those who waited left no connection behind that still waits.
-async fn nothing_waits(gateway: &GatewayProcess) {
+/// Waits until the connections of the refused logins to the LDAP server are closed.
+async fn wait_until_closed(gateway: &GatewayProcess) {
     let open = || {
         let fds = std::fs::read_dir(format!("/proc/{}/fd", gateway.child.id())).unwrap();
         let links = fds.filter_map(|fd| std::fs::read_link(fd.ok()?.path()).ok());
@@ -93,7 +96,7 @@ async fn nothing_waits(gateway: &GatewayProcess) {
 }
 
 #[tokio::test]
-async fn nobody_else_notices_that_a_directory_hangs() {
+async fn an_ldap_server_that_hangs_delays_no_other_client() {
     let authority = Authority::new();
     let slapd = Slapd::start(&authority);
     let ca = authority.file("ca.pem").display().to_string();
@@ -119,16 +122,16 @@ async fn nobody_else_notices_that_a_directory_hangs() {
         assert_eq!(login_code(&gateway, "admin", PASSWORD).await, "OK");
         internal += 1;
     }
-    assert!(internal > 3, "{internal} internal logins");
+    assert!(internal > 3, "only {internal} local logins were served");
     for login in waiting {
         assert_eq!(login.await.unwrap(), "LOGIN_FAIL");
     }
-    nothing_waits(&gateway).await;
+    wait_until_closed(&gateway).await;
     let median = |mut all: Vec<Duration>| {
         all.sort();
         all[all.len() / 2]
     };
     let (calm, hung) = (median(calm), median(hung));
     println!("heartbeat p99: {calm:?} before, {hung:?} while the directory hangs");
-    assert!(hung < calm * 3 / 2 + Duration::from_millis(2), "{calm:?}, {hung:?}");
+    assert!(hung < calm * 3 / 2 + Duration::from_millis(2), "{calm:?} before, {hung:?} now");
 }

@@ -1,4 +1,4 @@
-//! Delivery of mails: new passwords, TLS, unreachable servers.
+//! Tests of mail delivery: new passwords, TLS, unreachable servers.
 #![expect(clippy::disallowed_methods, reason = "these tests time a process that has its own clock")]
 
 use std::os::unix::fs::PermissionsExt;
@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::reset_links::{by_reset, request_reset};
 use crate::harness::smtp::{LoginSink, Sink};
 use crate::harness::{Authority, Client, GatewayProcess, Home, PASSWORD, QUICK};
+
 fn configuration(mail: &str) -> String {
     format!(
         "{QUICK}[security]\nreset_mode = 'email'\n[mail]\nfrom = 'Desk <desk@tollgate.example>'\n\
@@ -25,7 +26,7 @@ pub fn message(name: &str, details: Value) -> Value {
     json!({ "MESSAGE_TYPE": name, "SOURCE_REF": name, "DETAILS": details })
 }
 
-/// An administrator, and users jane with an address and joe without.
+/// Creates users: jane with an EMAIL_ADDRESS, joe without. Returns the client of the administrator.
 pub async fn prepare(gateway: &GatewayProcess) -> Client {
     let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
     let jane = json!({ "USER_NAME": "jane", "PASSWORD": PASSWORD,
@@ -41,7 +42,7 @@ async fn reset(admin: &mut Client, user: &str) -> Value {
     admin.ask(message("EVENT_RESET_USER_PASSWORD", json!({ "USER_NAME": user }))).await
 }
 
-/// The answer to a login.
+/// Logs in and returns the reply.
 pub async fn login(gateway: &GatewayProcess, user: &str, password: &str) -> Value {
     let mut client = Client::connect(gateway.address).await;
     let details = json!({ "USER_NAME": user, "PASSWORD": password });
@@ -55,7 +56,7 @@ fn password_in(mail: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_password_that_is_reset_comes_by_mail_and_is_seen_nowhere_else() {
+async fn a_reset_password_is_sent_by_mail_and_appears_nowhere_else() {
     let sink = Sink::start(&[]);
     let home = Home::new(&by_smtp(sink.port, ""));
     let gateway = home.start();
@@ -79,15 +80,19 @@ async fn a_password_that_is_reset_comes_by_mail_and_is_seen_nowhere_else() {
     assert!(changed["MESSAGE_TYPE"].as_str().unwrap().ends_with("_ACK"), "{changed}");
     assert_eq!(login(&gateway, "jane", "Another-1").await["MESSAGE_TYPE"], "EVENT_LOGIN_AUTH_ACK");
 
-    // Without an address nothing is reset.
+    // The password of a user without an address is not reset.
     let refused = reset(&mut admin, "joe").await;
     assert_eq!(refused["CODE"], "MISSING_FIELD", "{refused}");
     assert_eq!(refused["ERROR"][0]["DETAILS"]["FIELD"], "EMAIL_ADDRESS");
     assert_eq!(login(&gateway, "joe", PASSWORD).await["MESSAGE_TYPE"], "EVENT_LOGIN_AUTH_ACK");
     let mut dry = message("EVENT_RESET_USER_PASSWORD", json!({ "USER_NAME": "joe" }));
     dry["VALIDATE"] = true.into();
-    assert_eq!(admin.ask(dry).await["CODE"], "MISSING_FIELD", "a dry run says so, too");
-    assert_eq!(reset(&mut admin, "nobody").await["CODE"], "RECORD_NOT_FOUND");
+    assert_eq!(
+        admin.ask(dry).await["CODE"],
+        "MISSING_FIELD",
+        "a dry run does not report the missing address"
+    );
+    assert_eq!(reset(&mut admin, "unknown").await["CODE"], "RECORD_NOT_FOUND");
 
     let (_, log) = gateway.signal("-TERM");
     assert!(!log.join("\n").contains(&generated), "the password is in the log");
@@ -96,7 +101,7 @@ async fn a_password_that_is_reset_comes_by_mail_and_is_seen_nowhere_else() {
 }
 
 #[tokio::test]
-async fn no_mail_is_lost_by_a_dead_server_or_a_restart() {
+async fn no_mail_is_lost_by_an_unreachable_server_or_a_restart() {
     let sink = Sink::start(&[]);
     let port = sink.port;
     drop(sink);
@@ -106,7 +111,7 @@ async fn no_mail_is_lost_by_a_dead_server_or_a_restart() {
     let done = reset(&mut admin, "jane").await;
     assert_eq!(done["MESSAGE_TYPE"], "EVENT_RESET_USER_PASSWORD_ACK", "{done}");
     assert_eq!(login(&gateway, "jane", PASSWORD).await["CODE"], "INCORRECT_CREDENTIALS");
-    // It was tried in vain, and the gateway is killed before it is tried again.
+    // The first attempt has failed. The gateway is killed before the next one.
     tokio::time::sleep(Duration::from_millis(300)).await;
     gateway.signal("-KILL");
     let gateway = home.start();
@@ -118,10 +123,10 @@ async fn no_mail_is_lost_by_a_dead_server_or_a_restart() {
 }
 
 #[tokio::test]
-async fn the_same_mail_keeps_its_name_until_it_is_taken() {
+async fn a_mail_keeps_its_message_id_in_every_attempt() {
     let home = Home::new("");
     let folder = home.path().join("nowhere");
-    // The folder cannot be made: a file has its name.
+    // The folder cannot be created, since a file has its name.
     std::fs::write(&folder, "in the way").unwrap();
     let mail = format!("transport = 'file'\nfile = {{ folder = '{}' }}", folder.display());
     std::fs::write(home.path().join("tollgate.toml"), configuration(&mail)).unwrap();
@@ -136,17 +141,23 @@ async fn the_same_mail_keeps_its_name_until_it_is_taken() {
         if let Some(file) = files.filter_map(Result::ok).next() {
             break std::fs::read_to_string(file.path()).unwrap();
         }
-        assert!(began.elapsed() < Duration::from_secs(20), "it is not tried again");
+        assert!(
+            began.elapsed() < Duration::from_secs(20),
+            "the mail was not sent again within 20 s"
+        );
         tokio::time::sleep(Duration::from_millis(50)).await;
     };
-    let id = file.lines().find(|line| line.starts_with("Message-ID: <")).expect("a name");
+    let id = file
+        .lines()
+        .find(|line| line.starts_with("Message-ID: <"))
+        .expect("the mail has no Message-ID");
     assert!(id.ends_with(".1@tollgate.example>"), "{id}");
     let (_, log) = gateway.signal("-TERM");
-    assert!(log.iter().any(|line| line.contains("a mail did not leave")), "{log:#?}");
+    assert!(log.iter().any(|line| line.contains("mail delivery failed")), "{log:#?}");
 }
 
 #[tokio::test]
-async fn mails_leave_through_tls_to_servers_that_are_known() {
+async fn mails_are_sent_over_tls_to_verified_servers() {
     let authority = Authority::new();
     let [ca, certificate, key] =
         ["ca.pem", "cert.pem", "key.pem"].map(|it| authority.file(it).display().to_string());
@@ -166,7 +177,7 @@ async fn mails_leave_through_tls_to_servers_that_are_known() {
             } else {
                 tokio::time::sleep(Duration::from_millis(500)).await;
                 let (_, log) = gateway.0.signal("-TERM");
-                assert!(log.join("\n").contains("a mail did not leave"), "{tls}: {log:#?}");
+                assert!(log.join("\n").contains("mail delivery failed"), "{tls}: {log:#?}");
             }
         }
         assert_eq!(sink.mails().matches("One-time password").count(), 1, "{tls}");
@@ -183,7 +194,7 @@ async fn mails_leave_through_tls_to_servers_that_are_known() {
 }
 
 #[tokio::test]
-async fn mails_may_be_files() {
+async fn mails_can_be_written_to_files() {
     let home = Home::new(&configuration("transport = 'file'\nfile = { folder = 'outbox' }"));
     let gateway = home.start();
     let mut admin = prepare(&gateway).await;
@@ -191,7 +202,7 @@ async fn mails_may_be_files() {
     let folder = home.path().join("outbox");
     let began = Instant::now();
     while std::fs::read_dir(&folder).map_or(0, Iterator::count) == 0 {
-        assert!(began.elapsed() < Duration::from_secs(20), "no mail");
+        assert!(began.elapsed() < Duration::from_secs(20), "no mail was written within 20 s");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert_eq!(std::fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
@@ -203,7 +214,7 @@ async fn mails_may_be_files() {
 }
 
 #[tokio::test]
-async fn a_server_that_wants_a_login_gets_it_behind_tls_only() {
+async fn smtp_credentials_are_sent_over_tls_only() {
     let authority = Authority::new();
     let [ca, certificate, key] = ["ca.pem", "cert.pem", "key.pem"].map(|name| authority.file(name));
     let ca = ca.display();
@@ -228,10 +239,10 @@ async fn a_server_that_wants_a_login_gets_it_behind_tls_only() {
         let log = log.join("\n");
         assert!(!log.contains("mail-Secret-1"));
     }
-    // In clear the password does not leave at all.
+    // A configuration that would send the password in plaintext is refused.
     let clear = format!("{}user_name = 'desk'\npassword = 'mail-Secret-1'\n", by_smtp(port, ""));
     let refused = Home::new(&clear).command(&["serve"]).output().unwrap();
-    assert!(String::from_utf8_lossy(&refused.stderr).contains("would travel in clear"));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("would be sent unencrypted"));
 }
 
 fn management() -> std::net::SocketAddr {
@@ -243,7 +254,7 @@ fn with_management(configuration: &str, management: std::net::SocketAddr) -> Str
     configuration.replace("management_listen = ''", &listen)
 }
 
-/// The metrics, once a mail had this result.
+/// Waits until a mail has this result, and returns the metrics.
 async fn counted(management: std::net::SocketAddr, result: &str) -> String {
     let line = format!("tollgate_mail_deliveries_total{{result=\"{result}\"}} 1");
     let began = Instant::now();
@@ -260,7 +271,7 @@ async fn counted(management: std::net::SocketAddr, result: &str) -> String {
 }
 
 #[tokio::test]
-async fn topics_have_ways_of_their_own_and_all_mails_are_counted() {
+async fn topics_have_their_own_transport_and_all_mails_are_counted() {
     let sink = Sink::start(&[]);
     let management = management();
     let topic = "cool_down_in_minutes = 0\nnotify_topic = 'OWN'";
@@ -273,7 +284,7 @@ async fn topics_have_ways_of_their_own_and_all_mails_are_counted() {
     let folder = home.path().join("outbox");
     let began = Instant::now();
     while std::fs::read_dir(&folder).map_or(0, Iterator::count) == 0 {
-        assert!(began.elapsed() < Duration::from_secs(20), "no mail");
+        assert!(began.elapsed() < Duration::from_secs(20), "no mail was written within 20 s");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     sink.stays_at(0).await;

@@ -1,4 +1,4 @@
-//! Mails with passwords and links, sent through a real mail server.
+//! Tests of mails with passwords and links, sent to a real mail server.
 
 mod delivery;
 mod reset_links;

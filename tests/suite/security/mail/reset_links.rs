@@ -1,4 +1,4 @@
-//! Password resets that users ask for: a link by mail, followed to the end.
+//! Tests of self-service password resets by a mailed link.
 
 use std::process::Command;
 
@@ -27,15 +27,16 @@ async fn choose(client: &mut Client, token: &str, password: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_forgotten_password_is_replaced_by_the_newest_link_of_the_configured_page() {
+async fn the_newest_link_to_the_configured_page_resets_the_password() {
     let sink = Sink::start(&[]);
     let home = Home::new(&by_reset(sink.port, "cool_down_in_minutes = 0"));
     let gateway = home.start();
     prepare(&gateway).await;
     let mut client = Client::connect(gateway.address).await;
-    // Users without an address, unknown users and requests for another page get the same answer.
+    // A user without an address, an unknown user and another RETURN_URL get the same reply.
     let jane = json!({ "USER_NAME": "jane", "RETURN_URL": "https://evil.example/" });
-    for details in [json!({ "USER_NAME": "joe" }), json!({ "USER_NAME": "nobody" }), jane.clone()] {
+    for details in [json!({ "USER_NAME": "joe" }), json!({ "USER_NAME": "unknown" }), jane.clone()]
+    {
         request_reset(&mut client, details).await;
     }
     let first = sink.wait_for(1).await.remove(0);
@@ -54,19 +55,19 @@ async fn a_forgotten_password_is_replaced_by_the_newest_link_of_the_configured_p
     assert_eq!(login(&gateway, "jane", "Another-1").await["MESSAGE_TYPE"], "EVENT_LOGIN_AUTH_ACK");
     let (_, log) = gateway.signal("-TERM");
     let log = log.join("\n");
-    for why in ["the user has no EMAIL_ADDRESS", "no user has the name"] {
+    for why in ["the user has no EMAIL_ADDRESS", "no user has this name"] {
         assert!(log.contains(why), "{why}: {log}");
     }
     for token in [&old, &new] {
         assert!(!log.contains(token.as_str()));
         let mut grep = Command::new("grep");
         let found = grep.args(["-r", "-a", "-l", token]).arg(home.data()).output().unwrap();
-        assert!(found.stdout.is_empty(), "a token is in the store");
+        assert!(found.stdout.is_empty(), "a reset token is in the store");
     }
 }
 
 #[tokio::test]
-async fn a_flood_of_requests_is_one_mail_and_one_token_is_spent_once() {
+async fn many_requests_send_one_mail_and_its_token_works_once() {
     let sink = Sink::start(&[]);
     let home = Home::new(&by_reset(sink.port, ""));
     let gateway = home.start();
@@ -95,7 +96,7 @@ async fn a_flood_of_requests_is_one_mail_and_one_token_is_spent_once() {
 }
 
 #[tokio::test]
-async fn what_a_user_is_called_adds_neither_headers_nor_recipients() {
+async fn the_name_of_a_user_adds_neither_headers_nor_recipients() {
     let sink = Sink::start(&[]);
     let message = "cool_down_in_minutes = 0\n\
         [security.genesis_password.self_service_reset.reset_message]\n\
@@ -120,9 +121,9 @@ async fn what_a_user_is_called_adds_neither_headers_nor_recipients() {
     for mail in &taken {
         let head = mail.trim_start().split("\n\n").next().unwrap();
         assert!(!head.to_lowercase().contains("\nbcc:"), "{head}");
-        assert!(!mail.contains("Rates"), "a value was expanded again: {mail}");
+        assert!(!mail.contains("Rates"), "a value was expanded as a template: {mail}");
     }
-    // What is sent to eve would be a letter of its own.
+    // An EMAIL_ADDRESS cannot contain a second recipient.
     for address in ["eve@evil.example\r\nBcc: a@b.example", "a@b.example, c@d.example", "a@b>"] {
         let amend = json!({ "USER_NAME": "jane", "EMAIL_ADDRESS": address });
         let refused = admin.ask(self::message("EVENT_AMEND_USER", amend)).await;
@@ -130,9 +131,9 @@ async fn what_a_user_is_called_adds_neither_headers_nor_recipients() {
     }
 }
 
-/// A mailbox resets a password, and nothing else.
+/// Access to the mailbox resets the password, but not the second factor.
 #[tokio::test]
-async fn a_reset_gets_around_no_second_factor() {
+async fn a_reset_does_not_bypass_the_second_factor() {
     let sink = Sink::start(&[]);
     let configuration = by_reset(sink.port, "cool_down_in_minutes = 0");
     let home = Home::new(&format!("{configuration}[security.mfa.qr_code]\n"));
@@ -154,7 +155,7 @@ async fn a_reset_gets_around_no_second_factor() {
 }
 
 #[tokio::test]
-async fn a_client_names_the_page_only_where_that_is_allowed() {
+async fn a_client_chooses_the_page_only_if_configured() {
     let sink = Sink::start(&[]);
     let home = Home::new(&by_reset(sink.port, "accept_client_url = true"));
     let gateway = home.start();

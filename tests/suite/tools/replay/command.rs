@@ -1,4 +1,4 @@
-//! The commands `replay` and `record` as tests run them, and the report of a run.
+//! Functions that run `replay` and `record` and read the report.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -7,21 +7,22 @@ use serde_json::Value;
 
 use crate::harness::gateway::output_text;
 use crate::harness::{GatewayProcess, Home};
-/// Differs from its script, or crosses a limit.
-pub const VERDICT: Option<i32> = Some(8);
+
+/// The exit code of a run that differs from its script or crosses a threshold.
+pub const REPLAY_FAILED: Option<i32> = Some(8);
 
 pub fn script(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("protocol/scripts").join(name)
 }
 
-/// A command of the program in a folder.
+/// A command of the binary in the folder of a home.
 pub fn tollgate(home: &Home, words: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tollgate"));
     command.args(words).current_dir(home.path()).stdin(Stdio::null());
     command
 }
 
-/// `replay` with its report in `report.json`.
+/// The command `replay` with its report in `report.json`.
 pub fn replay(home: &Home, gateway: &GatewayProcess, words: &[&str]) -> Command {
     let to = format!("ws://{}", gateway.address);
     let mut command = tollgate(home, &["replay", "--to", &to, "--json", "report.json"]);
@@ -34,13 +35,13 @@ pub fn report(home: &Home) -> Value {
     serde_json::from_str(&text).unwrap()
 }
 
-/// What was measured of one MESSAGE_TYPE.
+/// The measurements of one MESSAGE_TYPE in a report.
 pub fn message<'a>(report: &'a Value, name: &str) -> &'a Value {
     let all = report["messages"].as_array().unwrap();
     all.iter().find(|it| it["message_type"] == name).unwrap_or_else(|| panic!("{report}"))
 }
 
-/// A gateway with `populate`d users.
+/// Starts a gateway with users that `populate` creates.
 pub fn populated(users: &str, configuration: &str) -> (Home, GatewayProcess) {
     let home = Home::new(configuration);
     let made = home.command(&["populate", "--users", users, "--profiles", "2"]).output().unwrap();
@@ -49,13 +50,13 @@ pub fn populated(users: &str, configuration: &str) -> (Home, GatewayProcess) {
     (home, gateway)
 }
 
-/// A script of one's own in the home's folder.
+/// Writes a script to the folder of a home and returns its name.
 pub fn write(home: &Home, name: &str, text: &str) -> String {
     std::fs::write(home.path().join(name), text).unwrap();
     name.to_owned()
 }
 
-/// Ends a process as Ctrl-C does, and waits for it.
+/// Interrupts a process with SIGINT and waits for its exit.
 pub fn interrupt(child: Child) -> Output {
     let id = child.id().to_string();
     assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());

@@ -1,4 +1,4 @@
-//! `replay` with many clients: measurements, limits and the end of a run.
+//! Tests of `replay` with many clients: measurements, thresholds, end of a run.
 
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -6,16 +6,17 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::command::{
-    VERDICT, interrupt, message, populated, replay, report, script, tollgate, write,
+    REPLAY_FAILED, interrupt, message, populated, replay, report, script, tollgate, write,
 };
 use crate::harness::gateway::output_text;
 use crate::harness::{Client, PASSWORD, QUICK};
+
 fn heartbeats() -> String {
     script("load/heartbeats.script").display().to_string()
 }
 
 #[test]
-fn a_gateway_that_stands_still_shows_in_what_users_feel_only() {
+fn a_paused_gateway_raises_the_latency_from_the_scheduled_start_only() {
     let (home, gateway) = populated("2", QUICK);
     let words = [&heartbeats(), "--clients", "2", "--rate", "1000/s", "--duration", "5s"]
         .map(str::to_owned);
@@ -34,7 +35,7 @@ fn a_gateway_that_stands_still_shows_in_what_users_feel_only() {
     let report = report(&home);
     let heartbeat = message(&report, "EVENT_HEARTBEAT");
     let us = |of: &str, figure: &str| heartbeat[of][figure].as_u64().unwrap();
-    // 200 of 5,000 should have been sent while it stood still; two were.
+    // 200 of 5,000 heartbeats were scheduled during the pause, but only two were sent.
     assert!(us("latency", "p999") >= 150_000, "{heartbeat}");
     assert!(us("service", "p999") < 100_000, "{heartbeat}");
     assert!(us("service", "max") >= 150_000, "{heartbeat}");
@@ -42,7 +43,7 @@ fn a_gateway_that_stands_still_shows_in_what_users_feel_only() {
 }
 
 #[test]
-fn clients_choose_think_and_have_values_of_their_own() {
+fn clients_choose_wait_and_have_different_values() {
     let (home, gateway) = populated("20", QUICK);
     let desk = script("load/desk.script").display().to_string();
     std::fs::write(home.path().join("users.csv"), "user\nu3\nu4\n").unwrap();
@@ -52,7 +53,7 @@ fn clients_choose_think_and_have_values_of_their_own() {
     let done = replay(&home, &gateway, &words).output().unwrap();
     assert!(done.status.success(), "{}", output_text(&done));
     let report = report(&home);
-    // The values of the script are used: u0 to u3, not those of the file.
+    // The values of the script take precedence over those of the file: u0 to u3 log in.
     assert_eq!(message(&report, "EVENT_LOGIN_AUTH")["replies"], 4, "{report}");
     let of = |name: &str| message(&report, name)["replies"].as_u64().unwrap();
     let (beats, looks) = (of("EVENT_HEARTBEAT"), of("REQ_USER"));
@@ -67,14 +68,14 @@ fn clients_choose_think_and_have_values_of_their_own() {
     assert!(hgrm.contains(&format!("Total count    = {beats:12}]")), "{hgrm}");
     let page = std::fs::read_to_string(home.path().join("r.html")).unwrap();
     assert!(page.contains("<svg") && page.contains("EVENT_HEARTBEAT"), "{page}");
-    // It needs nothing else.
+    // The page loads no other files.
     for outside in ["src=", "href=", "url(", "@import"] {
         assert!(!page.contains(outside), "{outside}");
     }
 }
 
 #[test]
-fn limits_decide_how_it_ends() {
+fn thresholds_determine_the_exit_code() {
     let (home, gateway) = populated("2", QUICK);
     let beats = heartbeats();
     let run = |limit: &str| {
@@ -83,22 +84,22 @@ fn limits_decide_how_it_ends() {
     };
     assert_eq!(run("EVENT_HEARTBEAT.p99>10s").status.code(), Some(0));
     let done = run("EVENT_HEARTBEAT.p50>1us");
-    assert_eq!(done.status.code(), VERDICT);
+    assert_eq!(done.status.code(), REPLAY_FAILED);
     assert!(
-        output_text(&done).contains("FAILED: fail if EVENT_HEARTBEAT.p50>1us"),
+        output_text(&done).contains("FAILED: --fail-if EVENT_HEARTBEAT.p50>1us"),
         "{}",
         output_text(&done)
     );
     assert_eq!(report(&home)["thresholds"][0]["crossed"], true);
     assert_eq!(run("EVENT_HEARTBEAT.count<20").status.code(), Some(0));
-    assert_eq!(run("EVENT_HEARTBEAT.count<=20").status.code(), VERDICT);
+    assert_eq!(run("EVENT_HEARTBEAT.count<=20").status.code(), REPLAY_FAILED);
     let done = run("EVENT_HEARTBEAT.p99>5");
     assert_eq!(done.status.code(), Some(2));
-    assert!(output_text(&done).contains("is no limit like"), "{}", output_text(&done));
+    assert!(output_text(&done).contains("is not a threshold like"), "{}", output_text(&done));
 }
 
 #[tokio::test]
-async fn pushes_have_a_lag_from_their_cause() {
+async fn the_lag_of_pushes_is_measured_from_their_cause() {
     let (home, gateway) = populated("9", QUICK);
     let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
     for code in ["LOAD1", "LOAD2"] {
@@ -120,19 +121,19 @@ async fn pushes_have_a_lag_from_their_cause() {
     let done = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
     assert!(done.status.success(), "{}", output_text(&done));
     let report = report(&home);
-    // Four rounds and more of two causes in four and a half seconds, at twice the pace.
+    // At least four rounds with two causes each in 4.5 s, with all waits halved.
     let amended = message(&report, "EVENT_AMEND_PROFILE")["replies"].as_u64().unwrap();
     assert!(amended >= 6, "{report}");
     let lags = report["pushes"]["lag"]["count"].as_u64().unwrap();
     assert!(lags <= amended * 9 && lags >= (amended - 3) * 9, "{lags} of {amended}: {report}");
     let kinds = &report["pushes"]["kinds"];
     assert_eq!(kinds[0]["name"], "QUERY_UPDATE", "{kinds}");
-    // The first rows of nine subscriptions came before any cause.
+    // The first rows of nine subscriptions were received before any cause.
     assert_eq!(kinds[0]["count"].as_u64(), Some(lags + 9), "{kinds}");
 }
 
 #[test]
-fn an_interrupted_run_reports_what_it_has() {
+fn an_interrupted_run_reports_its_measurements() {
     let (home, gateway) = populated("5", QUICK);
     let beats = heartbeats();
     let words = ["--clients", "5", "--duration", "10m", "--rate", "200/s", &beats];
@@ -148,7 +149,7 @@ fn an_interrupted_run_reports_what_it_has() {
 }
 
 #[test]
-fn clients_come_from_several_addresses() {
+fn clients_connect_from_several_addresses() {
     let one = "[server]\nmanagement_listen = ''\n[server.limits]\nexempt_addresses = []\n\
                connections_per_address_max = 2\n[security.scrypt]\nlog_n = 4\nr = 8\np = 1\n";
     let (home, gateway) = populated("6", one);
@@ -166,7 +167,7 @@ fn clients_come_from_several_addresses() {
 }
 
 #[test]
-fn rest_is_measured_as_well() {
+fn rest_requests_are_measured_too() {
     let (home, gateway) = populated("3", QUICK);
     let to = format!("http://{}", gateway.address);
     let words =
@@ -177,12 +178,12 @@ fn rest_is_measured_as_well() {
 }
 
 #[test]
-fn a_gateway_that_is_not_there_is_reported() {
+fn an_unreachable_gateway_is_reported() {
     let (home, gateway) = populated("1", QUICK);
     let name = write(&home, "one.script", "> {\"MESSAGE_TYPE\": \"EVENT_HEARTBEAT\"}\n< {}\n");
     let to = format!("ws://{}", gateway.address);
     drop(gateway);
     let done = tollgate(&home, &["replay", "--verify", "--to", &to, &name]).output().unwrap();
-    assert_eq!(done.status.code(), VERDICT);
+    assert_eq!(done.status.code(), REPLAY_FAILED);
     assert!(output_text(&done).contains("cannot reach"), "{}", output_text(&done));
 }

@@ -1,4 +1,4 @@
-//! `replay` and `record`, run as their users run them.
+//! Tests of `replay` and `record` on the command line.
 
 mod command;
 mod load;

@@ -1,14 +1,15 @@
-//! `record`: a recorded script plays without mismatch, a changed one fails.
+//! Tests of `record`: a recorded script plays without mismatch, a changed one fails.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
 
 use serde_json::{Value, json};
 
-use super::command::{VERDICT, interrupt, replay, report, tollgate};
+use super::command::{REPLAY_FAILED, interrupt, replay, report, tollgate};
 use crate::harness::gateway::output_text;
 use crate::harness::{Client, Home, PASSWORD, QUICK};
-/// A recorder in front of a gateway.
+
+/// A `record` process in front of a gateway.
 struct Recorder {
     child: Child,
     address: std::net::SocketAddr,
@@ -23,13 +24,13 @@ impl Recorder {
         reader.read_line(&mut output).unwrap();
         let address = output.split("ws://").nth(1).and_then(|it| it.split(' ').next());
         let address = address.and_then(|it| it.parse().ok()).unwrap_or_else(|| panic!("{output}"));
-        // It goes on writing: its pipe must be read.
+        // The recorder continues to write: its pipe must be read.
         std::thread::spawn(move || reader.lines().for_each(drop));
         Self { child, address }
     }
 }
 
-/// A user logs in, subscribes, works, gets pushed changes, and logs out. Returns the tokens.
+/// Logs in, subscribes, changes records, receives pushed changes and logs out. Returns the tokens.
 async fn work(address: std::net::SocketAddr) -> Vec<String> {
     let mut client = Client::connect(address).await;
     let login = json!({"MESSAGE_TYPE": "EVENT_LOGIN_AUTH", "SOURCE_REF": "l",
@@ -56,7 +57,7 @@ async fn work(address: std::net::SocketAddr) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_recorded_session_plays_green_and_a_changed_one_names_the_field() {
+async fn a_recording_plays_without_mismatch_and_a_changed_one_names_the_field() {
     let home = Home::new(QUICK);
     let gateway = home.start();
     let recorder = Recorder::start(&home, &format!("ws://{}", gateway.address));
@@ -67,7 +68,7 @@ async fn a_recorded_session_plays_green_and_a_changed_one_names_the_field() {
     for secret in secrets {
         assert!(!text.contains(&secret), "{secret} in {text}");
     }
-    // A store that has seen nothing of it yet.
+    // A store without the recorded changes.
     let other = Home::new(QUICK);
     let gateway = other.start();
     let password = format!("password={PASSWORD}");
@@ -84,9 +85,9 @@ async fn a_recorded_session_plays_green_and_a_changed_one_names_the_field() {
         "{}",
         output_text(&done)
     );
-    // Now the profile is there already: the recording says otherwise.
+    // The second run fails, since the profile exists already.
     let done = play("again.script", &text);
-    assert_eq!(done.status.code(), VERDICT, "{}", output_text(&done));
+    assert_eq!(done.status.code(), REPLAY_FAILED, "{}", output_text(&done));
     let last = Home::new(QUICK);
     let gateway = last.start();
     let changed = text.replace("\"of the desk\"", "\"of another\"");
@@ -95,7 +96,7 @@ async fn a_recorded_session_plays_green_and_a_changed_one_names_the_field() {
     std::fs::write(last.path().join("changed.script"), &sent).unwrap();
     let words = ["--verify", "--set", &password, "changed.script"];
     let done = replay(&last, &gateway, &words).output().unwrap();
-    assert_eq!(done.status.code(), VERDICT, "{}\n{sent}", output_text(&done));
+    assert_eq!(done.status.code(), REPLAY_FAILED, "{}\n{sent}", output_text(&done));
     let differences = &report(&last)["verification"]["differences"];
     let field = differences[0]["field"].as_str().unwrap();
     assert!(field.ends_with(".DETAILS.DESCRIPTION"), "{differences}");
@@ -103,7 +104,7 @@ async fn a_recorded_session_plays_green_and_a_changed_one_names_the_field() {
 }
 
 #[test]
-fn a_recording_never_replaces_another() {
+fn a_recording_never_overwrites_a_file() {
     let home = Home::new(QUICK);
     let frame = |kind: &str, time: f64, data: Value| {
         let data = data.to_string();
@@ -120,5 +121,5 @@ fn a_recording_never_replaces_another() {
     assert_eq!(protocol::script::Script::parse(&text).unwrap().steps.len(), 2, "{text}");
     let again = run();
     assert_eq!(again.status.code(), Some(1));
-    assert!(output_text(&again).contains("a.script cannot be made"), "{}", output_text(&again));
+    assert!(output_text(&again).contains("cannot create a.script"), "{}", output_text(&again));
 }

@@ -1,0 +1,258 @@
+//! The messages that the gateway sends without a request, with their schemas.
+
+use schemars::{JsonSchema, Schema};
+use serde_json::Value;
+
+use crate::messages::login::event_heartbeat;
+
+/// A message that the gateway sends without a request.
+pub(super) struct PushedMessage {
+    /// MESSAGE_TYPE.
+    pub name: &'static str,
+    /// What it reports, in one sentence.
+    pub summary: &'static str,
+    /// When it is sent, and what the client must do.
+    pub description: &'static str,
+    /// A field that only the pushed form of the message has; `None` if no reply has this
+    /// MESSAGE_TYPE.
+    pub mark: Option<&'static str>,
+    /// Returns the JSON Schema of its root, without MESSAGE_TYPE and SOURCE_REF.
+    pub schema: fn() -> Schema,
+}
+
+impl PushedMessage {
+    /// Returns its name among all messages, where a reply may have the same MESSAGE_TYPE.
+    pub(super) fn key(&self) -> String {
+        match self.mark {
+            Some(_) => format!("{}.pushed", self.name),
+            None => self.name.to_owned(),
+        }
+    }
+}
+
+/// All pushed messages.
+pub(super) static PUSHED: [PushedMessage; 6] = [
+    PushedMessage {
+        name: "QUERY_UPDATE",
+        summary: "Rows of a subscription that are new, changed or deleted.",
+        description: "SOURCE_REF is that of the DATA_LOGON. Sent after LOGON_ACK with the first \
+                      rows, after each MORE_ROWS, and after each change. Apply the rows in the \
+                      order of ROW.",
+        mark: None,
+        schema: || schemars::schema_for!(QueryUpdate),
+    },
+    PushedMessage {
+        name: "LOGOFF_ACK",
+        summary: "A subscription ended, because its session has ended.",
+        description: "SOURCE_REF is that of the DATA_LOGON. Sent for each open subscription before \
+                      SESSION_ENDED, or when the connection is bound to another session. Nothing \
+                      is sent for the subscription afterwards.",
+        mark: Some("LOGGED_OUT"),
+        schema: || schemars::schema_for!(LoggedOut),
+    },
+    PushedMessage {
+        name: "SESSION_EXPIRING",
+        summary: "The session ends soon, unless it is used or refreshed.",
+        description: "Sent to all connections of the session 60 seconds before the end; for an \
+                      idle time below two minutes, when half of it has passed. A message that \
+                      counts as use prevents the end by idling; a session of the token API must be \
+                      refreshed.",
+        mark: None,
+        schema: || schemars::schema_for!(SessionExpiring),
+    },
+    PushedMessage {
+        name: "SESSION_ENDED",
+        summary: "Why the session or the connection ends; the connection is then closed.",
+        description: "The last message of a connection that the gateway closes. The close code \
+                      states the same reason, for clients that miss the message.",
+        mark: None,
+        schema: || schemars::schema_for!(SessionEnded),
+    },
+    PushedMessage {
+        name: "EVENT_HEARTBEAT_ACK",
+        summary: "The list of services has changed.",
+        description: "The reply to EVENT_HEARTBEAT without a request and without SOURCE_REF. Use \
+                      the new list for the next connection to a service.",
+        mark: Some("PUSHED"),
+        schema: || schemars::schema_for!(ServicesChanged),
+    },
+    PushedMessage {
+        name: "MSG_NACK",
+        summary: "Refusal of a frame that is no envelope or has an unknown MESSAGE_TYPE.",
+        description: "SOURCE_REF is that of the frame, if it could be read. The connection stays \
+                      open. Over REST, it is also the reply to a request that is no message.",
+        mark: None,
+        schema: || schemars::schema_for!(NackBody),
+    },
+];
+
+/// Rows of a subscription.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "SCREAMING_SNAKE_CASE")]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(super) struct QueryUpdate {
+    /// Number of the message within the subscription, from 0, without gaps.
+    sequence_id: u64,
+    /// Number of elements of ROW; may be 0.
+    rows_count: usize,
+    /// Whether the client lacks rows that it may see: send MORE_ROWS for them. False: the client
+    /// has all rows.
+    more_rows: bool,
+    /// Only for USER_RIGHTS, if MORE_ROWS is false: version of the rights, with which DATA_LOGON
+    /// can resume.
+    rights_version: Option<u64>,
+    /// The rows, in the order of the changes.
+    row: Vec<QueryRow>,
+}
+
+/// One row.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "SCREAMING_SNAKE_CASE")]
+#[expect(dead_code, reason = "only its schema is used")]
+struct QueryRow {
+    /// The change, and columns of the data source at the same level.
+    details: RowDetails,
+}
+
+/// A change of a row.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "SCREAMING_SNAKE_CASE")]
+#[expect(dead_code, reason = "only its schema is used")]
+struct RowDetails {
+    /// INSERT: the client gets the row; columns without a value are absent. MODIFY: these columns
+    /// of the row have changed; null means that the column has no value now. DELETE: the client
+    /// loses the row; no columns are sent.
+    operation: Operation,
+    /// Identifies the row within the data source while the row exists, over all subscriptions and
+    /// restarts.
+    row_ref: String,
+    /// The columns of the data source that DATA_LOGON requested.
+    #[schemars(flatten)]
+    columns: serde_json::Map<String, Value>,
+}
+
+/// The kind of a change.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "UPPERCASE")]
+#[expect(dead_code, reason = "only its schema is used")]
+enum Operation {
+    Insert,
+    Modify,
+    Delete,
+}
+
+/// The end of a subscription.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "SCREAMING_SNAKE_CASE")]
+#[expect(dead_code, reason = "only its schema is used")]
+struct LoggedOut {
+    /// Always true; absent in the reply to DATA_LOGOFF.
+    logged_out: bool,
+}
+
+/// A warning before the end of a session.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "SCREAMING_SNAKE_CASE")]
+#[expect(dead_code, reason = "only its schema is used")]
+struct SessionExpiring {
+    details: ExpiringDetails,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "SCREAMING_SNAKE_CASE")]
+#[expect(dead_code, reason = "only its schema is used")]
+struct ExpiringDetails {
+    /// Seconds until the session ends.
+    in_secs: u64,
+}
+
+/// The end of a session or a connection.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "SCREAMING_SNAKE_CASE")]
+#[expect(dead_code, reason = "only its schema is used")]
+struct SessionEnded {
+    details: EndedDetails,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "SCREAMING_SNAKE_CASE")]
+#[expect(dead_code, reason = "only its schema is used")]
+struct EndedDetails {
+    /// Why, such as IDLE.
+    reason: String,
+    /// USER for LOGOUT and PASSWORD_CHANGED, otherwise SERVER.
+    by: EndedBy,
+    /// REFRESH: connect and renew the session by REFRESH_AUTH_TOKEN. RECONNECT: connect and
+    /// continue with SESSION_AUTH_TOKEN. LOGIN: the user must log in. STOP: do not try again
+    /// automatically.
+    retry: RetryAdvice,
+    /// Milliseconds to wait before the client connects again: random, up to 10,000, so that clients
+    /// do not return all at once; 0 with STOP.
+    retry_after_ms: u64,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "UPPERCASE")]
+#[expect(dead_code, reason = "only its schema is used")]
+enum EndedBy {
+    User,
+    Server,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "UPPERCASE")]
+#[expect(dead_code, reason = "only its schema is used")]
+enum RetryAdvice {
+    Refresh,
+    Reconnect,
+    Login,
+    Stop,
+}
+
+/// A changed list of services.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "SCREAMING_SNAKE_CASE")]
+#[expect(dead_code, reason = "only its schema is used")]
+struct ServicesChanged {
+    details: ChangedServices,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "SCREAMING_SNAKE_CASE")]
+#[expect(dead_code, reason = "only its schema is used")]
+struct ChangedServices {
+    /// Always true; absent in the reply to EVENT_HEARTBEAT.
+    pushed: bool,
+    #[schemars(flatten)]
+    services: event_heartbeat::Details,
+}
+
+/// A refusal: the body of every NACK.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "SCREAMING_SNAKE_CASE")]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(super) struct NackBody {
+    /// CODE of the first error.
+    code: String,
+    /// TEXT of the first error.
+    text: String,
+    /// All errors; at least one.
+    error: Vec<NackError>,
+    /// Only with MFA_FAILED: the token of the pending login.
+    refresh_auth_token: Option<String>,
+}
+
+/// One error.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "SCREAMING_SNAKE_CASE")]
+#[expect(dead_code, reason = "only its schema is used")]
+struct NackError {
+    /// The error code, for programs.
+    code: String,
+    /// What is wrong, for people. It may change in any version.
+    text: String,
+    /// HTTP status of the code, such as `403 Forbidden`.
+    status_code: String,
+    /// Data for programs, by code; absent if the code has none.
+    details: Option<serde_json::Map<String, Value>>,
+}

@@ -1,0 +1,174 @@
+//! Tasks of an administrator, by which the configuration reference is ordered.
+
+/// What an administrator wants to configure.
+pub(super) struct Task {
+    pub(super) title: &'static str,
+    /// What to decide, in one or two sentences.
+    pub(super) text: &'static str,
+    /// A configuration to begin with.
+    pub(super) example: &'static str,
+    /// The sections that belong to the task; each section belongs to one task.
+    pub(super) sections: &'static [&'static str],
+}
+
+/// All tasks, in the order of the reference.
+pub(super) const TASKS: &[Task] = &[
+    Task {
+        title: "Accept connections, with TLS",
+        text: "Passwords must not travel unencrypted. If clients connect from other hosts, \
+               configure TLS here, or run the gateway behind a [reverse proxy](reverse-proxies.md) \
+               with TLS.",
+        example: r#"[server]
+listen = "0.0.0.0:9064"
+tls = { certificate = "/etc/tollgate/cert.pem", key = "/etc/tollgate/key.pem" }
+allowed_origins = ["https://desk.example"]"#,
+        sections: &["server", "server.tls"],
+    },
+    Task {
+        title: "Limit what clients may use",
+        text: "Every resource that a client can occupy has a limit. The defaults fit a few \
+               thousand GUIs.",
+        example: r#"[server.limits]
+connections_max = 20000
+connections_per_address_max = 500"#,
+        sections: &["server.limits"],
+    },
+    Task {
+        title: "List the services that GUIs connect to",
+        text: "The reply to a heartbeat has this list. A client that stops sending heartbeats \
+               loses its session.",
+        example: r#"[[services]]
+name = "ORDER_EVENT_HANDLER"
+hosts = [{ name = "orders1.desk.example", port = 9001 }]
+
+[heartbeat]
+interval_secs = 15"#,
+        sections: &["", "services[]", "services[].hosts[]", "service_list", "heartbeat"],
+    },
+    Task {
+        title: "Keep data",
+        text: "The option `--data-dir` names the directory of the store. How its files grow is in \
+               [Operations](operations.md).",
+        example: r#"[store]
+log_retention_days = 30
+audit_retention_days = 730
+disk_reserve_mb = 1024"#,
+        sections: &["store"],
+    },
+    Task {
+        title: "Decide how users log in and how long sessions last",
+        text: "`mode` and the keys of `security` are explained in [Security](security.md).",
+        example: r#"mode = "hardened"
+
+[security]
+session_timeout_mins = 15"#,
+        sections: &[
+            "security",
+            "security.login_ack",
+            "security.login_ack.custom[]",
+            "security.login_ack.fields[]",
+            "security.sso",
+        ],
+    },
+    Task {
+        title: "Set rules for passwords",
+        text: "`tollgate calibrate` suggests the cost of a hash for the host that it runs on.",
+        example: r#"[security.scrypt]
+log_n = 15
+
+[security.genesis_password.validation.password_strength]
+minimum_length = 12
+restrict_password = true
+
+[security.genesis_password.retry]
+max_attempts = 5
+scope = "user_and_address""#,
+        sections: &[
+            "security.scrypt",
+            "security.genesis_password.validation",
+            "security.genesis_password.validation.password_strength",
+            "security.genesis_password.retry",
+        ],
+    },
+    Task {
+        title: "Let users reset their password",
+        text: "A mailed link lets users choose a new password; this requires [mail](#send-mail).",
+        example: r#"[security.genesis_password.self_service_reset]
+redirect_url = "https://desk.example/reset-password"
+
+[mail]
+transport = "smtp"
+from = "Desk <desk@desk.example>"
+smtp = { host = "mail.desk.example", tls = "start_tls" }"#,
+        sections: &[
+            "security.genesis_password.self_service_reset",
+            "security.genesis_password.self_service_reset.reset_message",
+        ],
+    },
+    Task {
+        title: "Require a second factor",
+        text: "Users with a profile in `required_for` must enrol before their first session.",
+        example: r#"[security.mfa]
+required_for = ["USER_ADMIN"]
+
+[security.mfa.qr_code]
+issuer = "Desk""#,
+        sections: &["security.mfa", "security.mfa.notify", "security.mfa.qr_code"],
+    },
+    Task {
+        title: "Check passwords in an LDAP directory",
+        text: "With `type = \"HYBRID\"`, `internal_users` log in with their local password and all \
+               others with that of the directory.",
+        example: r#"[security.authentication]
+type = "LDAP"
+
+[[security.authentication.ldap.connection]]
+url = "ldap.desk.example"
+use_tls = "start_tls"
+search_bases = ["ou=people,dc=desk,dc=example"]
+user_id_type = "uid"
+on_first_login = { create_user = true, group_profiles = { traders = "TRADER" } }"#,
+        sections: &[
+            "security.authentication",
+            "security.authentication.ldap",
+            "security.authentication.ldap.connection[]",
+            "security.authentication.ldap.connection[].on_first_login",
+            "security.authentication.ldap.connection[].on_login_success",
+        ],
+    },
+    Task {
+        title: "Send mail",
+        text: "Mails wait in the store until the server has accepted them.",
+        example: r#"[mail]
+transport = "smtp"
+from = "Desk <desk@desk.example>"
+
+[mail.smtp]
+host = "mail.desk.example"
+tls = "start_tls""#,
+        sections: &["mail", "mail.smtp", "mail.file", "templates"],
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Settings;
+
+    #[test]
+    fn every_section_belongs_to_one_task_and_every_example_is_valid() {
+        let rows = Settings::reference_rows();
+        for row in &rows {
+            let tasks = TASKS.iter().filter(|task| task.sections.contains(&row.section.as_str()));
+            assert_eq!(tasks.count(), 1, "tasks of the section {:?}", row.section);
+        }
+        for task in TASKS {
+            for section in task.sections {
+                assert!(rows.iter().any(|row| row.section == *section), "{section:?} has no keys");
+            }
+            let settings = Settings::parse(task.example, std::iter::empty())
+                .unwrap_or_else(|error| panic!("{}: {error}", task.title));
+            settings.validate().unwrap_or_else(|error| panic!("{}: {error}", task.title));
+        }
+    }
+}
