@@ -1,6 +1,8 @@
 //! Source files for the style checks: lines without test code, and import paths.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+pub use crate::harness::markdown::root;
 
 /// A source file of the repository.
 pub struct File {
@@ -10,11 +12,6 @@ pub struct File {
     pub code: Vec<String>,
     /// The number of lines without test code.
     pub length: usize,
-}
-
-/// The root folder of the repository.
-pub fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// The `.rs` files below a folder of the repository.
