@@ -1,7 +1,7 @@
 //! Benchmark of durable commands per second and their latency for 64 writers, compared with redb.
 //!
-//! The commits of redb are grouped, too. `cargo bench --bench durable_commits` measures both
-//! alternately.
+//! Writes to redb are grouped into commits, as the gateway groups commands.
+//! `cargo bench --bench durable_commits` measures both alternately.
 #![expect(clippy::unwrap_used, reason = "a benchmark may panic if its setup fails")]
 
 use std::path::Path;
@@ -137,7 +137,7 @@ fn redb(dir: &Path) -> Measured {
             }
             drop(rows);
             write.commit().unwrap();
-            // Each row has a waiting writer.
+            // One writer waits for each row.
             group.iter().for_each(|(_, done)| done.send(()).unwrap());
         }
     });
@@ -150,7 +150,7 @@ fn median(mut values: Vec<f64>) -> f64 {
 }
 
 fn main() {
-    // Next to the binary, since the system folder for temporary files may be in memory.
+    // The stores are next to the binary: the system folder for temporary files may be in memory.
     let exe = std::env::current_exe().unwrap();
     let mut ratios = Vec::new();
     for _ in 0..ROUNDS {

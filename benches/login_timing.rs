@@ -18,7 +18,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tollgate::platform::stopwatch;
 
-/// The number of samples for an existing and for an unknown user each.
+/// The number of samples for each kind of user: existing and unknown.
 const SAMPLES: usize = 2_000;
 /// The |t| from which the two kinds of user count as distinguishable.
 const T_MAX: f64 = 4.5;
@@ -45,7 +45,7 @@ struct Attempt {
     name: &'static str,
     /// The setting `security.login_errors`.
     errors: &'static str,
-    /// Whether the replies for both are equal, so that their times must be, too.
+    /// Whether both users get equal replies. If so, the response times must be equal, too.
     is_alike: bool,
     message: fn(known: bool, number: usize) -> Value,
 }
@@ -133,7 +133,7 @@ fn main() {
     }
 }
 
-/// The response times in microseconds for an existing and an unknown user, measured alternately.
+/// Measures the response times in microseconds for an existing and an unknown user, alternately.
 async fn measure(attempt: &Attempt) -> [Vec<f64>; 2] {
     let errors = attempt.errors;
     let home = Home::new(&format!("security.login_errors = '{errors}'\n{CONFIGURATION}"));
@@ -147,7 +147,7 @@ async fn measure(attempt: &Attempt) -> [Vec<f64>; 2] {
     let mut http = TcpStream::connect(gateway.address).await.unwrap();
     let mut times = [Vec::new(), Vec::new()];
     for number in 0..SAMPLES + 100 {
-        // The two alternate in being the first of a pair.
+        // Each kind of user is first in every second pair.
         for known in [number % 2 == 0, number % 2 == 1] {
             let watch = stopwatch();
             let message = (attempt.message)(known, 2 * number + usize::from(known));
@@ -192,7 +192,7 @@ async fn post(http: &mut TcpStream, body: &Value) -> Value {
     }
 }
 
-/// Welch's t without the slowest 5 % of the samples of each kind, which are noise of the host.
+/// Returns Welch's t. The slowest 5 % of each list are left out: they are noise of the host.
 fn welch(a: &[f64], b: &[f64]) -> f64 {
     let [(mean_a, var_a), (mean_b, var_b)] = [a, b].map(|times| {
         let mut times = times.to_vec();

@@ -39,7 +39,7 @@ fn named<N>(name: N) -> RecordRef<N> {
     RecordRef { id: None, name: Some(name) }
 }
 
-/// A command that sets the right of the profile LOAD, alternating between two rights.
+/// Returns a command that gives the profile LOAD one right: LOAD0 and LOAD1 in turn.
 fn amend(round: usize) -> Command {
     let right = if round.is_multiple_of(2) { "LOAD0" } else { "LOAD1" };
     Command::AmendProfile(
@@ -79,7 +79,7 @@ fn decode(criterion: &mut Criterion) {
     let short = format!(
         r#"{{"MESSAGE_TYPE":"EVENT_HEARTBEAT","SOURCE_REF":17,"SESSION_AUTH_TOKEN":"{token}"}}"#
     );
-    // White space between the members is left to the general decoder.
+    // The fast decoder leaves white space between members to the general decoder.
     let long = short.replace(',', ",\n");
     let details = r#"{"DATASOURCE_NAME":"USER_RIGHTS","CRITERIA_MATCH":"USER_NAME=='u1'"}"#;
     let logon = format!(r#"{{"MESSAGE_TYPE":"DATA_LOGON","SOURCE_REF":"r","DETAILS":{details}}}"#);
@@ -167,8 +167,8 @@ fn subscribe(replica: &Replica, number: usize) -> Arc<Outbox> {
     outbox
 }
 
-/// Measures a complete password login through the router with the cheapest hash, that is, the cost
-/// without the hash.
+/// Measures a complete password login through the router. The hash is as cheap as possible, so that
+/// the rest of the login is measured.
 fn login(criterion: &mut Criterion) {
     let settings = "[store]\nengine = 'memory'\n[security.scrypt]\nlog_n = 1\nr = 1\np = 1\n";
     let settings = Settings::parse(settings, std::iter::empty()).unwrap();

@@ -1,4 +1,4 @@
-//! The build script: packs the word lists of the password rules into automata.
+//! The build script: packs the word lists of the password rules into fst sets.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};

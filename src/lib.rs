@@ -1,9 +1,10 @@
 //! tollgate, an authentication and entitlements gateway for trading GUIs.
 //!
-//! Clients log in, send heartbeats, administer users, profiles and rights, and follow rights live,
-//! over one WebSocket or over REST. The state is a log of commands that a pure realm applies. A
-//! commit is durable, and pushed to its subscribers, before it is acknowledged. [`docs`] contains
-//! the manual, which begins with the [architecture](docs::architecture).
+//! Clients log in, send heartbeats, administer users, profiles and rights, and receive each change
+//! of a right at once. They use one WebSocket, or REST. The realm is the state: users, profiles,
+//! rights and sessions. It changes only by applying a log of commands. A change is durable, and
+//! pushed to its subscribers, before it is acknowledged. The manual ([`docs`]) begins with the
+//! [architecture](docs::architecture).
 
 // The modules are in the order of their dependencies: each may use only those below it.
 
@@ -31,7 +32,7 @@ pub mod replication;
 /// Live sessions of this gateway: registry, last-seen times and timeouts.
 pub mod sessions;
 
-/// Data sources, subscriptions, matching and fan-out of changes.
+/// Data sources, subscriptions, and the delivery of changes to subscribers.
 pub mod subscriptions;
 
 /// Configuration: sections, loading, checks and reference.
@@ -43,7 +44,7 @@ pub mod mail;
 /// Authentication: password hashing, LDAP, TOTP, tokens and the key ring.
 pub mod auth;
 
-/// Durable state: ledger, row store, audit trail and export file.
+/// Durable state: row store, export file, and the ledgers (command log and audit trail).
 pub mod storage;
 
 /// Clock, randomness, process limits, exit codes and metrics.

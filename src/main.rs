@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-/// mimalloc: it uses less memory for each idle connection than the allocator of the system.
+/// mimalloc uses less memory for each idle connection than the allocator of the system.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -13,7 +13,7 @@ use crate::peer::{Peer, Server};
 /// The heartbeat that every server receives.
 const HEARTBEAT: &str = r#"{"MESSAGE_TYPE":"EVENT_HEARTBEAT","SOURCE_REF":1}"#;
 
-/// A connection that is logged in, where the server has logins.
+/// A connection, which is logged in if the server has logins.
 pub struct Client {
     peer: Peer,
     stream: TcpStream,
@@ -24,7 +24,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// Connects as user `u<number>` and subscribes to what the server pushes.
+    /// Connects and subscribes to the pushes. If the server has logins, logs in as `u<number>`.
     pub async fn connect(server: &Server, number: usize) -> Self {
         let mut stream = TcpStream::connect(server.address).await.expect("a connection");
         stream.set_nodelay(true).unwrap();
@@ -86,7 +86,7 @@ impl Client {
         self.send(&bytes).await;
     }
 
-    /// Waits for one push of `rows` with a right, or for `text` itself.
+    /// Waits for one push: a QUERY_UPDATE of the gateway, or `text` of another server.
     pub async fn receive_push(&mut self, text: &str) {
         let push = self.receive().await;
         let is_push = match self.peer {
@@ -117,7 +117,7 @@ impl Client {
         let subscribe =
             json!({ "MESSAGE_TYPE": "DATA_LOGON", "SOURCE_REF": "rights", "DETAILS": details });
         self.request(&subscribe.to_string()).await;
-        // The rows that exist.
+        // The first push has the rows that exist already.
         self.receive_push("").await;
     }
 
@@ -125,7 +125,7 @@ impl Client {
         self.stream.write_all(bytes).await.expect("the server reads");
     }
 
-    /// The payload of the next message.
+    /// Returns the payload of the next message.
     async fn receive(&mut self) -> Vec<u8> {
         match self.peer {
             Peer::Tcp => self.bytes(HEARTBEAT.len()).await,
@@ -182,7 +182,7 @@ async fn upgrade(stream: TcpStream, address: SocketAddr) -> TcpStream {
     socket.into_inner()
 }
 
-/// A masked text frame; the mask is zero, so the payload stays readable.
+/// Returns a masked text frame. The mask is zero, so the payload is sent unchanged.
 fn text_frame(text: &str) -> Vec<u8> {
     let mut frame = vec![0x81];
     match u16::try_from(text.len()).expect("a short message") {

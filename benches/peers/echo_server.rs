@@ -10,20 +10,20 @@ use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 use crate::peer::Peer;
 
-/// A message that begins with this goes to every connection instead of back to its sender.
+/// A message with this beginning is sent to every connection, including the sender.
 pub const TO_ALL: &str = "{\"MESSAGE_TYPE\":\"EVENT_AMEND_PROFILE\"";
 
-/// Serves until the process is ended; prints the address first.
+/// Prints the address, then serves until the process is killed.
 pub fn run(peer: Peer) {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         println!("{}", listener.local_addr().unwrap());
-        // Room for more messages than a round sends, so that no receiver falls behind.
+        // The channel has room for more messages than a round sends, so that none is lost.
         let (all, _) = broadcast::channel(4_096);
         loop {
             let Ok((stream, _)) = listener.accept().await else {
-                // Out of descriptors: connections that end return some.
+                // No file descriptor is free; connections that end will free some.
                 tokio::time::sleep(Duration::from_millis(10)).await;
                 continue;
             };

@@ -23,7 +23,8 @@ pub struct Measured {
     pub connection_bytes: f64,
     /// Processor time of the server for each heartbeat, in microseconds.
     pub heartbeat_us: f64,
-    /// Heartbeats per second, each connection with one at a time.
+    /// Heartbeats per second of all connections. Each connection waits for the reply before it
+    /// sends the next heartbeat.
     pub heartbeats_per_sec: f64,
     /// Processor time of the server for each push that a connection received, in microseconds;
     /// `None` if the server cannot push.
@@ -35,7 +36,7 @@ pub struct Measured {
 impl Load {
     pub async fn run(&self, server: &Server) -> Measured {
         if server.peer == Peer::Gateway {
-            // A round before this one may have left the right of the pushes in the profile.
+            // An earlier round may have left the right in the profile; the first push adds it.
             let mut administrator = Client::connect_administrator(server).await;
             administrator.request(&self.change(server.peer, 1)).await;
         }
@@ -53,7 +54,7 @@ impl Load {
             (push_us, last_push_ms) = (Some(us), Some(ms));
         }
         drop(clients);
-        // The server notices that the connections ended before the next round reads its memory.
+        // Gives the server time to free the connections before the next round reads its memory.
         tokio::time::sleep(Duration::from_millis(500)).await;
         let connection_bytes = memory as f64 / self.connections as f64;
         Measured { connection_bytes, heartbeat_us, heartbeats_per_sec, push_us, last_push_ms }
@@ -84,7 +85,8 @@ impl Load {
         (clients, used as f64 / 1_000.0 / messages, messages / time.elapsed_secs())
     }
 
-    /// Each change reaches every connection; the next one begins when the last has received it.
+    /// Makes one change after another, each when all connections have received the previous change.
+    /// Returns the processor time for each push (us) and the median time of a change (ms).
     async fn push(&self, server: &Server, clients: &mut [Client]) -> (f64, f64) {
         let mut publisher = match server.peer {
             Peer::Gateway => Client::connect_administrator(server).await,
@@ -111,8 +113,8 @@ impl Load {
         (cpu as f64 / 1_000.0 / pushes, crate::report::median(&milliseconds))
     }
 
-    /// A change that gives all users a right (even numbers) or takes it away; for other servers a
-    /// text as long as a push of the gateway.
+    /// Returns a change that gives all users a right (even numbers) or removes the right (odd
+    /// numbers). For other servers, returns a text that is as long as a push of the gateway.
     fn change(&self, peer: Peer, number: usize) -> String {
         let rights = if number.is_multiple_of(2) { r#""BACKUP""# } else { "" };
         let details = format!(r#"{{"NAME":"{PROFILE}","RIGHT_CODES":[{rights}]"#);

@@ -4,7 +4,7 @@
 //! on tokio-tungstenite and, if it is installed, nats-server, each as a process of its own. It
 //! interleaves rounds of heartbeats and of pushes, checks every reply, and prints medians and
 //! ratios. A reply that is not an ACK ends the run with an error.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a measurement may fail loudly")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a benchmark may panic")]
 
 mod client;
 mod echo_server;
@@ -35,19 +35,19 @@ struct Arguments {
     /// Pushes to each connection in one round
     #[arg(long, default_value_t = 20)]
     pushes: usize,
-    /// Run an echo server instead: tcp, websocket
+    /// Run only an echo server: tcp or websocket
     #[arg(long, hide = true)]
     serve: Option<Peer>,
-    /// Given by `cargo bench`; without it, as in `cargo test`, a short run shows that all works
+    /// Set by `cargo bench`; without this option, as in `cargo test`, the run is short
     #[arg(long, hide = true)]
     bench: bool,
-    /// Given by `cargo test`: names of tests, none of which is here
+    /// Names of tests that `cargo test` passes; this program has no named tests
     #[arg(hide = true, trailing_var_arg = true, allow_hyphen_values = true)]
     test_arguments: Vec<String>,
 }
 
 impl Arguments {
-    /// The size and the number of the rounds.
+    /// Returns the size and the number of the rounds.
     fn load(&self) -> (Load, usize) {
         if !self.bench {
             return (Load { connections: 20, heartbeats: 5, pushes: 4 }, 2);
@@ -72,7 +72,7 @@ fn main() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let mut measured = vec![Vec::new(); servers.len()];
     for round in 0..rounds {
-        // Another server is first in every round, so that none profits from its position.
+        // Each round begins with another server, so that no server profits from its position.
         for step in 0..servers.len() {
             let index = (round + step) % servers.len();
             eprintln!("round {} of {}: {}", round + 1, rounds, servers[index].peer);

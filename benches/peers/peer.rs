@@ -16,11 +16,12 @@ use crate::load::PROFILE;
 pub enum Peer {
     /// The gateway, with every check that it makes in production.
     Gateway,
-    /// tokio: returns every byte. The least that a server on this runtime can cost.
+    /// A TCP echo on tokio, which returns every byte. No server on this runtime can cost less.
     Tcp,
-    /// tokio-tungstenite: returns every text message, or sends it to all connections.
+    /// A WebSocket echo on tokio-tungstenite, which returns a text message or sends it to all.
     WebSocket,
-    /// nats-server: a publication to one subject, or to one that all connections subscribe to.
+    /// nats-server. A heartbeat has a subject that only its connection subscribes to; a push has a
+    /// subject that all connections subscribe to.
     Nats,
 }
 
@@ -78,8 +79,8 @@ impl Drop for Process {
     }
 }
 
-/// Limits that a load from one address would reach are lifted; password hashes are cheap, because
-/// logins are not measured here. Everything else is as delivered.
+/// The configuration of the gateway: no limits for one address, and cheap password hashes, because
+/// logins are not measured. All other settings have their defaults.
 const CONFIGURATION: &str = "\
 [server]
 management_listen = ''
@@ -126,7 +127,7 @@ impl Server {
         Self { peer, address, process_id: child.id(), _process: Process::Other(child) }
     }
 
-    /// `NATS_SERVER` names the program if it is not in the search path.
+    /// Starts nats-server: the program in the environment variable NATS_SERVER, or the one in PATH.
     fn start_nats() -> Option<Self> {
         let program = std::env::var_os("NATS_SERVER").map(PathBuf::from).or_else(|| {
             let path = std::env::var_os("PATH")?;
@@ -136,7 +137,7 @@ impl Server {
             })
         });
         let Some(program) = program else {
-            eprintln!("nats-server is not installed; it is left out");
+            eprintln!("nats-server was not found and is left out; set NATS_SERVER to its path");
             return None;
         };
         let port = free_port();
@@ -155,7 +156,7 @@ impl Server {
     }
 }
 
-/// Only an administrator with all rights of the users may change their profile.
+/// Adds the administrator who changes the profile of the users.
 fn add_administrator(home: &Home) {
     let profiles = ["--profile", "USER_ADMIN", "--profile", PROFILE];
     let mut command = home.command(&["user", "add", "admin", "--password-stdin"]);

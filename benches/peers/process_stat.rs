@@ -1,6 +1,6 @@
 //! Processor time and memory of a process, from /proc.
 
-/// Nanoseconds of processor time that the threads of a process have used.
+/// Returns the processor time that the threads of a process have used, in nanoseconds.
 pub fn cpu_ns(process_id: u32) -> u64 {
     let threads = std::fs::read_dir(format!("/proc/{process_id}/task")).expect("the process runs");
     let time = |thread: std::fs::DirEntry| -> Option<u64> {
@@ -11,7 +11,7 @@ pub fn cpu_ns(process_id: u32) -> u64 {
     threads.filter_map(|thread| time(thread.ok()?)).sum()
 }
 
-/// Bytes of memory that a process occupies.
+/// Returns the memory that a process occupies, in bytes.
 pub fn memory_bytes(process_id: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process_id}/status"));
     let status = status.expect("the process runs");

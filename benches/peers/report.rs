@@ -1,4 +1,4 @@
-//! The table that is printed: medians, and their ratio to the WebSocket echo.
+//! The printed table: medians, and the ratio of the gateway to each other server.
 
 use comfy_table::presets::ASCII_MARKDOWN;
 use comfy_table::{Cell, CellAlignment, Table};
@@ -20,7 +20,7 @@ const FIGURES: &[Figure] = &[
 pub fn print(load: &Load, rounds: usize, peers: &[Peer], measured: &[Vec<Measured>]) {
     println!(
         "{} connections, {} heartbeats each, {} pushes to each; medians of {rounds} interleaved \
-         rounds.\nIn parentheses: tollgate divided by that server.\n",
+         rounds.\nIn parentheses: tollgate's figure divided by this server's figure.\n",
         load.connections, load.heartbeats, load.pushes
     );
     let mut table = Table::new();
@@ -51,7 +51,7 @@ fn median_of(rounds: &[Measured], figure: fn(&Measured) -> Option<f64>) -> Optio
     Some(median(&values))
 }
 
-/// The median; the upper one of an even number of values.
+/// Returns the median; of an even number of values, the upper of the two in the middle.
 pub fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-/// The units and their lengths in milliseconds. The first unit that ends the text applies, so `ms`
-/// precedes `s`.
+/// The units and their lengths in milliseconds. The first unit that the text ends with applies, so
+/// `ms` precedes `s`.
 const UNITS: [(&str, u64); 5] =
     [("d", 86_400_000), ("h", 3_600_000), ("ms", 1), ("m", 60_000), ("s", 1_000)];
 
-/// Parses a whole number with a unit. White space is allowed around and between them. `None` if the
-/// text is anything else or the milliseconds exceed 64 bits.
+/// Parses a whole number with a unit. White space is allowed around the text and before the unit.
+/// `None` if the text is anything else or the milliseconds exceed 64 bits.
 pub fn parse(text: &str) -> Option<Duration> {
     parse_ms(text).map(Duration::from_millis)
 }

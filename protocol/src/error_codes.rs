@@ -93,7 +93,7 @@ codes! {
         "Correct the filter; its columns are those of the data source.";
     InvalidToken = "INVALID_TOKEN", "400 Bad Request",
         "The reset token or one-time token is unknown, used or expired.",
-        "Request a new one; for a reset, show the dialog in which the user requests a link.";
+        "Request a new token; for a reset, show the dialog in which the user requests a link.";
     TooShort = "TOO_SHORT", "400 Bad Request",
         "The password has too few characters; TEXT states the minimum.",
         "Show TEXT; the user must choose another password.";
@@ -142,32 +142,34 @@ codes! {
         "Show the login dialog again. Do not show whether the user name or the password is wrong.";
     IncorrectCredentials = "INCORRECT_CREDENTIALS", "401 Unauthorized",
         "The user name, the password or OLD_PASSWORD is wrong.",
-        "Ask the user to enter them again. Never repeat the same password automatically: repeated \
-         failures lock the account.";
+        "Ask the user to enter the values again. Never repeat the same password automatically: \
+         repeated failures lock the account.";
     LockedAccount = "LOCKED_ACCOUNT", "401 Unauthorized",
         "The account is locked after wrong passwords or codes (DETAILS.RETRY_AFTER_SECS is then \
          present), or it is disabled.",
-        "Show when the user can try again, and do not send a login before; without \
-         RETRY_AFTER_SECS an administrator must enable the account.";
+        "With RETRY_AFTER_SECS: show when the user can try again, and send no login earlier. \
+         Without RETRY_AFTER_SECS: an administrator must enable the account.";
     PasswordExpired = "PASSWORD_EXPIRED", "401 Unauthorized",
         "The password is correct but must be changed before the login; DETAILS.STATUS is \
          PASSWORD_EXPIRED or PASSWORD_RESET.",
         "Show the dialog for a new password, send EVENT_CHANGE_USER_PASSWORD, then log in with the \
          new password.";
     MfaFailed = "MFA_FAILED", "401 Unauthorized",
-        "A second factor is required, wrong or not set up. DETAILS.REASON: REQUIRED, no code was \
-         sent; INVALID, the code is wrong, used or expired; ENROL, the user has no second factor \
-         yet; EXPIRED, the new secret was not confirmed in time.",
+        "A second factor is required, wrong or not set up. DETAILS.REASON states which. REQUIRED: \
+         no code was sent. INVALID: the code is wrong, used or expired. ENROL: the user has no \
+         second factor yet. EXPIRED: the new secret was not confirmed in time.",
         "REQUIRED and INVALID: ask for the code and complete the login with REFRESH_AUTH_TOKEN of \
          the NACK. ENROL: create and confirm a secret with that token. EXPIRED: create a new \
          secret.";
     SessionNotFound = "SESSION_NOT_FOUND", "401 Unauthorized",
-        "The message requires a session and has none, or names an unknown one.",
-        "Send EVENT_LOGIN_AUTH with REFRESH_AUTH_TOKEN; if that is refused, show the login dialog.";
+        "The message requires a session and names no session or an unknown session; or the session \
+         that EVENT_END_SESSION or EVENT_LOGOUT is to end does not exist.",
+        "Send EVENT_LOGIN_AUTH with REFRESH_AUTH_TOKEN. If this login is refused, show the login \
+         dialog. After EVENT_END_SESSION and EVENT_LOGOUT there is nothing to do.";
     SessionExpired = "SESSION_EXPIRED", "401 Unauthorized",
         "The session has ended, or the refresh token is unknown, expired or used.",
-        "Send EVENT_LOGIN_AUTH with REFRESH_AUTH_TOKEN; if that is what was refused, show the \
-         login dialog.";
+        "Send EVENT_LOGIN_AUTH with REFRESH_AUTH_TOKEN. If the refused message was such a login, \
+         show the login dialog.";
     LoginFail = "LOGIN_FAIL", "401 Unauthorized",
         "The password could not be checked, for example because the LDAP server did not answer. \
          The attempt is not counted as a failed login.",
@@ -185,7 +187,7 @@ codes! {
         "Check the spelling; RESOURCES_REQUEST lists the data sources.";
     RecordNotFound = "RECORD_NOT_FOUND", "404 Not Found",
         "A record that the message names does not exist; TEXT names it.",
-        "Read the records again: another administrator may have deleted or renamed it.";
+        "Read the records again: another administrator may have deleted or renamed the record.";
     FeatureNotFound = "FEATURE_NOT_FOUND", "404 Not Found",
         "The user has no access to a resource with this name.",
         "Use a RESOURCE_NAME of RESOURCES_REQUEST.";
@@ -199,7 +201,8 @@ codes! {
         "A record with this key exists already; DETAILS.FIELD and DETAILS.VALUE are the key.",
         "Choose another key, or amend the existing record.";
     DependentRecordFound = "DEPENDENT_RECORD_FOUND", "409 Conflict",
-        "Another record still refers to this one; DETAILS.TABLE and DETAILS.KEY name it.",
+        "Another record refers to the record to be deleted; DETAILS.TABLE and DETAILS.KEY name \
+         the other record.",
         "Remove the reference first, then repeat the message.";
     OptimisticConcurrencyError = "OPTIMISTIC_CONCURRENCY_ERROR", "409 Conflict",
         "The record has changed since the client read it; DETAILS.RECORD_VERSION is its current \
@@ -207,7 +210,7 @@ codes! {
         "Read the record again, show the changes to the user, and send the message with the \
          current RECORD_VERSION.";
     LastAdministrator = "LAST_ADMINISTRATOR", "409 Conflict",
-        "After this change no user could amend users.",
+        "After this change no enabled user would have the right AMEND_USER.",
         "Give the right AMEND_USER to another enabled user first.";
     MaxLogonLimit = "MAX_LOGON_LIMIT", "429 Too Many Requests",
         "The session has as many subscriptions as allowed.",
@@ -219,7 +222,8 @@ codes! {
         "The gateway cannot process the message at present; nothing was changed.",
         "Try again after a few seconds, with growing intervals.";
     InternalError = "INTERNAL_ERROR", "500 Internal Server Error",
-        "A defect of the gateway; the log entry with the reference in TEXT has the details.",
+        "The gateway has a defect. Its log has the details, under the reference that TEXT \
+         contains.",
         "Show TEXT with the reference, so that the user can report it. Do not repeat the message \
          automatically.";
 }
@@ -247,7 +251,8 @@ pub struct NackError {
     pub details: Option<Value>,
 }
 
-/// The negative reply to a message: at least one [`NackError`]. The first is repeated at the root.
+/// The negative reply to a message: at least one [`NackError`]. CODE and TEXT of the first error
+/// are repeated at the root.
 #[derive(Debug, Clone)]
 pub struct Nack {
     /// All errors, in the order of ERROR.

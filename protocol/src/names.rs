@@ -7,7 +7,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize};
 use smol_str::SmolStr;
 
-/// The error for text that is not a valid name. Holds what is expected, a noun phrase that follows
+/// The error for text that is not a valid name. Its text names what is expected, and follows
 /// "expected" in the TEXT of a VALIDATION_ERROR.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidName(pub &'static str);
@@ -26,7 +26,7 @@ impl std::error::Error for InvalidName {}
 pub struct UserName(SmolStr);
 
 impl UserName {
-    /// The longest user name, in characters.
+    /// Maximum length of a user name, in characters.
     pub const LENGTH_MAX: usize = 64;
 
     /// Checks that `text` is a user name.
@@ -43,7 +43,7 @@ impl UserName {
         &self.0
     }
 
-    /// Whether `text` is another spelling of this name.
+    /// Whether `text` is this name, in any ASCII case.
     pub fn is(&self, text: &str) -> bool {
         self.0.eq_ignore_ascii_case(text)
     }
@@ -118,12 +118,12 @@ word!(
 );
 
 /// The description of a record: one line of at most 1024 bytes. Control characters are refused,
-/// since many of them take six bytes in the JSON form of the record.
+/// because many of them take six bytes in the JSON form of the record.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Description(SmolStr);
 
 impl Description {
-    /// The longest description, in bytes.
+    /// Maximum length of a description, in bytes.
     pub const LENGTH_MAX: usize = 1024;
 
     /// Checks that `text` is a description.

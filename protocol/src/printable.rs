@@ -1,10 +1,10 @@
 //! Sanitised client text for error messages.
 
-/// The longest quotation of client text in an error message, in characters.
+/// Maximum length of client text that an error message quotes, in characters.
 const LENGTH_MAX: usize = 64;
 
-/// The first 64 printable ASCII characters of `text`; all other characters and spaces are removed.
-/// For names in error messages, since these are written to logs and terminals.
+/// Returns the first 64 printable ASCII characters of `text`; all other characters and spaces are
+/// removed. For names in error messages, because error messages are written to logs and terminals.
 pub fn printable(text: &str) -> String {
     text.chars().filter(char::is_ascii_graphic).take(LENGTH_MAX).collect()
 }

@@ -5,7 +5,7 @@
 
 use crate::error_codes::{Nack, NackCode};
 
-/// The longest path segment that is accepted as a message type, in bytes.
+/// Maximum length of a path segment that is accepted as a message type, in bytes.
 const LENGTH_MAX: usize = 128;
 
 /// The MESSAGE_TYPE or data source of a path, with or without the prefix `/gwf`. `None` if the path
@@ -32,8 +32,8 @@ pub const HEADERS: [&str; 6] = [
     "SUBSCRIPTION_REF",
 ];
 
-/// The field of the root that a header sets. Case is ignored, and `-` may replace `_`, since some
-/// proxies drop headers with underscores. `None` if the header sets none.
+/// Returns the field of the root that a header sets; `None` if the header sets no field. Case is
+/// ignored. `-` may replace `_`, because some proxies drop headers with underscores.
 pub fn field_of_header(name: &str) -> Option<&'static str> {
     let same = |field: &&&str| {
         field.len() == name.len()
@@ -45,7 +45,7 @@ pub fn field_of_header(name: &str) -> Option<&'static str> {
 }
 
 /// Parses the fields of DETAILS in a query string, `details[FEATURE]=X` or `DETAILS.FEATURE=X`.
-/// Refuses other parameters, and tokens: URLs are written to logs.
+/// Refuses other parameters. Also refuses tokens, because URLs are written to logs.
 pub fn details_of_query(query: &str) -> Result<Vec<(String, String)>, Nack> {
     let read = |(key, value): (std::borrow::Cow<'_, str>, std::borrow::Cow<'_, str>)| {
         let wrong = || {

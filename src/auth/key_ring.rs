@@ -1,6 +1,7 @@
 //! The key ring that encrypts the secrets of second factors before they reach a command.
 //!
-//! It uses ChaCha20-Poly1305 with a new nonce for each secret. The ciphertext is bound to the user.
+//! The key ring uses ChaCha20-Poly1305 with a new nonce for each secret. The ciphertext is bound to
+//! the user.
 
 use std::io::Write;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -28,7 +29,7 @@ pub const KEY_FILE: &str = "mfa.key";
 pub struct Keyring {
     current: CipherKey,
     earlier: Vec<CipherKey>,
-    /// The key of the hash of the user name to which each secret is bound.
+    /// The key for hashes of user names. Each secret is bound to the hash of its user's name.
     salt: Zeroizing<String>,
 }
 
@@ -42,7 +43,7 @@ struct CipherKey {
 pub struct Decrypted {
     /// The secret.
     pub secret: Zeroizing<Vec<u8>>,
-    /// Whether it was encrypted with an earlier key.
+    /// Whether the secret was encrypted with an earlier key.
     pub is_earlier_key: bool,
 }
 
@@ -60,9 +61,8 @@ pub enum KeyError {
 
 impl Keyring {
     /// Opens the key ring of the configured keys. If `current` is empty, the key file in `dir` is
-    /// used, and created if it is missing. Without `dir` the store is not persistent: then the key
-    /// is generated and not saved. `salt` is the key of the hash of the user name to which each
-    /// secret is bound.
+    /// used. A missing key file is created. Without `dir`, the store is not persistent: a key is
+    /// generated and not saved. `salt` is the key for hashes of user names.
     pub fn open(
         current: &str,
         earlier: &[&str],
@@ -100,8 +100,8 @@ impl Keyring {
         STANDARD_NO_PAD.encode([&self.current.id[..], &nonce, &encrypted].concat()).into()
     }
 
-    /// Decrypts the result of [`Keyring::encrypt`]. `None` if no key of the ring decrypts it, or if
-    /// it belongs to another user.
+    /// Decrypts the result of [`Keyring::encrypt`]. `None` if no key of the ring decrypts the
+    /// secret, or if the secret belongs to another user.
     pub fn decrypt(&self, name: &str, number: u32, encrypted: &str) -> Option<Decrypted> {
         let bytes = STANDARD_NO_PAD.decode(encrypted).ok()?;
         let (id, rest) = bytes.split_first_chunk::<ID_LENGTH>()?;

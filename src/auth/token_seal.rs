@@ -12,9 +12,9 @@ use crate::platform::random;
 const INFO: &[u8] = b"tollgate refresh grace 1";
 const NONCE_LENGTH: usize = 12;
 
-/// Encrypts `plaintext` with a key derived from `old_refresh`, bound to the user name
-/// (case-insensitive). The result begins with a random nonce, so that the same pair may be
-/// encrypted more than once.
+/// Encrypts `plaintext` with a key derived from `old_refresh`, the rotated refresh token. The
+/// result is bound to the user name (case-insensitive). It begins with a random nonce, so that the
+/// same pair may be encrypted more than once.
 pub fn encrypt(old_refresh: &RefreshToken, user: &str, plaintext: &[u8]) -> Vec<u8> {
     let nonce = random::random_bytes::<NONCE_LENGTH>();
     let user = user.to_ascii_lowercase();

@@ -11,15 +11,16 @@ use crate::platform::{Clock, random};
 pub struct TotpConfig {
     /// Seconds for which an app shows one code.
     pub period_secs: u64,
-    /// Number of periods before and after the current one whose codes are accepted, too.
+    /// Number of periods before and after the current period whose codes are also accepted.
     pub discrepancy: u16,
     /// Digits of a code: 6 to 8.
     pub digits: u8,
     /// The hash function.
     pub algorithm: TotpAlgorithm,
-    /// The issuer that apps show; empty: none.
+    /// The issuer that apps show. If empty, apps show no issuer.
     pub issuer: String,
-    /// Precedes the user name in the account name that apps show; empty: the user name alone.
+    /// Text before the user name in the account name that apps show. If empty, apps show only the
+    /// user name.
     pub label: String,
 }
 

@@ -38,18 +38,18 @@ enum SubCommand {
     ConfigReference,
     /// Print the JSON Schema of the configuration, for completion in editors
     ConfigSchema,
-    /// Import users from another system, with passwords or hashes, into a stopped store
+    /// Import users from another system, with passwords or hashes, while the gateway is stopped
     #[command(after_help = import_users::format())]
     ImportUsers(import_users::ImportUsersArgs),
     /// Convert a Genesis auth-preferences.kts file to a configuration
     ImportPreferences(import_preferences::ImportPreferencesArgs),
-    /// Check configuration, host and store; report problems and fixes
+    /// Check configuration, host and store; print each problem and how to fix it
     Doctor(doctor::DoctorArgs),
     /// Measure password hashing on this host and suggest log_n, r and p for scrypt
     Calibrate(calibrate::CalibrateArgs),
-    /// Re-encrypt the second-factor secrets of a stopped store with the current key
+    /// Re-encrypt the second-factor secrets with the current key, while the gateway is stopped
     Rekey(rekey::RekeyArgs),
-    /// Manage the users of a stopped store
+    /// Manage the users in a store, while its gateway is stopped
     #[command(subcommand)]
     User(user::UserCommand),
     #[command(alias = "say")]
@@ -63,12 +63,12 @@ enum SubCommand {
     Completions(completions::CompletionsArgs),
     /// Print a schema (OpenAPI, AsyncAPI, replay report, one message) or the wire reference
     Schema(schema::SchemaArgs),
-    /// Verify or print the audit trail of a stopped store
+    /// Verify or print the audit trail, while the gateway is stopped
     #[command(subcommand)]
     Audit(audit::AuditCommand),
     /// Back up a running gateway to a file with a checksum
     Backup(backup::BackupArgs),
-    /// Export a stopped store to a file with a checksum
+    /// Export a store to a file with a checksum, while its gateway is stopped
     Export(export::ExportArgs),
     /// Create a store from a file written by `backup` or `export`
     Import(export::ImportArgs),
@@ -77,7 +77,7 @@ enum SubCommand {
     Populate(populate::PopulateArgs),
 }
 
-/// The command line with all its arguments, for completions and for checks of documents.
+/// Returns the command line with all its arguments, for completions and for tests of documents.
 pub fn command() -> clap::Command {
     Arguments::command()
 }

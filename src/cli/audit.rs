@@ -45,7 +45,8 @@ pub(super) struct ShowArgs {
     /// Only rows of actions by this user or on this user
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
-    /// Only rows since this date, time with zone, or age, such as 2026-11-25 (UTC) or 8h
+    /// Only rows since this time: a date (UTC), a time with its zone, or an age, such as 2026-11-25
+    /// or 8h
     #[arg(long, value_name = "WHEN")]
     since: Option<String>,
     /// Print one JSON object per line
@@ -58,7 +59,7 @@ pub(super) struct ShowArgs {
     config: ConfigArgs,
 }
 
-/// Rows read at a time.
+/// Number of rows that are read at a time.
 const STEP_ROWS: usize = 1_024;
 
 impl AuditCommand {
@@ -129,7 +130,8 @@ impl ShowArgs {
     }
 }
 
-/// Parses "8h", "2026-11-25" or "2026-11-25T09:00:00+01:00" to milliseconds since the epoch.
+/// Parses a time such as "8h" (ago), "2026-11-25" or "2026-11-25T09:00:00+01:00" to milliseconds
+/// since the epoch.
 fn since(text: &str, now: Timestamp) -> Result<Millis> {
     let ago = || {
         let span: Span = text.parse().ok()?;

@@ -28,16 +28,17 @@ pub(super) struct BackupArgs {
     file: PathBuf,
     #[command(flatten)]
     remote: RemoteArgs,
-    /// User to log in as, with the right BACKUP; the password is read from the first line of
+    /// User to log in as, who needs the right BACKUP; the password is read from the first line of
     /// standard input
     #[arg(long, value_name = "USER")]
     login: String,
-    /// Leave out password hashes, sessions and tokens; after an import users need a password reset
+    /// Leave out password hashes, sessions and tokens (not second factors); after an import, users
+    /// need a password reset
     #[arg(long)]
     without_credentials: bool,
 }
 
-/// Longest RETRY_AFTER_MS that is waited for; a longer one is an error.
+/// Longest RETRY_AFTER_MS after which a message is repeated; a longer time is an error.
 const RETRY_MAX_MS: u64 = 2_000;
 
 /// DETAILS of a reply to EVENT_BACKUP.
@@ -64,7 +65,7 @@ impl BackupArgs {
         let credentials = !self.without_credentials;
         let rows =
             write_atomically(&self.file, |out| Ok(export::write(&realm, now, credentials, out)?))?;
-        // Read back from the disk, to verify what was really written.
+        // The file is read back, to verify what was written.
         let file = File::open(&self.file).context("cannot read the written file")?;
         let written =
             export::read(&mut BufReader::new(file)).context("the written file is invalid")?;
@@ -76,7 +77,8 @@ impl BackupArgs {
         Ok(())
     }
 
-    /// Returns the realm as of the end of the backup, and the sequence number of its last entry.
+    /// Returns the realm at the end of the backup, and the sequence number of the last entry that
+    /// it reflects.
     async fn fetch(&self) -> Result<(Realm, u64)> {
         let login = remote::login_from_stdin(&self.login)?;
         let mut client = self.remote.connect().await?;
@@ -111,7 +113,7 @@ impl BackupArgs {
             };
             progress.finish_and_clear();
             if sha256 != checksum.to_hex() {
-                bail!("the received rows are damaged: the checksums differ");
+                bail!("the received rows are damaged (checksums differ); repeat the backup");
             }
             // The session is not needed any more; a failed logout does not matter.
             let logout = r#"{"MESSAGE_TYPE":"EVENT_LOGOUT","SOURCE_REF":"logout"}"#;
@@ -130,7 +132,7 @@ async fn request(client: &mut Client, message: String) -> Result<Value> {
         client.send(message.clone()).await?;
         let mut reply: Value = serde_json::from_str(&client.receive_reply().await?)?;
         while reply.get("SOURCE_REF").is_none() {
-            // A push is not a reply.
+            // A frame without SOURCE_REF is a push, not a reply.
             reply = serde_json::from_str(&client.receive_reply().await?)?;
         }
         let kind = reply["MESSAGE_TYPE"].as_str().unwrap_or_default();

@@ -19,11 +19,11 @@ pub(super) struct CalibrateArgs {
     memory_mb: u32,
 }
 
-/// The block size r; 8 is the usual recommendation.
+/// The block size r of scrypt; 8 is the usual recommendation.
 const R: u32 = 8;
 /// The values of log_n that are measured.
 const LOG_N: std::ops::RangeInclusive<u8> = 13..=20;
-/// Hashes measured for one cost; the median counts.
+/// Number of hashes that are measured for one cost; their median is the result.
 const RUNS: usize = 5;
 
 /// A cost whose hash takes about the target time.
@@ -71,7 +71,7 @@ impl CalibrateArgs {
         Ok(())
     }
 
-    /// Prints the measured cost with the most memory that OWASP recommends, or else the strongest.
+    /// Suggests the cost with the most memory, if possible one that OWASP recommends.
     fn propose(&self, all: &[Measured]) {
         let strong = all.iter().rfind(|it| it.cost.is_recommended());
         let Some(Measured { cost, .. }) = strong.or(all.last()) else { return };
@@ -83,7 +83,8 @@ impl CalibrateArgs {
         }
         println!("\n[security.scrypt]\nlog_n = {}\nr = {}\np = {}", cost.log_n, cost.r, cost.p);
         println!(
-            "# Restart the gateway to apply it. The next login of each user rehashes the password."
+            "# Restart the gateway to apply the values. The next login of each user rehashes the \
+             password."
         );
     }
 }

@@ -1,4 +1,4 @@
-//! `grafana-dashboard` and `completions`: files for packages.
+//! `grafana-dashboard` and `completions`: print files for distribution packages.
 
 use anyhow::Result;
 use clap::{Args, Command};

@@ -1,7 +1,7 @@
 //! The text of an error with its causes, for standard error and the log.
 
-/// Returns the text of an error and of its causes, separated by colons. Many texts contain the text
-/// of their cause, which is not repeated.
+/// Returns the text of an error and of its causes, separated by colons. A cause is left out if the
+/// text before it already contains it.
 pub(super) fn with_causes(error: &anyhow::Error) -> String {
     let mut text = error.to_string();
     for cause in error.chain().skip(1).map(ToString::to_string) {

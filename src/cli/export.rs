@@ -1,4 +1,4 @@
-//! `export` writes a stopped store to a file; `import` creates a store from it.
+//! `export` writes a store to a file; `import` creates a store from such a file.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufReader, BufWriter, Write};
@@ -20,7 +20,8 @@ pub(super) struct ExportArgs {
     /// File to write (mode 0600); must not exist
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Leave out password hashes, sessions and tokens; after an import users need a password reset
+    /// Leave out password hashes, sessions and tokens (not second factors); after an import, users
+    /// need a password reset
     #[arg(long)]
     without_credentials: bool,
     /// Directory of the stopped gateway's store
@@ -43,7 +44,7 @@ pub(super) struct ImportArgs {
     config: ConfigArgs,
 }
 
-/// Rows in one command.
+/// Maximum number of rows in one command.
 const BATCH: usize = 500;
 
 impl ExportArgs {
@@ -91,7 +92,7 @@ impl ImportArgs {
     pub(super) fn run(self) -> Result<()> {
         let settings = self.config.load()?;
         if RowStore::exists_in(&self.data_dir) {
-            bail!("{} already contains a store", self.data_dir.display());
+            bail!("{} already contains a store; change --data-dir", self.data_dir.display());
         }
         let file = File::open(&self.file);
         let file = file.with_context(|| format!("cannot read {}", self.file.display()))?;

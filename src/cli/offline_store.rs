@@ -14,9 +14,9 @@ use crate::realm::{Command, Outcome, Refusal};
 use crate::settings::{Engine, Settings};
 use crate::storage::RowStore;
 
-/// Opens the store in `dir`, runs `work`, and closes the store. A new store is created and gets the
-/// bootstrap records; an existing one keeps the policy that its gateway stored. Fails if
-/// `store.engine` is "memory".
+/// Opens the store in `dir`, runs `work`, and closes the store. If `dir` has no store, creates one
+/// with the administration rights and their profile. An existing store keeps the policy that its
+/// gateway stored. Fails if `store.engine` is "memory".
 pub(super) fn with_store<T>(
     settings: &Settings,
     dir: &Path,
@@ -78,7 +78,7 @@ pub(super) fn with_existing_store<T>(
     work: impl AsyncFnOnce(&Started) -> Result<T>,
 ) -> Result<T> {
     if !RowStore::exists_in(dir) {
-        bail!("no store in {}", dir.display());
+        bail!("no store in {}; check --data-dir", dir.display());
     }
     with_store(settings, dir, work)
 }
@@ -92,8 +92,11 @@ pub(super) async fn submit(started: &Started, command: Command) -> Result<()> {
         Outcome::Refused(Refusal::NotFound(kind, name)) => {
             bail!("no {} is called {name:?}", kind.to_lowercase())
         }
+        Outcome::Refused(Refusal::TooLong) => {
+            bail!("a record is invalid or too large to be stored; shorten its text fields")
+        }
         Outcome::Refused(refused) => {
-            bail!("the store refused the change: {} ({refused:?})", refused.code().code())
+            bail!("the store refused the change: {}", refused.code().code())
         }
         Outcome::Done | Outcome::User(_) | Outcome::Profile(_) | Outcome::Right { .. } => Ok(()),
         other => bail!("unexpected outcome: {other:?}"),

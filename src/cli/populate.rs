@@ -15,7 +15,7 @@ use super::offline_store;
 use crate::gateway::Started;
 use crate::realm::{ATTRIBUTES, Actor, Command, NewUser, ProfileSpec, RecordRef, RightSpec};
 
-/// Fill a stopped store with generated test users, profiles and rights.
+/// Fill a store with generated test users, profiles and rights, while its gateway is stopped.
 ///
 /// Users are called u0, u1, …, share one password and have profiles of trading desks.
 #[derive(Args)]
@@ -42,9 +42,9 @@ pub(super) struct PopulateArgs {
     config: ConfigArgs,
 }
 
-/// Users in one command.
+/// Maximum number of users in one command.
 const BATCH: u32 = 500;
-/// Commands submitted concurrently, so that they share commits.
+/// Maximum number of commands that are submitted concurrently, so that they share commits.
 const COMMANDS_AT_ONCE_MAX: usize = 8;
 
 const FIRST: &[&str] = &[

@@ -17,7 +17,7 @@ use crate::platform::{Stopwatch, stopwatch};
 use crate::replay::record::har;
 use crate::replay::{Direction, Transcript};
 
-/// Record a client's conversation, or convert a HAR file, to a message script.
+/// Record a client's conversation as a message script, or convert a HAR file to one.
 ///
 /// Passwords, tokens and codes are replaced by variables before anything is written.
 #[derive(Args)]
@@ -58,7 +58,7 @@ impl RecordArgs {
             let listener = TcpListener::bind(listen).await;
             let listener = listener.with_context(|| format!("cannot listen on {listen}"))?;
             let at = listener.local_addr()?;
-            eprintln!("recording ws://{at} -> {to} to {}; stop with Ctrl-C", self.named());
+            eprintln!("recording ws://{at} -> {to} in {}; stop with Ctrl-C", self.named());
             let writing = script.clone();
             let observe = Arc::new(move |event| writing.lock().write_event(event));
             tokio::select! {
@@ -80,7 +80,7 @@ impl RecordArgs {
     }
 }
 
-/// Writes the script while the conversation is recorded.
+/// The writer of a script, used while a conversation is recorded.
 struct ScriptWriter {
     file: File,
     transcript: Transcript,

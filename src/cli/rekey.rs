@@ -9,6 +9,8 @@ use clap::Args;
 use super::config_args::ConfigArgs;
 use super::offline_store;
 use crate::realm::{Command, Fingerprint, UserNo};
+
+/// The store whose secrets are re-encrypted.
 #[derive(Args)]
 pub(super) struct RekeyArgs {
     /// Directory of the stopped gateway's store
@@ -18,7 +20,7 @@ pub(super) struct RekeyArgs {
     config: ConfigArgs,
 }
 
-/// Secrets in one command; bounded by the size of a log entry.
+/// Maximum number of secrets in one command, which keeps its log entry small.
 const SECRETS_PER_COMMAND: usize = 64;
 
 impl RekeyArgs {
@@ -63,8 +65,8 @@ impl RekeyArgs {
         println!("{reencrypted_count} secrets re-encrypted with the current key");
         if failed > 0 {
             bail!(
-                "secrets encrypted with an unknown key, left unchanged: {failed}; add that key to \
-                 security.mfa.qr_code.old_secret_encrypt_keys and run this again"
+                "secrets encrypted with an unknown key were left unchanged: {failed}; add the \
+                 key to security.mfa.qr_code.old_secret_encrypt_keys and repeat `tollgate rekey`"
             );
         }
         println!("the keys in security.mfa.qr_code.old_secret_encrypt_keys are no longer needed");

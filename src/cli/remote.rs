@@ -12,8 +12,8 @@ use crate::net::{Client, Endpoint, TlsTrust};
 /// The address of a gateway, and the certificates to trust.
 #[derive(Args)]
 pub(super) struct RemoteArgs {
-    /// URL of the gateway: ws://HOST:PORT or wss://HOST:PORT (only for `replay` also http:// and
-    /// https://, for REST)
+    /// URL of the gateway: ws://HOST:PORT or wss://HOST:PORT (`replay` also accepts http:// and
+    /// https://, to use REST)
     #[arg(long, value_name = "URL", default_value = "ws://127.0.0.1:9064")]
     to: String,
     /// PEM file of the CA certificates to trust instead of the system's

@@ -15,9 +15,9 @@ use crate::replay::Report;
 /// The document to print.
 #[derive(Args)]
 pub(super) struct SchemaArgs {
-    /// openapi (REST), asyncapi (WebSocket), report (the JSON of `replay --json`), reference (all
-    /// messages, codes and data sources, as Markdown), or a MESSAGE_TYPE (JSON Schemas of its
-    /// request and reply)
+    /// Document to print: openapi (REST), asyncapi (WebSocket), report (the JSON of `replay
+    /// --json`), reference (all messages, codes and data sources, as Markdown), or a MESSAGE_TYPE
+    /// (JSON Schemas of its request and reply)
     #[arg(value_name = "DOCUMENT")]
     document: String,
     /// Directory of message scripts from which `reference` takes its examples (default: no

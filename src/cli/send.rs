@@ -19,7 +19,7 @@ pub(super) struct SendArgs {
     /// User to log in as; the password is read from the first line of standard input
     #[arg(long, value_name = "USER")]
     login: Option<String>,
-    /// How long to print pushed messages after the last reply, such as 1s
+    /// Time during which pushed messages are printed after the last reply, such as 1s
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = parse_time)]
     listen_for: Duration,
     /// Messages to send after the login, each a JSON object

@@ -14,13 +14,13 @@ use crate::realm::{Command, NewUser, SetCredential};
 /// Sub-commands of `user`.
 #[derive(Subcommand)]
 pub(super) enum UserCommand {
-    /// Add a user; creates the store if missing
+    /// Add a user; create the store if it is missing
     Add(AddUserArgs),
     /// Set a user's password and end the user's sessions
     Passwd(PasswdArgs),
-    /// Accept the configured password_salt for this store after a change
+    /// Accept the configured password_salt for this store, after password_salt was changed
     ///
-    /// Passwords that were hashed with another salt do not match and must be reset.
+    /// Passwords that were hashed with the previous password_salt never match and must be reset.
     #[command(name = "accept-salt")]
     AcceptPepper(StoreArgs),
     /// List users: name, status, profiles (separated by tabs)
@@ -134,7 +134,7 @@ impl StoreArgs {
         offline_store::with_existing_store(&settings, &self.data_dir, async |started| {
             Ok(started.accept_pepper(&settings).await?)
         })?;
-        println!("the configured salt was accepted");
+        println!("the configured password_salt was accepted");
         Ok(())
     }
 

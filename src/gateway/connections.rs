@@ -23,7 +23,7 @@ pub struct ConnectionRegistry {
     closing: AtomicBool,
 }
 
-/// A permit that counts one connection; dropping it releases it.
+/// A permit that counts one connection. Dropping the permit releases it.
 pub struct ConnectionPermit {
     connections: Arc<ConnectionRegistry>,
     network: ClientNetwork,

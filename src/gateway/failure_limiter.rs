@@ -3,7 +3,7 @@
 //! Self-service password resets have a limiter of the same type: each request counts as a failure.
 //!
 //! The crate governor does not fit: it cannot check a bucket without taking a token. The check
-//! before a login must take none, since only failures cost tokens.
+//! before a login must not take a token, because only failures take tokens.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};

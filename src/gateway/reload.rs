@@ -1,6 +1,7 @@
 //! Reload of the configuration of a running gateway (SIGHUP).
 //!
-//! Changed settings are logged. Settings that need a restart keep their values and are logged, too.
+//! Changed settings are logged. Settings that need a restart keep their previous values, which is
+//! logged, too.
 
 use super::state::Gateway;
 use crate::replication::SubmitError;

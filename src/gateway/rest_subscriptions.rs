@@ -80,7 +80,7 @@ impl RestSubscriptions {
             }
             !expired
         });
-        // Cancelled after the map is unlocked, since cancelling takes the lock of the hub.
+        // Subscriptions are cancelled after the map is unlocked, because the hub takes a lock.
         for entry in removed {
             hub.cancel_all(&entry.outbox, None);
         }

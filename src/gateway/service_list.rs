@@ -37,8 +37,8 @@ pub struct ServiceList {
     rendered: ArcSwap<RenderedLists>,
 }
 
-/// One order of the service list, for serialization. It holds a guard instead of an `Arc`: all
-/// connections would contend on the reference count of the `Arc`.
+/// One order of the service list, for serialization. It holds a guard and no `Arc`, because all
+/// connections would contend on the reference count of an `Arc`.
 pub struct ServiceListJson {
     rendered: Guard<Arc<RenderedLists>>,
     order: usize,
@@ -146,7 +146,7 @@ impl ServiceList {
         let (old, new) = (self.rendered.load_full(), state.render());
         let texts =
             |listing: &RenderedLists| listing.orders.each_ref().map(|it| it.get().to_owned());
-        // The order does not show the health of a single host.
+        // A change of health need not change the order: a service may have only one host.
         let health =
             |rows: &ServiceRows| rows.values().map(|row| row.field(5).clone()).collect::<Vec<_>>();
         if texts(&old) == texts(&new) && health(&old.rows) == health(&new.rows) {
@@ -234,8 +234,8 @@ fn order_of(session: SessionNo) -> usize {
     session.0 as usize % ORDERS
 }
 
-/// Returns the sort key of a host for `HostOrder::Random`. It is the same each time an order is
-/// encoded, and differs from order to order.
+/// Returns the sort key of a host for `HostOrder::Random`. The key is the same whenever an order is
+/// encoded, and differs between orders.
 fn shuffle_key(order_no: usize, service: usize, host: usize) -> u64 {
     let mixed = (order_no as u64 * 0x9e37_79b9 + service as u64 * 0x85eb_ca6b + host as u64 + 1)
         .wrapping_mul(0xff51_afd7_ed55_8ccd);

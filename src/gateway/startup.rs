@@ -81,7 +81,7 @@ fn load(store: &mut RowStore, first: Seq) -> Result<Realm, StoreError> {
     let mut loading = RealmLoader::default();
     match store.load(|row| loading.add(row)) {
         Err(StoreError::Damaged(why)) if first == 1 => {
-            tracing::warn!(why, "row store damaged; rebuilding from the command log");
+            tracing::warn!(why, "row store was damaged; rebuilding from the command log started");
             store.reset_rows()?;
             Ok(Realm::default())
         }
@@ -155,7 +155,7 @@ impl Started {
         }
     }
 
-    /// Logs an error if the stored passwords were hashed with another pepper, since no password can
+    /// Logs an error if the stored passwords were hashed with another pepper: then no password can
     /// match. If the store has no check value of its pepper yet, saves the check value instead.
     async fn check_pepper(&self, settings: &Settings) -> Result<(), StartError> {
         if self.replica.read(|realm, _| realm.pepper_check().is_none()) {

@@ -47,7 +47,8 @@ pub struct Gateway {
     pub mail_wakeup: Notify,
     /// Limit of self-service password resets by client network.
     pub reset_limiter: FailureLimiter,
-    /// Permits for self-service password resets in progress. A reset is processed after its ack.
+    /// Permits for self-service password resets in progress. A reset is processed after the request
+    /// was acknowledged.
     pub reset_permits: Arc<Semaphore>,
     /// The clock.
     pub clock: Clock,

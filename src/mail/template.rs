@@ -1,7 +1,7 @@
-//! Mail templates (Genesis authentication, "resetMessage" and "notify").
+//! Mail templates, as in "resetMessage" and "notify" of Genesis authentication.
 //!
-//! A template is rendered in one pass: values are never expanded as templates. A template
-//! can use only USER, the configured variables, and the variables of its kind of mail.
+//! A template is rendered in one pass: placeholders in values are not replaced. A template can use
+//! only USER, the configured variables, and the variables of its kind of mail.
 
 use std::collections::BTreeMap;
 
@@ -33,8 +33,8 @@ impl<'a> Template<'a> {
         Self { text }
     }
 
-    /// Checks that the template is valid and uses only USER and the variables `configured` and
-    /// `extra`.
+    /// Checks that the template is valid and uses only USER, the variables `configured`, and the
+    /// variables `extra` of this kind of mail.
     pub fn check(
         &self,
         configured: &BTreeMap<String, String>,
@@ -47,7 +47,8 @@ impl<'a> Template<'a> {
         self.render_values(values).map(drop)
     }
 
-    /// Renders the template with the configured variables, the fields of `user` and `extra` values.
+    /// Renders the template with the variables `configured`, the fields of `user`, and the
+    /// variables `extra` of this kind of mail.
     pub fn render(
         &self,
         configured: &BTreeMap<String, String>,
@@ -144,8 +145,8 @@ pub fn link_with_query(url: &str, first: (&str, &str), second: (&str, &str)) -> 
     pairs.append_pair(first.0, first.1).append_pair(second.0, second.1).finish()
 }
 
-/// Formats a duration in the largest unit that divides it, such as "10 minutes"; otherwise in
-/// seconds, rounded up.
+/// Formats a duration as a whole number of the largest possible unit, such as "10 minutes";
+/// otherwise in seconds, rounded up.
 pub fn format_duration(millis: Millis) -> String {
     let units = [("day", DAY_MS), ("hour", 3_600_000), ("minute", 60_000), ("second", 1_000)];
     let whole =

@@ -85,7 +85,7 @@ pub struct OutgoingMail<'a> {
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the error texts describe the variants")]
 pub enum MailError {
-    #[error("mail is not configured")]
+    #[error("mail is not configured; set mail.transport")]
     Off,
     #[error("invalid mail address: {0}")]
     Address(#[from] lettre::address::AddressError),
@@ -133,7 +133,7 @@ impl Mailer {
         tokio::time::timeout(SEND_TIMEOUT, sent).await.unwrap_or(Err(MailError::Timeout))
     }
 
-    /// Returns the connection pool of this server; drops the pool of another server.
+    /// Returns the connection pool for this server. Drops a pool for another server.
     fn transport(&self, smtp: &SmtpServer) -> Result<SmtpPool, MailError> {
         let mut pool = self.pool.lock();
         if let Some((_, transport)) = pool.as_ref().filter(|(known, _)| known == smtp) {
@@ -154,7 +154,7 @@ async fn write_to_folder(folder: &Path, message: Message) -> Result<(), MailErro
 
 impl SmtpServer {
     fn transport(&self) -> Result<SmtpPool, MailError> {
-        // `builder_dangerous` uses no TLS by default; the call of `tls` below sets it.
+        // `builder_dangerous` uses no TLS by default; the call of `tls` below sets the encryption.
         let builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&self.host);
         let pool = PoolConfig::new().max_size(CONNECTIONS_MAX).idle_timeout(IDLE_TIMEOUT);
         let builder = builder.port(self.port).tls(self.encryption()?).timeout(Some(STEP_TIMEOUT));

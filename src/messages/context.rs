@@ -1,4 +1,4 @@
-//! The message context: what a handler may use, and the side effects of its reply.
+//! The message context: what a handler may use, and the side effects of a message.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::replication::SubmitError;
 use crate::sessions::LiveSession;
 use crate::subscriptions::Outbox;
 
-/// The client that sent a message, as the transport sees it.
+/// Address, connection and session of the client that sent a message.
 #[derive(Clone)]
 pub struct ClientInfo {
     /// The IP address of the client.
@@ -55,9 +55,9 @@ pub enum AfterReply {
     /// No effect.
     #[default]
     None,
-    /// The subscription with this id, of this session, may send rows from now on.
+    /// The subscription with this id, of this session, begins to send rows.
     ReleaseSubscription(u64, Arc<LiveSession>),
-    /// No reply is sent: the rows already sent are the whole answer.
+    /// No reply is sent, because the rows of the subscription are the whole answer.
     NoReply,
 }
 
@@ -77,7 +77,7 @@ pub struct MessageContext {
     pub now: Millis,
     /// The envelope, without MESSAGE_TYPE.
     pub envelope: OwnedEnvelope,
-    /// Effects of the reply, collected while the message is served.
+    /// Side effects, collected while the message is served.
     pub side_effects: Mutex<SideEffects>,
 }
 
@@ -86,10 +86,10 @@ pub struct MessageContext {
 pub struct SideEffects {
     /// The effect of the reply on the connection.
     pub after_reply: AfterReply,
-    /// The session to bind the connection to; `None` if its binding does not change.
+    /// The session to bind the connection to; `None` if the binding does not change.
     pub bind: Option<Arc<LiveSession>>,
-    /// The user that the message concerns, for log and audit trail. `None`: the user of
-    /// the session.
+    /// The user that the message concerns, for log and audit trail. `None` means the user of the
+    /// session.
     pub audited_user: Option<UserName>,
     /// Whether a command was submitted. If so, the audit trail already contains the outcome.
     pub has_submitted: bool,

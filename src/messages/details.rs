@@ -28,16 +28,16 @@ fn decode_by_fields<T: DeserializeOwned>(details: &str, keeps_nulls: bool) -> Re
     })
 }
 
-/// Decodes a field that null clears: null becomes `Some(None)`. An absent field must default to
-/// `None`.
+/// Decodes a field that null clears: null becomes `Some(None)`. The field needs
+/// `#[serde(default)]`, so that an absent field becomes `None`.
 pub fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
 
-/// Checks that DETAILS contains only these fields, or null for others, without decoding it into a
-/// struct. For messages that usually have no DETAILS.
+/// Checks that DETAILS has no other fields than these; null fields are ignored. Does not decode
+/// DETAILS into a struct, because immediate messages usually have none.
 pub fn reject_unknown_fields(details: Option<&str>, fields: &[&str]) -> Result<(), Nack> {
     let Some(details) = details.filter(|details| *details != "{}") else { return Ok(()) };
     let wrong = |_| Nack::new(NackCode::InvalidMessage, "DETAILS must be an object");

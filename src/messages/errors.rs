@@ -32,7 +32,9 @@ pub fn nack(gateway: &Gateway, now: Millis, refusal: Refusal) -> Nack {
             text("the token is unknown, used or expired; request a new one")
         }
         Refusal::InvalidLifetimes => text("refresh tokens must live longer than access tokens"),
-        Refusal::LastAdministrator => text("at least one enabled user must keep AMEND_USER"),
+        Refusal::LastAdministrator => {
+            text("one enabled user must keep the right AMEND_USER; give it to another user first")
+        }
         Refusal::ManagedByDirectory => text("a directory manages this password; change it there"),
         Refusal::ResetCooldown(_) => text("a reset was requested recently; try again later"),
         Refusal::MailQueueFull => text("the mail queue is full; try again later"),
@@ -61,8 +63,8 @@ pub fn nack(gateway: &Gateway, now: Millis, refusal: Refusal) -> Nack {
 
 fn cannot_grant(code: NackCode, right: &str) -> Nack {
     let text = format!(
-        "the right {right}, which you lack, can be granted only by a user who holds it or all \
-         administration rights"
+        "you lack the right {right}; only a user who has this right or all administration rights \
+         can grant it"
     );
     Nack::new(code, text).with(json!({ "RIGHT": right }))
 }
@@ -74,7 +76,7 @@ fn target_has_higher_rights(code: NackCode, right: &str) -> Nack {
 }
 
 fn has_dependents(code: NackCode, kind: &str, name: &str) -> Nack {
-    let text = format!("{kind} {name} still has this right; remove it there first");
+    let text = format!("{kind} {name} still has this right; remove the right from {name} first");
     Nack::new(code, text).with(json!({ "TABLE": kind, "KEY": name }))
 }
 
@@ -154,7 +156,7 @@ pub fn second_factor_nack(reason: MfaReason, required: RequiredFactor) -> Nack {
 }
 
 /// Returns INTERNAL_ERROR, for a fault of the gateway such as an outcome that the command cannot
-/// have. The NACK contains only an incident id, which the log line also contains.
+/// have. The NACK contains only a reference, which the log line also contains.
 pub fn internal_error(message_type: &'static str) -> Nack {
     let reference = random::incident_id();
     tracing::error!(message_type, reference, "a message failed with an internal error");

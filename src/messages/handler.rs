@@ -32,7 +32,8 @@ pub enum Access {
     /// A client with a session whose user has this right when the message is served.
     Right(&'static str),
     /// Like [`Access::Right`], but no right is required if the message concerns the user of the
-    /// session. The right is checked in `Message::serve`, because DETAILS names the user.
+    /// session. The realm checks the right when it applies the command, because only DETAILS names
+    /// the user.
     RightOrSelf(&'static str),
 }
 
@@ -41,11 +42,12 @@ pub enum Access {
 pub enum Order {
     /// The message takes effect after all earlier messages.
     Queued,
-    /// The message may overtake earlier messages, since it changes nothing that they could see.
+    /// The message may overtake earlier messages, because it changes nothing.
     Immediate,
 }
 
-/// A message type. The implementing struct is DETAILS; the constants are the properties.
+/// A message type. The struct that implements this trait has the fields of DETAILS. The constants
+/// are the properties of the message type.
 pub trait Message: DeserializeOwned + JsonSchema + Send + 'static {
     /// MESSAGE_TYPE.
     const TYPE: &'static str;
@@ -57,14 +59,14 @@ pub trait Message: DeserializeOwned + JsonSchema + Send + 'static {
     const ACK: &'static str;
     /// MESSAGE_TYPE of the NACK.
     const NACK: &'static str;
-    /// MESSAGE_TYPE of the NACK with `nack_naming = "legacy"`: the name that the text of Genesis
-    /// authentication uses.
+    /// MESSAGE_TYPE of the NACK with `server.nack_naming = "legacy"`: the name in the text of the
+    /// document Genesis authentication.
     const LEGACY_NACK: &'static str = Self::NACK;
     /// Other accepted values of MESSAGE_TYPE.
     const ALIASES: &'static [&'static str] = &[];
     /// Who may send the message.
     const ACCESS: Access;
-    /// Whether the message counts as use of the session, which restarts the idle time.
+    /// Whether the message counts as use of the session. Use restarts the session timeout.
     const COUNTS_AS_USE: bool = true;
     /// Whether the message changes nothing, so that REST also accepts it by GET.
     const READ: bool = false;
@@ -126,8 +128,8 @@ pub struct ImmediateContext<'a> {
 }
 
 impl ImmediateContext<'_> {
-    /// Returns the handlers of the messages that this session may send now, including those for
-    /// which DETAILS decides.
+    /// Returns the handlers of the messages that this session may send now, including those whose
+    /// access depends on DETAILS.
     pub(super) fn permitted_handlers(&self) -> impl Iterator<Item = &'static Handler> {
         self.handlers.iter().filter(|handler| match handler.access {
             Access::Right(right) => self.has_right(right),
@@ -137,7 +139,7 @@ impl ImmediateContext<'_> {
         })
     }
 
-    /// Whether the user of this session has a right now.
+    /// Whether the user of this session has this right now.
     pub(super) fn has_right(&self, right: &str) -> bool {
         self.session.is_some_and(|session| {
             self.gateway.replica.read(|realm, _| realm.holds_code(session.user, right))
@@ -154,7 +156,7 @@ pub type ServeFn = for<'a> fn(&'a MessageContext) -> ServeFuture<'a>;
 /// buffer.
 pub type AnswerFn = fn(&ImmediateContext<'_>, Option<&str>, &mut Vec<u8>) -> Result<(), Nack>;
 
-/// The function of a handler, independent of the type of its message.
+/// The function that serves or answers the messages of a handler.
 pub enum Serve {
     /// Serves the message after all earlier messages of the connection.
     Queued(ServeFn),

@@ -1,4 +1,7 @@
 //! Messages: one file for each MESSAGE_TYPE, in folders by subject, and the handler table.
+//!
+//! Comments cite documents of other systems, whose clients the gateway supports: "Genesis
+//! authentication", "Genesis REST API" and "TraderEvolution BO API".
 
 mod context;
 mod details;

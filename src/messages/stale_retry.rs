@@ -1,4 +1,4 @@
-//! Retries of commands for which a credential changed between check and commit.
+//! Retries after a credential changed between its check and the commit of the command.
 
 use std::future::Future;
 

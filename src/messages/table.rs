@@ -1,8 +1,8 @@
 //! The handler table: the handlers of all messages.
 //!
-//! Dispatch, access, order, metrics and API documents are derived from [`HANDLERS`]. To add a
-//! message, write `messages/<subject>/<wire name in lower case>.rs`, declare it in the `mod.rs` of
-//! its folder, and import it and add its handler here.
+//! Dispatch, access, order of replies, metrics and API documents are derived from [`HANDLERS`]. To
+//! add a message, write `messages/<subject>/<MESSAGE_TYPE in lower case>.rs`, declare it in the
+//! `mod.rs` of its folder, and import it and add its handler here.
 
 use std::sync::LazyLock;
 

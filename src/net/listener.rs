@@ -80,8 +80,8 @@ fn accept(stream: TcpStream, peer: SocketAddr, tls: Option<&Arc<Identity>>, rout
         Err(why) => {
             tracing::debug!(address = %peer.ip(), ?why, "connection rejected");
             metrics::record_rejected();
-            // With TLS no response is sent, since it would require a handshake. Without TLS the
-            // response is sent only if the socket accepts it at once.
+            // With TLS no response is sent, because a response would require a handshake. Without
+            // TLS the response is sent only if the socket accepts it at once.
             let response = if why == ConnectionRefused::GatewayFull {
                 FULL_RESPONSE
             } else {

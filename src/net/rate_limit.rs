@@ -20,7 +20,7 @@ pub enum RateDecision {
     Serve,
     /// The message is refused; the next window begins after this many milliseconds.
     Refuse(Millis),
-    /// As [`RateDecision::Refuse`], but the connection exceeds ten times its rate.
+    /// Like [`RateDecision::Refuse`], but the connection exceeds ten times its rate.
     Flood(Millis),
 }
 
@@ -61,6 +61,6 @@ mod tests {
         assert_eq!(count(1_900), RateDecision::Refuse(100));
         let last = (4..=21).map(|_| count(1_950)).last();
         assert_eq!(last, Some(RateDecision::Flood(50)));
-        assert_eq!(count(2_000), RateDecision::Serve, "a new window has begun");
+        assert_eq!(count(2_000), RateDecision::Serve, "no new window began");
     }
 }

@@ -45,13 +45,13 @@ pub struct Identity {
     files: Mutex<Files>,
 }
 
-/// The paths of the files, and their stamps when they were last read.
+/// The paths of the files, and the [`Stamp`] of each file when it was last read.
 struct Files {
     settings: crate::settings::TlsSettings,
     stamp: [Option<Stamp>; 2],
 }
 
-/// Identifies a version of a file: device, inode, length, and modification time (s, ns).
+/// A version of a file, identified by device, inode, length and modification time (s, ns).
 type Stamp = (u64, u64, u64, i64, i64);
 
 /// A certificate and key that were loaded and match.
@@ -181,7 +181,7 @@ fn unreadable(path: &Path, source: std::io::Error) -> TlsError {
 }
 
 /// Whether users other than the owner can access a key file. The group may read a key that root
-/// owns, since some distributions install keys that way.
+/// owns, because some distributions install keys that way.
 fn is_readable_by_others(key: &Metadata) -> bool {
     let forbidden = if key.uid() == 0 { 0o037 } else { 0o077 };
     key.mode() & forbidden != 0

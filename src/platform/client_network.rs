@@ -3,9 +3,9 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
-/// A client network: an IPv4 address or an IPv6 /64 network, since a client with one address of a
-/// /64 network can usually use all its addresses. All clients of a network share its limits and its
-/// queue of passwords to hash.
+/// A client network: an IPv4 address or an IPv6 /64 network. A client with one address of a /64
+/// network can usually use all addresses of the network. All clients of a network share its limits
+/// and its queue of passwords to hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClientNetwork(IpAddr);
 

@@ -84,8 +84,8 @@ impl Clock {
         (self.never_back(self.raw_ms(instant)), Stopwatch(instant.into_std()))
     }
 
-    /// Reads the wall clock and moves the time by at most 5 ms towards it. Call it about once a
-    /// second; it does not affect test clocks.
+    /// Moves the time by at most 5 ms towards the wall clock. Must be called about once a second.
+    /// Does not affect test clocks.
     pub fn discipline(&self) {
         if let ClockMode::Wall(_) = self.0.mode {
             self.slew(wall_ms());

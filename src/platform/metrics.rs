@@ -88,7 +88,7 @@ pub static METRICS: [Metric; 15] = [
         "tollgate_connections_closed_total",
         MetricKind::Counter,
         &["reason"],
-        "connections closed by the gateway, by reason",
+        "closed WebSocket connections, by reason",
     ),
     metric(
         "tollgate_connections_rejected_total",
@@ -117,7 +117,7 @@ pub static METRICS: [Metric; 15] = [
     ),
 ];
 
-/// Registers the descriptions of all metrics. Call it once, after the recorder is installed.
+/// Registers the descriptions of all metrics. Call once, after the metrics recorder is installed.
 pub fn describe() {
     for metric in &METRICS {
         match metric.kind {
@@ -164,7 +164,7 @@ pub fn record_rejected() {
     counter!("tollgate_connections_rejected_total").increment(1);
 }
 
-/// Counts a connection that the gateway closed.
+/// Counts a closed WebSocket connection.
 pub fn record_closed(reason: &'static str) {
     counter!("tollgate_connections_closed_total", "reason" => reason).increment(1);
 }

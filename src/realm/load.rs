@@ -4,8 +4,8 @@ use super::model::{ProfileNo, User, UserNo};
 use super::row::Row;
 use super::state::Realm;
 
-/// A realm that is being loaded. Users and memberships, of which a deployment can have a million,
-/// are collected first and sorted at the end: a B-tree that is built at once has no half-empty
+/// A realm that is being loaded. A deployment can have a million users and memberships. They are
+/// collected first and sorted at the end, because a B-tree that is built at once has no half-empty
 /// nodes.
 #[derive(Debug, Default)]
 pub struct RealmLoader {
@@ -24,7 +24,8 @@ impl RealmLoader {
         }
     }
 
-    /// Returns the realm that the rows describe: the same as if each had been applied as a change.
+    /// Returns the realm that the rows describe: the same as if each row had been applied as a
+    /// change.
     pub fn build(self) -> Realm {
         let Self { mut realm, users, members } = self;
         realm.user_names = users.iter().map(|(no, user)| (user.name.clone(), *no)).collect();

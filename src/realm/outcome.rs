@@ -12,7 +12,7 @@ use super::model::{
 };
 use super::row::Change;
 
-/// The decision on one command: its outcome, the changed rows and the ended sessions.
+/// The decision on one command.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Applied {
     /// The outcome for the sender of the command.
@@ -68,7 +68,8 @@ pub enum Outcome {
     RotatedEarlier(SessionNo, Vec<u8>),
     /// The one-time token of this user was spent.
     OneTimeTokenUsed(UserName),
-    /// Sessions were ended: their number. The number of a sweep includes other expired rows.
+    /// Sessions were ended. Contains their number; after a sweep, plus the number of other expired
+    /// rows.
     EndedSessions(usize),
     /// A right was inserted or deleted.
     #[expect(missing_docs, reason = "the id of the record")]
@@ -103,7 +104,8 @@ pub struct ChangedLists {
 pub enum Refusal {
     /// No user has the name.
     UnknownAccount,
-    /// The password is wrong, or the user name is unknown and the policy hides this.
+    /// The password is wrong. Also used for an unknown user name if the policy hides which names
+    /// exist.
     IncorrectCredentials,
     /// The user name is locked until a time, after wrong passwords or codes; `None` means that the
     /// user is disabled.
@@ -116,10 +118,10 @@ pub enum Refusal {
     /// The credential or TOTP secret changed while the password or code was checked; the check must
     /// be repeated.
     StaleCredential,
-    /// The session or token does not exist or has ended.
+    /// The session does not exist or has ended.
     NoSession,
-    /// The refresh token, or the token of a pending login, is unknown, expired, revoked or was used
-    /// before.
+    /// The token (a refresh token, or that of a pending login) is unknown, expired, revoked or
+    /// already used.
     RefreshExpired,
     /// The sender lacks this right.
     NotAuthorised(String),
@@ -139,7 +141,8 @@ pub enum Refusal {
     IdNameMismatch(&'static str),
     /// This field contains no valid id of its kind.
     InvalidId(&'static str),
-    /// RECORD_VERSION of the message is not the version of the record, which is contained here.
+    /// RECORD_VERSION of the message is not the current version of the record. Contains the current
+    /// version.
     VersionConflict(u32),
     /// No user who can amend users would remain.
     LastAdministrator,
@@ -152,7 +155,8 @@ pub enum Refusal {
     SecondFactor(MfaReason, RequiredFactor),
     /// A directory manages the password of this user.
     ManagedByDirectory,
-    /// The directory confirmed a user name that belongs to a local user.
+    /// The directory confirmed a user name that belongs to a local user, whose password the gateway
+    /// stores.
     LocalUser,
     /// The user can request the next reset at this time.
     ResetCooldown(Millis),

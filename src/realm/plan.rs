@@ -9,8 +9,9 @@ use super::row::{Change, Key, Row};
 use super::state::{FORGET_MAX, Realm, SEEN_MS};
 
 impl Realm {
-    /// Plans an entry of the log and adds the audit rows. Ignores an entry that was applied before.
-    /// An entry with an earlier time than the newest applied entry is planned at the newest time.
+    /// Plans an entry of the command log and adds its audit rows. An entry that was applied before
+    /// changes nothing. An entry with an earlier time than the newest applied entry is planned at
+    /// the time of the newest.
     pub fn plan_entry(
         &self,
         id: EntryId,
@@ -31,8 +32,9 @@ impl Realm {
         applied
     }
 
-    /// Decides what a command changes at a time, without changing anything. Refuses a command with
-    /// a row that is too long to be stored: with its entry in the log, every start would fail.
+    /// Decides what a command changes at the time `at`, without changing anything. Refuses a
+    /// command that would store a row of too many bytes: every start that replays the command would
+    /// fail.
     pub fn plan(&self, at: Millis, command: &Command) -> Applied {
         let applied = self.dispatch(at, command);
         let too_long = |change: &Change| matches!(change, Change::Put(row) if row.is_too_long());

@@ -32,7 +32,8 @@ impl Change {
     }
 }
 
-/// The last numbers that were issued. Records of the bootstrap have numbers of a separate range.
+/// The last numbers that were issued. Records that the bootstrap creates have numbers of a separate
+/// range.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Counters {
@@ -42,7 +43,8 @@ pub struct Counters {
     pub profiles: u32,
     /// The last number of an inserted right; numbers that clients chose do not count.
     pub rights: u32,
-    /// How many numbers of the bootstrap were issued or skipped, for records of all kinds.
+    /// How many numbers of the range for the bootstrap were issued or skipped, for records of all
+    /// kinds.
     #[serde(alias = "founded")]
     pub bootstrapped: u32,
     /// The last number of a session.
@@ -53,8 +55,8 @@ pub struct Counters {
     pub mails: u64,
 }
 
-/// A row. Each member of a relation, such as a user in a profile, is a separate row, so that a
-/// profile of a million users is never one stored value.
+/// A row. Each pair of a relation, such as a user in a profile, is a separate row. A profile of a
+/// million users is therefore never one stored value.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Row {
     /// The policy in force.
@@ -75,7 +77,7 @@ pub enum Row {
     Direct(UserNo, RightNo),
     /// A session, live or dormant.
     Session(Session),
-    /// A rotated refresh token: its reuse after the grace period revokes the session.
+    /// A rotated token. Its use after the grace period revokes the session.
     RotatedToken(TokenHash, RotatedToken),
     /// Failed and rejected logins under a user name.
     Attempts(UserName, Attempts),
@@ -101,7 +103,7 @@ pub enum Row {
     Mail(QueuedMail),
 }
 
-/// A rotated refresh token: its session and expiry.
+/// The session and expiry of a rotated token, which is a refresh token that a refresh replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RotatedToken {
     /// The session to which the token belonged.
@@ -172,8 +174,8 @@ impl Row {
     /// Whether the stored value of the row exceeds [`Self::VALUE_MAX`]. Rows of bounded size are
     /// not measured.
     pub fn is_too_long(&self) -> bool {
-        // A byte of a text takes at most six bytes as JSON. The estimate avoids the encoding of
-        // users, which are measured often.
+        // A byte of a text takes at most six bytes as JSON, and the other fields take fewer than
+        // 512. The estimate avoids encoding users, which are measured often.
         let is_short = |user: &User| 512 + 6 * user.text_bytes() <= Self::VALUE_MAX;
         let may_be_long = match self {
             Row::User(user) => !is_short(user),
@@ -187,7 +189,8 @@ impl Row {
         may_be_long && self.value().len() > Self::VALUE_MAX
     }
 
-    /// Returns the stored value: JSON, so that a newer binary can read the rows of an older one.
+    /// Returns the stored value: JSON, so that a newer binary can read the rows of an older binary.
+    /// Exceptions: relations have no value, and [`Row::Seen`] is a number of 8 bytes.
     pub fn value(&self) -> Vec<u8> {
         match self {
             Row::Policy(row) => to_json(row),
@@ -328,9 +331,9 @@ impl Key {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE", deny_unknown_fields)]
 pub struct StoredRow {
-    /// Its key, in hexadecimal.
+    /// Key of the row, in hexadecimal.
     key: String,
-    /// Its value; null if the key contains everything.
+    /// Value of the row; null if the key contains everything.
     value: serde_json::Value,
 }
 

@@ -1,8 +1,10 @@
 //! The realm: the users, profiles, rights and sessions of one deployment.
-//! PURE: no clock, no randomness, no I/O; the same commands always lead to the same realm.
-//! [`Realm::plan`] decides and changes nothing; [`Realm::apply_changes`] applies what was decided.
-//! Both live traffic and the replay of the log use these two functions. At start, the realm is
-//! loaded from stored rows instead.
+//!
+//! The realm is pure (no clock, no randomness, no I/O): the same commands always lead to the same
+//! realm. [`Realm::plan`] decides and changes nothing; [`Realm::apply_changes`] applies what was
+//! decided. Both live traffic and the replay of the command log use these two functions. At a
+//! start, the realm is loaded from the stored rows, and only the entries after these rows are
+//! replayed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -16,7 +18,8 @@ use super::model::{
 };
 use super::row::{Change, Counters, Key, RotatedToken, Row};
 
-/// How long the id of an applied entry is remembered, measured by the times of later entries.
+/// How long the id of an applied entry is remembered. The time of the newest entry decides, not the
+/// clock.
 pub const SEEN_MS: Millis = 120_000;
 /// Maximum number of old entry ids that one entry deletes.
 pub(super) const FORGET_MAX: usize = 8;
@@ -69,7 +72,7 @@ impl Realm {
     }
 
     /// Returns the hash of a fixed text with the pepper, by which a changed pepper is detected;
-    /// `None` if it was never stored.
+    /// `None` if no hash was stored yet.
     pub fn pepper_check(&self) -> Option<&Arc<str>> {
         self.pepper_check.as_ref()
     }

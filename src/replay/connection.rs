@@ -11,9 +11,10 @@ use super::received::{Frame, Head, InboxItem};
 use super::transport::ConnectionIo;
 use crate::net::Received;
 
-/// Most received frames that wait for a step; the oldest is dropped.
+/// Most received frames that wait for a step. If more frames wait, the oldest is dropped.
 const INBOX_MAX: usize = 10_000;
-/// Most pending requests of one connection; more are not paired with replies.
+/// Most SOURCE_REFs with pending requests on one connection; beyond that, requests are not paired
+/// with replies.
 const OPEN_MAX: usize = 10_000;
 
 /// One connection.
@@ -23,7 +24,7 @@ pub(super) struct ClientConnection<L> {
     /// Pending requests, by SOURCE_REF as JSON.
     open: HashMap<Box<str>, VecDeque<PendingRequest>>,
     token: Option<String>,
-    /// The last cause (`>!`) that was followed by a push on this connection.
+    /// The time of the last cause (`>!`) that was followed by a push on this connection.
     cause: Duration,
     /// Whether the transport does not support the last message, so that no reply is expected.
     pub unsupported: bool,
@@ -50,8 +51,8 @@ impl<L: ConnectionIo> ClientConnection<L> {
         }
     }
 
-    /// Adds the session token to an envelope without one (if `carry`), and records the request as
-    /// sent at `at`.
+    /// If `carry`, adds the session token to an envelope that has none. Records the request as sent
+    /// at the time `at`; `late` is the delay of its round.
     pub(super) fn register(
         &mut self,
         envelope: &mut Value,
@@ -130,7 +131,7 @@ impl<L: ConnectionIo> ClientConnection<L> {
     }
 
     /// Removes and returns the request that a frame replies to. Rows with the SOURCE_REF of a
-    /// DATA_LOGOFF are not its reply: they were sent before it was served.
+    /// DATA_LOGOFF are not the reply to the DATA_LOGOFF: the gateway sent them before handling it.
     fn take_request(&mut self, head: &Head<'_>) -> Option<PendingRequest> {
         let source_ref = head.source_ref?.get();
         let requests = self.open.get_mut(source_ref)?;

@@ -1,4 +1,4 @@
-//! Values that scripts take from outside (`= name: …`): TOTP codes and parameters of mails.
+//! External values of scripts (`= name: …`): TOTP codes, and parameters of links in mails.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -17,9 +17,11 @@ pub(super) struct ExternalValues {
 }
 
 impl ExternalValues {
-    /// Returns the value of `totp SECRET [SECONDS]`, the code of a secret that many seconds from
-    /// now, or of `mail NAME`, a parameter of the link in the next mail in `mail_folder`. `mail`
-    /// waits until a mail exists.
+    /// Returns the value that `arguments` describe:
+    ///
+    /// * `totp SECRET [SECONDS]`: the code of a secret, SECONDS from now.
+    /// * `mail PARAMETER`: a parameter of the link in the next unread mail in `mail_folder`.
+    ///   Waits until such a mail exists.
     pub async fn resolve(
         &mut self,
         mail_folder: Option<&Path>,

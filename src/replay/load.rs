@@ -13,7 +13,7 @@ use super::transport::Transport;
 
 /// Time after which a client retries a failed connection or login.
 const RETRY: Duration = Duration::from_secs(1);
-/// Time for the steps after `* repeat`, from the end of the duration.
+/// Time for the steps after `* repeat`, once the duration has passed.
 const GRACE: Duration = Duration::from_secs(10);
 
 /// The rate and duration of a run.
@@ -25,7 +25,8 @@ pub struct LoadProfile {
     pub ramp: Duration,
     /// Time after which no more rounds start; `None` if only `rounds` limits them.
     pub duration: Option<Duration>,
-    /// Rounds of each client; `None` for as many as the duration allows, or one without a duration.
+    /// Rounds of each client. `None`: as many as the duration allows, or one round without a
+    /// duration.
     pub rounds: Option<u64>,
 }
 
@@ -39,8 +40,8 @@ pub struct ScenarioClients<T> {
     pub paced: bool,
 }
 
-/// Plays all groups until they have finished, `stop` becomes true, or the duration and a grace time
-/// have passed.
+/// Runs the clients of all groups. Ends when all clients have finished, when `stop` becomes true,
+/// or when `GRACE` has passed after the duration.
 pub async fn run<T: Transport>(
     groups: &[ScenarioClients<T>],
     profile: &LoadProfile,

@@ -11,16 +11,17 @@ use parking_lot::Mutex;
 use super::mismatches::Differences;
 use crate::platform::{Stopwatch, stopwatch};
 
-/// Shards that all clients share.
+/// Number of shards; all clients share them.
 const SHARDS: usize = 8;
-/// Longest latency of a histogram, in microseconds (ten minutes); longer ones count as this.
+/// Longest latency of a histogram, in microseconds (ten minutes); a longer latency is counted as
+/// this latency.
 const LATENCY_MAX_US: u64 = 600_000_000;
 /// Most MESSAGE_TYPEs that are counted separately in one shard.
 const TYPES_MAX: usize = 200;
 /// The name under which all other MESSAGE_TYPEs are counted.
 const OTHERS: &str = "(others)";
 
-/// Latencies in microseconds, with three significant digits.
+/// A histogram of latencies in microseconds, with three significant digits.
 pub type Latencies = Histogram<u64>;
 
 /// Returns an empty histogram.
@@ -38,7 +39,8 @@ fn record(histogram: &mut Latencies, latency: Duration) {
 pub struct Measurements {
     watch: Stopwatch,
     shards: Vec<Mutex<Shard>>,
-    /// When the last cause (`>!`) was sent, in nanoseconds since the start of the run.
+    /// When the last cause was sent, in nanoseconds since the start of the run. A cause is a
+    /// message that the script marks with `>!`.
     cause: AtomicU64,
     /// Differences from the scripts.
     pub(super) differences: Mutex<Differences>,
@@ -73,7 +75,7 @@ pub(super) struct RunCounts {
     pub compared: u64,
 }
 
-/// Counts since the previous interval.
+/// Counts and latencies since the end of the previous interval.
 #[derive(Clone)]
 pub(super) struct Interval {
     pub sent: u64,
@@ -198,7 +200,7 @@ fn add(totals: &mut BTreeMap<Box<str>, u64>, part: &BTreeMap<Box<str>, u64>) {
     }
 }
 
-/// Records the measurements of one client in its shard.
+/// The recorder of one client, which writes to the client's shard.
 #[derive(Clone)]
 pub(super) struct Recorder {
     pub measurements: Arc<Measurements>,
@@ -211,7 +213,7 @@ pub(super) struct Answered<'a> {
     pub message_type: &'a str,
     /// When the message was sent, since the start of the run.
     pub at: Duration,
-    /// How late its round began.
+    /// How late the round of the message began.
     pub late: Duration,
     /// The code of a refusal.
     pub refused: Option<&'a str>,
@@ -260,8 +262,9 @@ impl Recorder {
         self.measurements.cause.store(now, Ordering::Release);
     }
 
-    /// Records a pushed message. `seen` is the last cause that had a push on this connection. The
-    /// lag is recorded only for the first push after a newer cause. Returns the new `seen`.
+    /// Records a pushed message. `seen` is the time of the last cause that had a push on this
+    /// connection. The lag is recorded only for the first push after a newer cause. Returns the new
+    /// `seen`.
     pub fn pushed(&self, message_type: &str, seen: Duration) -> Duration {
         let cause = Duration::from_nanos(self.measurements.cause.load(Ordering::Acquire));
         let lag = self.measurements.now().saturating_sub(cause);

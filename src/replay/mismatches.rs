@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 /// Most differences that are listed; more are only counted.
 const LISTED_MAX: usize = 1_000;
 
-/// A line of a script where a received frame differed.
+/// A line of a script from which a received frame differed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub struct Difference {

@@ -1,4 +1,6 @@
-//! A received frame and its fields for pairing, read without decoding the whole frame.
+//! Received frames and the fields that pair them with requests.
+//!
+//! Only the root fields are decoded, not the whole frame.
 
 use std::borrow::Cow;
 
@@ -10,7 +12,7 @@ use serde_json::value::RawValue;
 pub(super) enum InboxItem {
     /// A frame.
     Frame(Frame),
-    /// The end of the connection, with its close code.
+    /// The end of the connection, with the close code if one was received.
     Closed(Option<u16>),
 }
 
@@ -25,7 +27,7 @@ pub(super) struct Frame {
     pub refused: Option<Box<str>>,
 }
 
-/// The root fields that pairing needs.
+/// The root fields that are read of each received frame.
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(super) struct Head<'a> {

@@ -13,8 +13,9 @@ use super::transport::{ConnectionIo, Transport, WebSocketTransport};
 use crate::net::{ClientError, HttpClient, Received};
 use crate::subscriptions::DataSource;
 
-/// Messages that exist only over WebSocket. LOGON_ACK and MORE_ROWS_ACK announce rows, which are
-/// the reply itself over REST. After SESSION_ENDED, the next REST request is refused.
+/// Messages that exist only over WebSocket. LOGON_ACK and MORE_ROWS_ACK announce rows; over REST
+/// the rows themselves are the reply. A client learns of the end of its session when its next REST
+/// request is refused.
 const SOCKET_ONLY: [&str; 4] = ["LOGON_ACK", "MORE_ROWS_ACK", "SESSION_EXPIRING", "SESSION_ENDED"];
 /// Interval between two polls of a waiting client.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
@@ -34,7 +35,7 @@ impl Transport for RestTransport {
     }
 }
 
-/// The REST connection of one client. While a poll is running, its future owns the session.
+/// The REST connection of one client. While a poll runs, the future of the poll owns the session.
 pub struct RestConnection {
     session: Option<Box<RestSession>>,
     polling: Option<Pin<Box<dyn Future<Output = Box<RestSession>> + Send>>>,
@@ -46,7 +47,7 @@ pub struct RestConnection {
 struct RestSession {
     requests: HttpClient,
     token: Option<String>,
-    /// By SOURCE_REF: the path, and the number of replies without rows, which also increase
+    /// By SOURCE_REF: the path, and the number of replies without rows. These replies also increase
     /// SEQUENCE_ID.
     polled: BTreeMap<String, (String, u64)>,
     frames: VecDeque<Received>,

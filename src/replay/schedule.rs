@@ -14,7 +14,7 @@ pub(super) struct Schedule {
     phase: Duration,
     /// No round starts at or after this time.
     until: Option<Duration>,
-    /// Rounds that may still start.
+    /// Number of rounds that may still start.
     left: u64,
 }
 
@@ -26,7 +26,8 @@ pub(super) struct ScheduledRound {
 }
 
 impl Schedule {
-    /// Creates the schedule of one of `clients`, which together start `rate` rounds per second.
+    /// Creates the schedule of the client with the number `client`. All `clients` together start
+    /// `rate` rounds per second.
     pub fn new(
         rate: Option<f64>,
         client: usize,
@@ -64,7 +65,8 @@ impl Schedule {
         }
     }
 
-    /// Whether no more rounds start, so that preparing for one is useless.
+    /// Whether a client that failed to prepare for its rounds gives up: no rounds are left, the run
+    /// has no duration, or the duration has passed.
     pub fn has_ended(&self, now: Duration) -> bool {
         self.left == 0 || self.until.is_none_or(|until| now >= until)
     }

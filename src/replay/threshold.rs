@@ -16,7 +16,7 @@ pub struct Threshold {
 
 #[derive(Debug, Clone, PartialEq)]
 enum Subject {
-    /// All messages: the sum of counts, the worst of times.
+    /// All messages together: counts are added, and the largest time is used.
     All,
     Message(String),
     /// A MESSAGE_TYPE, with times from the actual send.

@@ -35,8 +35,8 @@ pub trait ConnectionIo: Send {
     /// Polls for the next frame or the end of the connection.
     fn poll_receive(&mut self, context: &mut Context<'_>) -> Poll<Received>;
 
-    /// Whether this transport can receive frames of this MESSAGE_TYPE, or the end of the connection
-    /// for `None`.
+    /// Whether this transport can receive frames of this MESSAGE_TYPE (`None`: the end of the
+    /// connection).
     fn can_receive(&self, _message_type: Option<&str>) -> bool {
         true
     }

@@ -1,4 +1,6 @@
 //! Values of script variables for each client: rows of CSV files, and texts with `{n}`.
+//!
+//! In a text, `{n}` is replaced by the number of the client.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,7 +25,7 @@ pub enum VariablesError {
 #[derive(Debug, Clone, Default)]
 pub struct Variables {
     tables: Vec<Arc<VariableTable>>,
-    /// Names and texts.
+    /// Names of variables and their texts, which may contain `{n}`.
     made: Vec<(String, String)>,
 }
 
@@ -34,8 +36,9 @@ struct VariableTable {
 }
 
 impl Variables {
-    /// Loads the values that the script at `path` declares, then those of the command line, which
-    /// override them: CSV files, and names with their texts. Texts override CSV files.
+    /// Loads the values that the script at `path` declares, and the values of the command line: CSV
+    /// files (`files`), and names with their texts (`set`). A text overrides every CSV file.
+    /// Otherwise the command line overrides the script.
     pub fn load(
         script: &Script,
         path: &Path,

@@ -17,7 +17,7 @@ use crate::storage::{ExportChecksum, Seq};
 const STEP_ROWS: usize = 250;
 /// The approximate size of one step, in bytes.
 const STEP_BYTES: usize = 96 * 1024;
-/// The most keys of changed rows that may wait to be sent. If more wait, the backup is aborted.
+/// The most keys of changed rows that may wait to be sent. With more keys, the backup is aborted.
 const CHANGED_KEYS_MAX: usize = 1_000_000;
 /// The time without a step after which a backup expires.
 const IDLE_MS: Millis = 30_000;
@@ -121,9 +121,9 @@ impl BackupSessions {
         Ok(step)
     }
 
-    /// Records the keys of changed rows. Called under the same write lock of the realm under which
-    /// the changes are applied. A step runs under the read lock, so either it sees a change and its
-    /// recorded key, or it sees neither.
+    /// Records the keys of changed rows. The caller applies the changes under the same write lock
+    /// of the realm. A step runs under the read lock: it sees both a change and its recorded key,
+    /// or neither.
     pub fn record_changes(&self, changes: &[Change]) {
         let mut current = self.0.lock();
         let Some(backup) = current.as_mut() else { return };
@@ -155,8 +155,8 @@ impl BackupSession {
         if !self.walk_done {
             let mut rows = realm.rows_after(self.position.as_ref());
             while budget.has_room() {
-                // The last kind of rows, `Row::Seen`, has the ids of applied entries. The walk ends
-                // before them, because they are meaningless in another store.
+                // The last kind of rows, `Row::Seen`, has the ids of applied entries. These rows
+                // are not sent, because they are meaningless in another store.
                 let row = rows.next().filter(|row| !matches!(row, Row::Seen(..)));
                 let Some(row) = row else {
                     self.walk_done = true;
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn one_backup_runs_at_a_time_and_an_idle_one_is_replaced() {
+    fn one_backup_runs_at_a_time_and_an_expired_backup_is_replaced() {
         let (backups, realm) = (BackupSessions::default(), Realm::default());
         backups.begin(1, OWNER, 0).unwrap();
         let other = SessionNo(2);

@@ -37,7 +37,7 @@ pub enum SubmitError {
     #[error("the command was not stored: {0}")]
     NotStored(String),
     /// The command may have been stored, so it may have taken effect or may do so later.
-    #[error("the outcome of the command is unknown")]
+    #[error("the outcome is unknown: the change may have been made; check before a repetition")]
     Unknown,
 }
 
@@ -177,7 +177,7 @@ impl Replica {
             Ok(_) => return Ok(()),
             Err(AppendError::NotStored(why)) => return Err(SubmitError::NotStored(why)),
             Err(AppendError::Unknown(why)) => {
-                tracing::warn!(why, "append outcome unknown; appending the entry again")
+                tracing::warn!(why, "append outcome was unknown; the entry is appended again")
             }
         }
         loop {
@@ -308,11 +308,10 @@ impl Replica {
     /// Applies the changes to the realm. Returns the affected rows of sources with subscriptions,
     /// as they were before the changes.
     ///
-    /// These rows are collected under the same write lock under which the changes are applied. A
-    /// subscription is opened and added to the index under one read lock. Before the write lock,
-    /// the subscription is in the index, and the changes are published to it. After the write lock,
-    /// the subscription reads its first rows from the changed realm. In either case it misses no
-    /// change.
+    /// The rows are collected and the changes are applied under one write lock. A subscription is
+    /// opened and added to the index under one read lock, so it misses no change. If it is opened
+    /// before the write lock, it is in the index, and the changes are published to it. If it is
+    /// opened after the write lock, it reads its first rows from the changed realm.
     ///
     /// Lock order: the realm, then the locks of the subscription hub or of the backups.
     fn apply_changes(&self, seq: Seq, applied: &Applied) -> RowsBefore {
@@ -355,9 +354,9 @@ impl Replica {
 
     /// Marks the ended sessions, and returns those that were live on this gateway.
     ///
-    /// Must run before the publication: from then on, messages of an ended session are refused, and
-    /// no rows are written directly to its socket. Must also run before the notices are sent, so
-    /// that a notified client finds its session ended.
+    /// Must run before the changes are published: after this call, messages of an ended session are
+    /// refused, and no rows are written directly to its socket. Must also run before the notices
+    /// are sent, so that the session of a notified client has ended.
     fn end_sessions(&self, applied: &Applied) -> Vec<(Arc<crate::sessions::LiveSession>, Ended)> {
         for change in &applied.changes {
             if let Change::Put(Row::Session(session)) = change {
@@ -368,12 +367,12 @@ impl Replica {
         applied.ended.iter().filter_map(end).collect()
     }
 
-    /// Logs `why` and ends the process. A gateway that cannot keep its state must not answer, since
+    /// Logs `why` and ends the process. A gateway that cannot keep its state must not answer:
     /// acknowledged changes could be lost.
     fn abort_process(&self, why: &str) -> ! {
-        tracing::error!(why, "the state cannot be applied or saved; stopping the gateway");
+        tracing::error!(why, "the state could not be applied or saved; the gateway stopped");
         if !tracing::enabled!(tracing::Level::ERROR) {
-            // Sub-commands that open a stopped store write no log.
+            // Sub-commands that open the store of a stopped gateway write no log.
             eprintln!("tollgate: the state cannot be applied or saved: {why}");
         }
         std::process::exit(crate::platform::STORE)

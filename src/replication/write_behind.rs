@@ -26,7 +26,7 @@ pub(super) struct SaveBatch {
     pub(super) seq: Seq,
     /// The rows as they are after that entry; `None` if deleted.
     pub(super) rows: BTreeMap<Key, Option<Row>>,
-    /// The last audit row up to that entry.
+    /// The number of the last audit row up to that entry.
     pub(super) audited: AuditNo,
     /// The key of the newest [`Row::Seen`] in `rows`.
     seen: Option<Key>,
@@ -84,8 +84,8 @@ impl WriteBehind {
         Self { state: Mutex::new(state), ..Self::default() }
     }
 
-    /// Adds the changes of an entry; `audited` is the last audit row up to that entry. Blocks while
-    /// too many changes wait. Drops the changes if saving was abandoned.
+    /// Adds the changes of an entry; `audited` is the number of the last audit row up to that
+    /// entry. Blocks if too many changes wait. Drops the changes if saving was abandoned.
     pub(super) fn push(&self, seq: Seq, changes: Vec<Change>, audited: AuditNo) {
         let mut state = self.state.lock();
         self.changed.wait_while(&mut state, |it| it.is_full() && !it.is_abandoned);
@@ -102,7 +102,7 @@ impl WriteBehind {
         }
     }
 
-    /// Marks the previous batch as saved, and waits for the next one. `None` if no changes remain
+    /// Marks the previous batch as saved, and waits for the next batch. `None` if no changes remain
     /// and no more will be added.
     pub(super) fn next_batch(&self) -> Option<SaveBatch> {
         let mut state = self.state.lock();
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_writer_far_ahead_waits_for_the_store() {
+    fn too_many_unsaved_changes_block_the_thread_that_adds_them() {
         let unsaved = Arc::new(WriteBehind::after(0));
         let many = (0..=CHANGES_MAX).map(|_| Change::Put(direct(1))).collect();
         unsaved.push(1, many, 0);

@@ -11,8 +11,8 @@ use crate::messages::{ClientInfo, no_session};
 use crate::realm::{Command, EndReason, Millis, Outcome, SessionEnd, TokenHash};
 use crate::sessions::LiveSession;
 
-/// Returns the session of the session token in the envelope. Without a token: the session to which
-/// the connection is bound.
+/// Returns the session of the session token in the envelope. Without a token, returns the session
+/// to which the connection is bound.
 pub(super) fn authenticate(
     gateway: &Gateway,
     client: &ClientInfo,
@@ -62,8 +62,8 @@ pub(super) fn session_of_token(
     check_not_ended(gateway, session, now)
 }
 
-/// Checks that the session has neither ended nor expired. This refuses the messages of an expired
-/// session even before the background task has ended it.
+/// Checks that the session has neither ended nor expired. The messages of an expired session are
+/// refused even before the background task has ended the session.
 fn check_not_ended(
     gateway: &Gateway,
     session: Arc<LiveSession>,
@@ -82,7 +82,7 @@ fn check_not_ended(
     if now < until {
         return Ok(session);
     }
-    // Only the first message that finds the session expired submits the command.
+    // Only the first message of an expired session submits the command.
     if session.try_begin_end() {
         let end = SessionEnd { session: session.session, reason, unless_after };
         let replica = gateway.replica.clone();

@@ -50,7 +50,7 @@ impl Router {
         &self.gateway
     }
 
-    /// Decodes a frame and finds its handler. An immediate message is answered now: the ack is
+    /// Decodes a frame and finds its handler. An immediate message is answered here: the ack is
     /// appended to `out`. Any other message is returned as a request for [`Router::handle`].
     pub fn accept(
         &self,
@@ -88,9 +88,9 @@ impl Router {
         }
     }
 
-    /// Authenticates, authorizes and serves a request. The caller handles the requests of one
+    /// Authenticates, authorizes and serves a request. The caller must handle the requests of one
     /// connection one after the other. `token_cache` is the token cache of the connection; the
-    /// reply returns it.
+    /// reply returns the updated cache.
     pub async fn handle(
         &self,
         client: ClientInfo,
@@ -182,8 +182,9 @@ impl Router {
         session_of_token(&self.gateway, client, &mut TokenCache::default(), token, now)
     }
 
-    /// Checks that a session may send this message. For polls of a REST subscription: they need the
-    /// access of the message, but its handler does not serve them.
+    /// Checks that a session may send this message. Used for polls of a REST subscription. A poll
+    /// needs the same access as the message that created the subscription, but the handler of that
+    /// message does not serve polls.
     pub fn authorize(
         &self,
         handler: &Handler,
@@ -210,8 +211,9 @@ impl Router {
         self.gateway.settings().server.limits.json_depth
     }
 
-    /// Appends the ack to `out` and returns the session to bind the connection to; `None` if its
-    /// binding does not change. If the message is refused, the error is the reply to send.
+    /// Appends the ack to `out` and returns the session to bind the connection to; `None` if the
+    /// binding of the connection does not change. If the message is refused, the error is the reply
+    /// to send.
     fn answer_immediately(
         &self,
         (handler, answer): (&'static Handler, AnswerFn),
@@ -349,7 +351,7 @@ impl Router {
 }
 
 /// Returns the session to which an unbound WebSocket connection is to be bound; `None` if the
-/// connection is bound, if the client has no outbox (REST), or without a session.
+/// connection is already bound, the client has no outbox (REST), or `session` is `None`.
 fn session_to_bind(
     client: &ClientInfo,
     session: Option<&Arc<LiveSession>>,
@@ -357,7 +359,7 @@ fn session_to_bind(
     session.filter(|_| client.session.is_none() && client.outbox.is_some()).cloned()
 }
 
-/// Logs an accepted message if its handler requires that, as logins and administration do.
+/// Logs an accepted message if its handler requires a log line. Logins and administration do so.
 fn log_success(handler: &Handler, client: &ClientInfo, user: Option<&UserName>) {
     if handler.logged {
         let (user, address) = (user.map(UserName::as_str), client.address);

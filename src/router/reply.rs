@@ -15,11 +15,13 @@ use crate::sessions::LiveSession;
 /// A reply and its effects on the connection.
 #[derive(Debug, Default)]
 pub struct Reply {
-    /// The frame, UTF-8. Empty if `ack` is set, or if the rows already sent are the only reply.
+    /// The frame, UTF-8. Empty if `ack` is set, or if rows that were already sent are the whole
+    /// reply.
     pub frame: Vec<u8>,
     /// The ack as a value, for clients of the token API.
     pub ack: Option<Value>,
-    /// The session to bind the connection to; `None` if its binding does not change.
+    /// The session to bind the connection to; `None` if the binding of the connection does not
+    /// change.
     pub bind: Option<Arc<LiveSession>>,
     /// What the connection does after the frame is written.
     pub after_reply: AfterReply,
@@ -35,22 +37,22 @@ pub struct Reply {
 /// type through several calls.
 pub enum Accepted {
     /// Answered: the ack is in the output buffer. The session to bind the connection to; `None` if
-    /// its binding does not change.
+    /// the binding of the connection does not change.
     Answered(&'static Handler, Option<Arc<LiveSession>>),
     /// Refused. The handler of the message, if one was found.
     Refused(Option<&'static Handler>, Box<Reply>),
-    /// To be handled after earlier messages of the connection.
+    /// Not answered yet: the request must be handled after earlier messages of the connection.
     Queued(Box<Request>),
 }
 
-/// The last token of a connection, with its session. A message with the same token is authenticated
-/// without hashing the token.
+/// The last token of a connection, with the session of the token. A message with the same token is
+/// authenticated without hashing the token.
 #[derive(Clone, Default)]
 pub struct TokenCache {
     /// Stored inline because every heartbeat compares the token: a pointer would cost a cache miss.
     token: [u8; TOKEN_LENGTH],
-    /// The session of the token, and the token epoch of the session, which changes when its tokens
-    /// change. `None` before the first token.
+    /// The session of the token, and the token epoch of the session: a number that changes whenever
+    /// the tokens of the session change. `None` before the first token.
     holder: Option<(SessionNo, u32)>,
 }
 

@@ -9,14 +9,15 @@ use protocol::UserName;
 use crate::realm::{EndReason, Millis, SessionNo, UserNo};
 use crate::subscriptions::{ConnectionNotice, Outbox, SubscriptionQuota};
 
-/// A session that is live on this gateway. Each connection bound to the session holds an `Arc`.
+/// A session that is live on this gateway. Each connection bound to the session holds a reference.
 ///
 /// The fields that are read for every message are first and adjacent (hence `repr(C)`), so that
-/// they share cache lines: with many sessions, each access to another cache line is a cache miss.
+/// they share cache lines. With many sessions, each access to another cache line is a cache miss.
 #[derive(Debug)]
 #[repr(C)]
 pub struct LiveSession {
-    /// When a connection of the session was last seen, epoch ms.
+    /// When a connection of the session was last seen, epoch ms. Every message counts, and a pong
+    /// if `heartbeat.pong_counts` is set.
     pub(super) last_seen: AtomicU64,
     /// When a message that counts as use was last served, epoch ms.
     pub(super) last_used: AtomicU64,
@@ -83,13 +84,14 @@ impl LiveSession {
         Some(self.fixed_end.load(Ordering::Acquire)).filter(|end| *end != Millis::MAX)
     }
 
-    /// Whether missed heartbeats end the session. True once a connection was bound to it.
+    /// Whether missed heartbeats end the session. True once a connection was bound to the session.
     pub fn is_monitored(&self) -> bool {
         self.monitored.load(Ordering::Relaxed) != UNMONITORED
     }
 
-    /// Binds a connection, which is notified when the session ends, or at once if the session has
-    /// already ended. Returns true if the session was not monitored before.
+    /// Binds a connection, which gets the notices of the session. If the session has already ended,
+    /// the connection is notified of that at once. Returns true if the session was not monitored
+    /// before.
     pub fn bind(&self, outbox: &Arc<Outbox>, now: Millis) -> bool {
         self.seen(now);
         self.add_outbox(outbox);
@@ -98,18 +100,19 @@ impl LiveSession {
             .is_ok()
     }
 
-    /// Removes a connection, which is no longer notified.
+    /// Removes a connection, which then gets no notices of the session.
     pub fn unbind(&self, outbox: &Arc<Outbox>) {
         self.outboxes.lock().retain(|other| !Arc::ptr_eq(other, outbox));
     }
 
-    /// Records that the session is monitored and that this is in the command log.
+    /// Records that the session is monitored and that the command log states so.
     pub fn mark_monitored(&self) {
         self.monitored.store(MONITORED_REPORTED, Ordering::Relaxed);
     }
 
-    /// Adds a connection, which is notified when the session ends, or at once if the session has
-    /// already ended. The connection may be bound to another session.
+    /// Adds a connection, which then gets the notices of the session. If the session has already
+    /// ended, the connection is notified of that at once. The connection may be bound to another
+    /// session.
     pub fn add_outbox(&self, outbox: &Arc<Outbox>) {
         self.outboxes.lock().push(outbox.clone());
         if let Some(reason) = self.ended.get() {
@@ -139,8 +142,8 @@ impl LiveSession {
 /// No connection was ever bound to the session.
 pub(super) const UNMONITORED: u8 = 0;
 
-/// A connection was bound to the session, and this is not in the command log yet.
+/// A connection was bound to the session, but the command log does not state so yet.
 pub(super) const MONITORED: u8 = 1;
 
-/// A connection was bound to the session, and this is in the command log.
+/// A connection was bound to the session, and the command log states so.
 pub(super) const MONITORED_REPORTED: u8 = 2;

@@ -1,7 +1,7 @@
 //! Registry of the live sessions of this gateway.
 //!
-//! The registry holds what is not in the command log: connections, last-seen times, and the flags
-//! by which a connection detects without a lock that its session has ended.
+//! The registry holds what is not in the command log: connections, last-seen times and flags. By
+//! the flags, a connection detects without a lock that its session has ended.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -21,7 +21,7 @@ pub struct SessionRegistry {
 }
 
 impl SessionRegistry {
-    /// Returns the live session of a session; creates it if it is missing.
+    /// Returns the [`LiveSession`] of a session; creates one if the registry has none.
     pub fn get_or_create(&self, session: &Session, name: &UserName) -> Arc<LiveSession> {
         let since = session.accessed;
         let make = || {
@@ -44,7 +44,7 @@ impl SessionRegistry {
         self.all.entry(session.no).or_insert_with(make).clone()
     }
 
-    /// Returns the live session of a session; `None` if the session is not live on this gateway.
+    /// Returns the [`LiveSession`] of a session; `None` if the session is not live on this gateway.
     pub fn get(&self, session: SessionNo) -> Option<Arc<LiveSession>> {
         self.all.get(&session).map(|live_session| live_session.clone())
     }
@@ -63,9 +63,10 @@ impl SessionRegistry {
     /// `None` if the session is not live on this gateway.
     pub fn end(&self, session: SessionNo, reason: EndReason) -> Option<Arc<LiveSession>> {
         let (_, live_session) = self.all.remove(&session)?;
-        // A reason that is already set stays: connections were notified of it.
+        // A reason that is already set stays, because connections were already notified of that
+        // reason.
         let _ = live_session.ended.set(reason);
-        // No row may be written directly after the notice that the session has ended.
+        // No direct write may follow the notice that the session has ended.
         live_session.outboxes.lock().iter().for_each(|outbox| outbox.disable_direct_write());
         Some(live_session)
     }

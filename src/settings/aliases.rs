@@ -1,13 +1,13 @@
 //! Aliases of configuration keys.
 //!
-//! Aliases are names of former versions and names in the samples of the Genesis documentation. Each
-//! is accepted with a warning.
+//! Each alias is a key name of a former version of tollgate, or of a sample in the Genesis
+//! documentation. It is accepted with a warning.
 
 use toml::{Table, Value};
 
 /// Each alias and its key. Every alias is also accepted in camel case.
 pub(super) const ALIASES: &[(&str, &str)] = &[
-    // Names of former versions.
+    // Key names of former versions of tollgate.
     ("server.allow_plain", "server.allow_plaintext"),
     ("server.limits.login_wait_secs", "server.limits.login_timeout_secs"),
     ("server.limits.slow_reader_secs", "server.limits.write_timeout_secs"),
@@ -21,7 +21,7 @@ pub(super) const ALIASES: &[(&str, &str)] = &[
     ("security.when_sessions_are_full", "security.session_limit_action"),
     ("security.one_time_token_verify", "security.one_time_token_verify_by"),
     ("security.strict_amend", "security.absent_list_clears"),
-    // Names in the samples of the Genesis documentation.
+    // Key names in the samples of the Genesis documentation.
     (
         "security.genesis_password.validation.password_strength.restrict_white_space",
         "security.genesis_password.validation.password_strength.restrict_whitespace",
@@ -54,8 +54,7 @@ pub(super) const ALIASES: &[(&str, &str)] = &[
     ),
 ];
 
-/// Returns the dotted path without aliases: an alias is replaced by its key, also as the beginning
-/// of a longer path.
+/// Replaces an alias in a dotted path by its key. The alias may be the whole path or its beginning.
 pub(super) fn canonical_path(path: &str) -> String {
     let inside = |(alias, key): &(&str, &str)| {
         let rest = path.strip_prefix(alias)?;
@@ -64,9 +63,9 @@ pub(super) fn canonical_path(path: &str) -> String {
     ALIASES.iter().find_map(inside).unwrap_or_else(|| path.to_owned())
 }
 
-/// Renames the aliases in a table and returns the renamed ones: the alias as written, and the key.
-/// If the key is also set, two tables without a common key are joined; otherwise the alias stays,
-/// so that it is refused as an unknown key.
+/// Renames the aliases in a table. Returns the renamed ones: each alias as written, and its key. If
+/// the key is also set and both values are tables without a common key, the two tables are joined.
+/// Otherwise an alias of a key that is set stays, so that it is refused as an unknown key.
 pub fn resolve(table: &mut Table) -> Vec<(String, &'static str)> {
     let mut renamed = Vec::new();
     for (alias, key) in ALIASES {
@@ -80,7 +79,7 @@ pub fn resolve(table: &mut Table) -> Vec<(String, &'static str)> {
     renamed
 }
 
-/// Renames one alias, in every element if a section is a list. Returns whether it was renamed.
+/// Renames one alias, in every element if a section is a list. Returns whether any was renamed.
 fn rename(table: &mut Table, section: &str, name: &str, key: &str) -> bool {
     let (head, rest) = section.split_once('.').unwrap_or((section, ""));
     match (key.strip_prefix(head).and_then(|key| key.strip_prefix('.')), table.get_mut(head)) {
@@ -126,8 +125,8 @@ fn remove(table: &mut Table, path: &str, name: &str) -> Option<Value> {
     section(table, path)?.remove(name)
 }
 
-/// Inserts a value under a key that is not set. Two tables are joined if they have no key in
-/// common. Otherwise returns the value.
+/// Inserts a value at a dotted path. If the key is set, tables without a common key are joined; in
+/// all other cases the value is returned as the error.
 fn insert(table: &mut Table, path: &str, value: Value) -> Result<(), Value> {
     let (path, name) = path.rsplit_once('.').unwrap_or(("", path));
     let mut inner = table;

@@ -7,13 +7,13 @@ use super::root::Settings;
 use super::sections::{HostSettings, ServiceSettings};
 
 impl Settings {
-    /// Returns the default configuration as TOML with a comment above each key. Parsed again, it
-    /// gives the defaults.
+    /// Returns the default configuration as TOML, with a comment above each key. This TOML parses
+    /// to the default settings.
     pub fn default_toml() -> String {
         let mut out = String::from(
-            "# The default configuration of tollgate. Command-line flags override environment\n\
-             # variables (TOLLGATE_SECTION__KEY), and these override this file. Unknown keys are\n\
-             # errors.\n",
+            "# The default configuration of tollgate. Command-line options override environment\n\
+             # variables (TOLLGATE_SECTION__KEY). Environment variables override this file. An\n\
+             # unknown key is an error.\n",
         );
         for ReferenceRow { section, key, default, meaning, optional, .. } in Self::reference_rows()
         {
@@ -36,7 +36,7 @@ impl Settings {
     }
 }
 
-/// Returns an example of a service as comments, since services have no default.
+/// Returns an example of a service as comments, because services have no default.
 fn services_example() -> String {
     let host = |name: &str| HostSettings { name: name.to_owned(), port: 9001 };
     let service = ServiceSettings {

@@ -7,12 +7,12 @@ use serde_json::Value;
 
 use super::root::Settings;
 
-/// A key and its values in two configurations, as text; secrets are empty.
+/// A key and its values in a first and a second configuration, as text. A secret is an empty text.
 pub type SettingChange = (String, String, String);
 
 impl Settings {
-    /// Replaces all settings that are read only at start by the running ones. Returns the result
-    /// and the keys whose new values are therefore ignored until the next start.
+    /// Replaces each setting that takes effect only at start by its value in `running`. Returns the
+    /// result and the keys whose new values are therefore ignored until the next start.
     pub fn keep_startup_settings(mut self, running: &Settings) -> (Settings, Vec<&'static str>) {
         let mut kept = Vec::new();
         keep("server.listen", &mut self.server.listen, &running.server.listen, &mut kept);
@@ -53,8 +53,8 @@ impl Settings {
         (self, kept)
     }
 
-    /// Returns the settings that differ in `other`, in the order of the keys. A key that is absent
-    /// from one of the two, such as a key of an optional section, has the value "unset" there.
+    /// Returns the settings that differ in `other`, sorted by key. A key that only one of the two
+    /// has, such as a key of an optional section, has the value "unset" in the other.
     pub fn changes(&self, other: &Settings) -> Vec<SettingChange> {
         let [mut old, mut new] = [BTreeMap::new(), BTreeMap::new()];
         for (settings, found) in [(self, &mut old), (other, &mut new)] {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::realm::Millis;
 
-/// A duration, which is a text in the configuration.
+/// A duration, written as a text in the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Duration(Millis);
 

@@ -16,8 +16,8 @@ use super::merge::merge;
 use super::root::Settings;
 use super::{aliases, unknown_keys};
 
-/// The prefix of environment variables that are settings. The names of settings also contain `__`
-/// between section and key; other variables are ignored.
+/// The prefix of environment variables that are settings. Such a name also contains `__`, between
+/// section and key. Variables without the prefix or without `__` are ignored.
 const PREFIX: &str = "TOLLGATE_";
 
 impl Settings {
@@ -81,12 +81,16 @@ fn read_variables(
         let alias = path.to_lowercase().replace("__", ".");
         let key = aliases::canonical_path(&alias);
         if alias != key {
-            tracing::warn!(variable, alias, key, "an environment variable uses an alias of a key");
+            tracing::warn!(variable, alias, key, "an environment variable used an alias of a key");
         }
         match variables.entry(key) {
             Entry::Vacant(entry) => drop(entry.insert((variable, value))),
             Entry::Occupied(entry) => {
-                let reason = format!("{} sets the same key {}", entry.get().0, entry.key());
+                let reason = format!(
+                    "{} sets the same key {}; unset one of the two",
+                    entry.get().0,
+                    entry.key()
+                );
                 return Err(invalid_variable(&variable, reason));
             }
         }
@@ -111,11 +115,11 @@ fn concerns(path: &str, key: &str) -> bool {
 /// Renames the aliases in a table and logs a warning for each.
 fn resolve_aliases(table: &mut Table) {
     for (alias, key) in aliases::resolve(table) {
-        tracing::warn!(alias, key, "the configuration uses an alias of a key");
+        tracing::warn!(alias, key, "the configuration used an alias of a key");
     }
 }
 
-/// Sets the value of one variable in the table; an error states what is wrong with it.
+/// Sets the value of one variable in the table. The error states what is wrong with the variable.
 fn set(table: &mut Table, schema: &Json, path: &str, text: &str) -> Result<(), String> {
     let mut one = read(crate::settings::schema::schema_for(path, schema), text);
     for key in path.rsplit('.') {
@@ -128,9 +132,9 @@ fn set(table: &mut Table, schema: &Json, path: &str, text: &str) -> Result<(), S
     Ok(())
 }
 
-/// Converts the text of a variable to a value. If the value of the key must be a text, the variable
-/// is used unchanged, so that a salt of digits stays a text; only a text in TOML quotes is
-/// unquoted. For other keys, the variable is parsed as TOML or, if it is not TOML, used as a text.
+/// Converts the characters of a variable to a value. For a key of type string, they are used
+/// unchanged, so that a salt of digits stays a string; only TOML quotes around them are removed.
+/// For all other keys, they are parsed as TOML, or used as a string if they are not TOML.
 fn read(schema: Option<&Json>, text: &str) -> Value {
     let is_text = schema.is_some_and(|schema| schema.get("type") == Some(&Json::from("string")));
     let value = text.parse::<Value>().ok().filter(|value| !is_text || value.is_str());
@@ -238,7 +242,8 @@ mod tests {
         assert_eq!((limits.json_depth, limits.frame_bytes, limits.outbox_bytes), (40, 4, 5));
     }
 
-    /// A configuration with every former key, and the same one with the current keys.
+    /// A configuration with every former key; [`CURRENT`] has the same values under the current
+    /// keys.
     const FORMER: &str = "mode = 'seed'\n\
         [server]\nallow_plain = true\nsystem_date_format = 's2'\n\
         [server.limits]\nlogin_wait_secs = 7\nslow_reader_secs = 8\n\
@@ -259,7 +264,7 @@ mod tests {
         let settings = parse(CURRENT).unwrap();
         assert_eq!(parse(FORMER).unwrap(), settings);
         let changed = Settings::default().changes(&settings);
-        // All keys but the mode, whose former value means the default.
+        // All keys except the mode: its former value means the default.
         assert_eq!(changed.len(), 11, "{changed:?}");
         let rest = parse("[server]\nsystem_date_format = 's0'").unwrap();
         assert_eq!(rest, Settings::default());
@@ -283,7 +288,7 @@ mod tests {
     fn variables_may_use_former_keys() {
         let former = Settings::parse("", as_variables(FORMER).into_iter()).unwrap();
         assert_eq!(former, parse(&CURRENT.replace("mode = 'compatible'", "")).unwrap());
-        // A variable wins over the file, whichever of the two has the former name.
+        // A variable wins over the file, whichever of the two uses the former key.
         let text = "[server.limits]\nlogin_timeout_secs = 1\nslow_reader_secs = 1";
         let pairs = [
             ("TOLLGATE_SERVER__LIMITS__LOGIN_WAIT_SECS", "2"),

@@ -26,7 +26,7 @@ static HARDENED_TABLE: LazyLock<Table> = LazyLock::new(|| {
     HARDENED.parse().unwrap_or_else(|error| panic!("the hardened defaults are not TOML: {error}"))
 });
 
-/// Adds the defaults of the mode for the keys that are not set.
+/// If the mode is hardened, adds its defaults for the keys that are not set.
 pub(super) fn apply_mode_defaults(written: Table) -> Table {
     if written.get("mode").and_then(Value::as_str) != Some("hardened") {
         return written;

@@ -21,7 +21,7 @@ pub struct ReferenceRow {
     /// The name in the Genesis authentication documentation; `None` if that documentation does not
     /// have the key.
     pub genesis_key: Option<String>,
-    /// Whether the section is off unless the configuration contains it.
+    /// Whether the section is off if the configuration does not contain it.
     pub optional: bool,
 }
 
@@ -68,8 +68,8 @@ fn default_order() -> Vec<String> {
 struct Section<'a> {
     path: String,
     schema: &'a Json,
-    /// The defaults of its keys. `None` for an optional section, whose schema has the defaults, and
-    /// for elements of a list, which have no defaults.
+    /// The defaults of the keys. `None` for an optional section, because its schema has the
+    /// defaults, and for elements of a list, because they have no defaults.
     defaults: Option<Table>,
     optional: bool,
 }
@@ -185,6 +185,9 @@ mod tests {
         assert!(find("services[].hosts[]", "port").is_some_and(|row| row.default.is_none()));
         let listen = find("server", "listen").and_then(|row| row.default.clone());
         assert_eq!(listen.as_deref(), Some("\"127.0.0.1:9064\""));
-        assert!(find("security.genesis_password", "").is_none(), "it has only subsections");
+        assert!(
+            find("security.genesis_password", "").is_none(),
+            "a section without keys of its own must have no row"
+        );
     }
 }

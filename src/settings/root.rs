@@ -1,7 +1,7 @@
 //! The settings: one struct for each section of the configuration.
 //!
-//! Command-line flags override environment variables, which override the file, which overrides the
-//! defaults.
+//! Environment variables override the file. Command-line options override both. A key that is not
+//! set has its default.
 
 use std::path::Path;
 
@@ -21,19 +21,20 @@ pub const RESET_TOPIC: &str = "PASSWORD_RESET";
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// The set of defaults: "compatible", those of the Genesis documentation, or "hardened",
-    /// stricter ones. A key that is set overrides its default.
+    /// Default values of all keys that are not set: "compatible", the values of the Genesis
+    /// documentation; "hardened", stricter values.
     pub mode: Mode,
     /// Addresses, message formats, TLS and limits of the gateway.
     pub server: ServerSettings,
     /// Heartbeats, with which a client shows that its session is alive.
     pub heartbeat: HeartbeatSettings,
-    /// Services that GUIs connect to after the login. The reply to a heartbeat lists them; empty:
-    /// no services.
+    /// Services that GUIs connect to after the login; empty: no services. The reply to a heartbeat
+    /// lists the services.
     pub services: Vec<ServiceSettings>,
     /// Order, health checks and pushes of the service list.
     pub service_list: ServiceListSettings,
-    /// The store of commands and rows. Its folder is set by the flag --data-dir.
+    /// The store of the command log and of rows. The option --data-dir of `tollgate serve` sets its
+    /// directory.
     pub store: StoreSettings,
     /// Sessions, passwords and second factors.
     pub security: Security,

@@ -35,7 +35,7 @@ connections_per_address_max = 500"#,
     },
     Task {
         title: "List the services that GUIs connect to",
-        text: "The reply to a heartbeat has this list. A client that stops sending heartbeats \
+        text: "The reply to a heartbeat contains this list. A client that stops sending heartbeats \
                loses its session.",
         example: r#"[[services]]
 name = "ORDER_EVENT_HANDLER"
@@ -47,8 +47,8 @@ interval_secs = 15"#,
     },
     Task {
         title: "Keep data",
-        text: "The option `--data-dir` names the directory of the store. How its files grow is in \
-               [Operations](operations.md).",
+        text: "The option `--data-dir` sets the directory of the store. How the files of the store \
+               grow is described in [Operations](operations.md).",
         example: r#"[store]
 log_retention_days = 30
 audit_retention_days = 730
@@ -107,7 +107,8 @@ smtp = { host = "mail.desk.example", tls = "start_tls" }"#,
     },
     Task {
         title: "Require a second factor",
-        text: "Users with a profile in `required_for` must enrol before their first session.",
+        text: "Users with a profile in `required_for` must enrol an authenticator app at their \
+               next login.",
         example: r#"[security.mfa]
 required_for = ["USER_ADMIN"]
 
@@ -117,8 +118,9 @@ issuer = "Desk""#,
     },
     Task {
         title: "Check passwords in an LDAP directory",
-        text: "With `type = \"HYBRID\"`, `internal_users` log in with their local password and all \
-               others with that of the directory.",
+        text: "`internal_users` always log in with the password that the gateway stores. All \
+               others log in with the password of the directory. With `type = \"HYBRID\"`, the \
+               gateway must store the same password.",
         example: r#"[security.authentication]
 type = "LDAP"
 
@@ -138,7 +140,7 @@ on_first_login = { create_user = true, group_profiles = { traders = "TRADER" } }
     },
     Task {
         title: "Send mail",
-        text: "Mails wait in the store until the server has accepted them.",
+        text: "Mails wait in the store until the mail server has accepted them.",
         example: r#"[mail]
 transport = "smtp"
 from = "Desk <desk@desk.example>"

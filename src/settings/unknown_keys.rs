@@ -53,8 +53,8 @@ fn nearest(path: &str, key: &str, root: &Json) -> Option<String> {
     (distance <= (meant.len() / 3).max(1)).then_some(nearest)
 }
 
-/// Returns a spelling for comparison: `sessionTimeoutMins`, as in Genesis authentication, equals
-/// `session_timeout_mins`.
+/// Returns a spelling for comparison. It is the same for `session_timeout_mins` and for its name in
+/// Genesis authentication, `sessionTimeoutMins`.
 fn plain(key: &str) -> String {
     key.replace(['_', '-'], "").to_lowercase()
 }

@@ -22,19 +22,20 @@ impl Settings {
         if wrong.is_empty() { Ok(()) } else { Err(SettingsError::Invalid(wrong)) }
     }
 
-    /// Checks that all mails that the settings require have a transport.
+    /// Checks that each mail that the settings require has a transport.
     fn check_mails(&self, wrong: &mut Vec<String>) {
         let off = |topic: &str| self.mail.transport_kind(topic) == MailTransportKind::Off;
         if self.security.reset_mode == ResetMode::Email && off(RESET_TOPIC) {
-            wrong.push("security.reset_mode = \"email\" requires mail.transport".to_owned());
+            let text = "security.reset_mode = \"email\" requires mail.transport to be smtp or file";
+            wrong.push(text.to_owned());
         }
         if self.security.mfa.notify.as_ref().is_some_and(|it| off(&it.notify_topic)) {
-            wrong.push("security.mfa.notify requires mail.transport".to_owned());
+            wrong.push("security.mfa.notify requires mail.transport to be smtp or file".to_owned());
         }
         let Some(reset) = &self.security.genesis_password.self_service_reset else { return };
         let key = "security.genesis_password.self_service_reset";
         if off(&reset.notify_topic) {
-            wrong.push(format!("{key} requires mail.transport"));
+            wrong.push(format!("{key} requires mail.transport to be smtp or file"));
         }
         if reset.accept_client_url && self.mode == Mode::Hardened && !self.server.is_on_loopback() {
             wrong.push(format!(

@@ -109,9 +109,9 @@ impl AuditTrail {
         let mut found: Vec<_> = newest.map(|(no, row)| (*no, AuditEvent::clone(row))).collect();
         drop(unsaved);
         let Some(ledger) = &self.ledger else { return Ok(found) };
-        // Rows leave memory only when they are in the ledger, so none is missed. The rows just
-        // found may be in both by now: the ledger is read only before the oldest of them, so that
-        // none is returned twice.
+        // Rows leave memory only when they are in the ledger, so no row is missed. The rows just
+        // found may be in the ledger by now, too. The ledger is therefore read only before the
+        // oldest found row, so that no row is returned twice.
         let mut before = found.last().map_or(before, |(no, _)| *no);
         while found.len() < most
             && let Some(block) = ledger.block_before(before)?

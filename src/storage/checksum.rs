@@ -1,7 +1,7 @@
 //! The row checksum: a running sum of the hashes of all rows.
 //!
-//! It is stored with the rows and compared when they are loaded, which detects a missing or altered
-//! row.
+//! The checksum is stored with the rows. When the rows are loaded, a difference reveals a missing
+//! or altered row.
 
 use sha2::{Digest, Sha256};
 

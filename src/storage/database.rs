@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::error::{StoreError, is_locked};
 use crate::platform::stopwatch;
 
-/// Returns how many times the rows and the audit trail were rebuilt from the log.
+/// Returns the generation: how many times the rows and the audit trail were rebuilt from the log.
 pub(super) fn generation(db: &sled::Db) -> u64 {
     let names = db.tree_names();
     let names = names.iter().filter_map(|name| std::str::from_utf8(name).ok());
@@ -24,9 +24,9 @@ pub(super) fn tree_name(tree: &str, generation: u64) -> String {
 /// Opens sled on a thread of its own, so that neither a panic nor a hang of sled stops the caller.
 /// `None` if sled hangs; then the thread of sled keeps the lock of the database.
 ///
-/// sled panics on some damaged files. While it opens, the panic hook of the whole process is
-/// replaced by one that prints nothing: a panic of another thread at that time ends that thread as
-/// usual but leaves no message. Stores are opened at start, before the gateway serves.
+/// sled panics on some damaged files. While sled opens, a panic hook that prints nothing replaces
+/// the hook of the whole process. A panic of another thread at that time still ends that thread,
+/// but leaves no message. Stores are opened at start, before the gateway serves.
 pub(super) fn open_sled(dir: &Path, cache_mb: u64) -> Option<Result<sled::Db, StoreError>> {
     let config = sled::Config::default()
         .path(dir.join("sled"))
@@ -53,9 +53,10 @@ pub(super) fn open_sled(dir: &Path, cache_mb: u64) -> Option<Result<sled::Db, St
     }
 }
 
-/// Opens the database, and waits up to [`LOCK_TIMEOUT_SECS`] for its lock. The kernel releases the
-/// lock of an ended process only when it has closed its files, and sled keeps it until the last of
-/// its threads has ended.
+/// Opens the database, and waits up to [`LOCK_TIMEOUT_SECS`] for its lock. A lock outlasts its
+/// holder for a moment: the kernel releases the lock of an ended process only after closing the
+/// files of the process. Within one process, sled keeps the lock until the last thread of sled has
+/// ended.
 fn open_when_unlocked(config: &sled::Config) -> sled::Result<sled::Db> {
     let watch = stopwatch();
     loop {
@@ -69,7 +70,8 @@ fn open_when_unlocked(config: &sled::Config) -> sled::Result<sled::Db> {
 }
 
 /// Removes the file with sled's settings if a first start was interrupted before sled created its
-/// data file. sled writes this file in two steps and reports a half-written file as damage.
+/// data file. sled writes the settings in two steps and reports a half-written settings file as
+/// damage.
 pub(super) fn forget_unfinished(dir: &Path) -> io::Result<()> {
     let (settings, file) = (dir.join("sled").join("conf"), dir.join("sled").join("db"));
     if settings.exists() && !file.exists() { std::fs::remove_file(settings) } else { Ok(()) }
@@ -95,7 +97,7 @@ const LOCK_TIMEOUT_SECS: f64 = 1.0;
 const LOCK_RETRY: Duration = Duration::from_millis(10);
 
 /// The time after which a database that has not opened counts as damaged rather than slow. The same
-/// time is added for each [`OPEN_BYTES`] of its file.
+/// time is added for each [`OPEN_BYTES`] of the database file.
 pub(super) const OPEN_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// The bytes of the database file for which opening may take one more [`OPEN_TIMEOUT`].

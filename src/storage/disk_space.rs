@@ -1,7 +1,7 @@
 //! The free space on the disk of the store.
 //!
-//! A reserve is kept for what follows from changes that were already accepted: their rows, the
-//! audit trail, and what the database writes in the background.
+//! A reserve is kept for writes that follow from accepted changes: their rows, the audit trail, and
+//! what the database writes in the background.
 
 use std::path::{Path, PathBuf};
 

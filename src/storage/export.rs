@@ -45,7 +45,8 @@ pub enum ExportError {
     Io(#[from] io::Error),
 }
 
-/// SHA-256 over the lines of an export or a backup, by which a reader checks that it is complete.
+/// SHA-256 over the lines of an export or a backup, by which a reader checks that the file is
+/// complete.
 #[derive(Debug, Default)]
 pub struct ExportChecksum(Sha256);
 
@@ -63,7 +64,7 @@ impl ExportChecksum {
 
 /// The content of an export.
 pub struct ExportedRealm {
-    /// The rows, in order.
+    /// The rows, in the order of the lines.
     pub rows: Vec<StoredRow>,
     /// The realm that consists of these rows.
     pub realm: Realm,
@@ -80,9 +81,9 @@ pub fn rebuild_realm(rows: impl IntoIterator<Item = Row>) -> Result<Realm, Strin
     Ok(realm)
 }
 
-/// Writes the realm and returns the number of rows. Without `credentials` it leaves out current and
-/// former password hashes, the pepper check, sessions with their tokens, one-time tokens and failed
-/// login attempts.
+/// Writes the realm and returns the number of rows. Without `credentials`, the export has no
+/// password hashes (current or former), pepper check, failed login attempts, sessions, pending
+/// logins, mailed links and codes, or other tokens. Second factors, which are encrypted, stay.
 pub fn write(
     realm: &Realm,
     at: Millis,
@@ -109,20 +110,25 @@ pub fn write(
     Ok(rows)
 }
 
-/// Returns the row as it is exported; `None` if it is left out. The ids of applied entries are
-/// always left out, because they are meaningless in another store.
+/// Returns the row in its exported form; `None` if the export leaves it out. The ids of applied
+/// entries are always left out, because they are meaningless in another store.
 fn exported(row: Row, credentials: bool) -> Option<Row> {
     match row {
         Row::Seen(..) => None,
         row if credentials => Some(row),
-        Row::Session(_) | Row::RotatedToken(..) | Row::Attempts(..) | Row::OneTime(..) => None,
-        Row::History(..) | Row::PepperCheck(_) => None,
         Row::User(user) => Some(Row::User(User { credential: None, ..user })),
-        row => Some(row),
+        Row::History(..) | Row::PepperCheck(_) | Row::Attempts(..) => None,
+        Row::Session(_) | Row::RotatedToken(..) | Row::PendingLogin(..) => None,
+        Row::OneTime(..) | Row::SelfReset(..) | Row::ActiveCode(_) | Row::Mail(_) => None,
+        Row::Policy(_) | Row::Counters(_) | Row::TokenLifetimes(_) | Row::SecondFactor(..) => {
+            Some(row)
+        }
+        Row::Right(_) | Row::Profile(_) => Some(row),
+        Row::Member(..) | Row::Grant(..) | Row::Direct(..) => Some(row),
     }
 }
 
-/// Reads a whole export. Returns nothing unless every line and the checksum are valid.
+/// Reads a whole export. Fails if a line or the checksum is invalid.
 pub fn read(input: &mut impl BufRead) -> Result<ExportedRealm, ExportError> {
     let (mut checksum, mut number) = (ExportChecksum::default(), 0);
     let (mut rows, mut realm) = (Vec::new(), Realm::default());
@@ -142,7 +148,7 @@ pub fn read(input: &mut impl BufRead) -> Result<ExportedRealm, ExportError> {
         if number == 1 {
             let header: ExportHeader = serde_json::from_value(value).map_err(invalid)?;
             if header.format != FORMAT || header.version > VERSION {
-                return Err(wrong("unknown FORMAT or VERSION"));
+                return Err(wrong("unknown FORMAT or VERSION; try a newer version of tollgate"));
             }
         } else if value.get("SHA256").is_some() {
             let footer: ExportFooter = serde_json::from_value(value).map_err(invalid)?;

@@ -73,8 +73,8 @@ fn is_format(text: &str) -> bool {
 
 /// Writes the format file, which states that the folder has a complete store of this version.
 pub(super) fn write(dir: &Path) -> io::Result<()> {
-    // Written under another name and renamed: a half-written format file would make the store
-    // unusable for good.
+    // The file is written under another name and then renamed: a half-written format file would
+    // make the store permanently unusable.
     let unfinished = dir.join("format.new");
     let mut file = std::fs::File::create(&unfinished)?;
     writeln!(file, "{FORMAT}")?;

@@ -30,7 +30,7 @@ impl ChainHash {
 /// The sequence number of an entry: 1, 2, 3, …
 pub type Seq = u64;
 
-/// The end of a chain: the number of its last record, and the chain hash up to it.
+/// The end of a chain: the number of its last record, and the chain hash up to this record.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct ChainEnd {
     pub(crate) no: u64,

@@ -1,6 +1,6 @@
 //! The high-water mark: the last acknowledged entry, kept outside the database.
 //!
-//! The mark reveals that the database has lost its newest entries. The mark is written after the
+//! The mark reveals whether the database has lost its newest entries. The mark is written after the
 //! entry is synced, so it is never ahead of the disk. The mark is written before the entry is
 //! acknowledged, so after a crash of the process it is never behind an acknowledgement. The mark
 //! itself is not synced with each commit: after a power cut it may name an earlier entry.
@@ -47,8 +47,8 @@ impl HighWaterMark {
         decode(&bytes)
     }
 
-    /// Makes the mark durable. Needed when the store is created and before entries are trimmed, but
-    /// not for each commit.
+    /// Makes the mark durable. Call this when the store is created and before entries are trimmed,
+    /// but not for each commit.
     pub fn sync(&self) -> io::Result<()> {
         self.file.sync_all()
     }

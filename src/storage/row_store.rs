@@ -1,6 +1,7 @@
-//! The row store: the rows of the realm, and the entry that they reflect.
+//! The row store: the rows of the realm.
 //!
-//! Both are written together and loaded at start.
+//! The rows are written together with the number of the last log entry that they reflect. Both are
+//! loaded at start.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -37,7 +38,7 @@ pub struct RowStore {
     has_checksum: bool,
     state_at_open: StoreState,
     audit_trail: Arc<AuditTrail>,
-    /// The keys of the stored entry ids. The next save that includes newer ids deletes them.
+    /// The keys of the stored ids of applied entries. The next save with newer ids deletes them.
     seen: Mutex<Vec<Key>>,
 }
 
@@ -144,8 +145,8 @@ impl RowStore {
         }
         let mut found = RowsChecksum { applied: self.applied(), ..RowsChecksum::default() };
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        // One thread reads all rows of a kind. The kinds are started in descending order, because
-        // those with the most rows are among the highest.
+        // One thread reads all rows of a kind: all keys with the same first byte. The kinds are
+        // started in descending order, because those with the most rows are among the highest.
         let kinds = Mutex::new((1..=u8::MAX).rev());
         let (sender, batches) = mpsc::sync_channel(BATCHES_MAX);
         std::thread::scope(|scope| {
@@ -248,8 +249,8 @@ impl RowStore {
     }
 
     /// Abandons the rows and the audit trail, so that the log can rebuild them in new trees. The
-    /// damaged trees are not reused: they may have keys that a lookup finds and a scan does not,
-    /// and the next start, which scans, would miss a row saved under such a key.
+    /// damaged trees are not reused: a lookup may find keys in them that a scan does not find. The
+    /// next start scans, so it would miss a row that was saved under such a key.
     pub fn reset_rows(&mut self) -> Result<(), StoreError> {
         let next = generation(&self.db) + 1;
         self.rows = self.db.open_tree(tree_name("rows", next))?;

@@ -16,16 +16,17 @@ pub(super) struct AffectedRights {
     users: BTreeSet<UserNo>,
     /// Profiles whose members may have gained or lost certain rights.
     profiles: BTreeMap<ProfileNo, ProfileRights>,
-    /// Whether rows of records may have changed, too.
+    /// Whether rows of `RECORD_SOURCES` may have changed, too.
     has_records: bool,
 }
 
 /// The rights that members of a profile may have gained or lost.
 #[derive(Debug)]
 pub(super) struct ProfileRights {
-    /// The rights; `None`: any right, because the profile was enabled or disabled.
+    /// The rights; `None` if any right may have changed, because the profile was enabled or
+    /// disabled.
     pub(super) rights: Option<Vec<RightChange>>,
-    /// The sources for which these rights decide which rows and columns are visible.
+    /// The sources whose visible rows and columns depend on these rights.
     pub(super) sources: SourceSet,
 }
 
@@ -47,7 +48,7 @@ impl AffectedRights {
         self.users.iter().copied()
     }
 
-    /// Whether a user may have gained or lost this right.
+    /// Whether any user may have gained or lost this right.
     pub(super) fn includes(&self, right: RightNo) -> bool {
         let is_among = |profile: &ProfileRights| {
             let rights = profile.rights.as_ref();
@@ -56,8 +57,8 @@ impl AffectedRights {
         !self.users.is_empty() || self.profiles.values().any(is_among)
     }
 
-    /// Calls `visit` with the subscriptions of the members of the relevant profiles, except for the
-    /// members in `users`, because all their rights are checked anyway. `by_user`: the
+    /// Calls `visit` with the subscriptions of the members of the relevant profiles. Members who
+    /// are in `users` are skipped, because all their rights are checked anyway. `by_user` are the
     /// subscriptions by user, in ascending order, as `Realm::membership` requires.
     pub(super) fn for_each_member<'a, 't>(
         &'t self,
@@ -81,8 +82,9 @@ impl AffectedRights {
         }
     }
 
-    /// Calls `visit` with all affected users: first those in `users`, then the members of one
-    /// profile after the other, each in ascending order. Returns false if `visit` stopped the walk.
+    /// Calls `visit` with all affected users: first those in `users`, then the members of each
+    /// profile. Each of these lists is in ascending order. Returns false if `visit` stopped the
+    /// walk.
     pub(super) fn for_each_user(
         &self,
         realm: &Realm,

@@ -24,7 +24,7 @@ pub(crate) struct RowBefore {
     pub(super) user: Option<UserNo>,
 }
 
-/// The data of the realm before a commit that the publication of the commit needs.
+/// What the publication of a commit needs from the realm before the commit.
 #[derive(Debug, Default)]
 pub(crate) struct RowsBefore {
     /// The rows that the commit may change, as they were before; only rows of sources with

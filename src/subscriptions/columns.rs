@@ -53,7 +53,7 @@ pub(super) static ACTIVE_SESSIONS: [Column; 6] = [
     text("HOST", "IP address of the client that logged in or refreshed last."),
     number("LOGIN_TIME", "Time of the login, epoch ms."),
     number("LAST_ACCESS_TIME", "Time of the last use, epoch ms; updated about once a minute."),
-    text("SESSION_ID", "Id of the session, with which it can be ended."),
+    text("SESSION_ID", "Id of the session, for EVENT_LOGOUT."),
     VERSION,
 ];
 /// The number of the column SESSION_ID of ACTIVE_SESSIONS. The column is masked, because its value
@@ -62,8 +62,8 @@ pub(super) const SESSION_ID: usize = 4;
 /// The right to see SESSION_ID of other users.
 pub(super) const LOGOUT_OTHERS: &str = "LOGOUT_OTHERS";
 pub(super) static LOGIN_ATTEMPTS: [Column; 4] = [
-    name("USER_NAME", "User name that was tried; a user of this name may not exist."),
-    number("ATTEMPTS", "Wrong passwords since the last login or reset of the count."),
+    name("USER_NAME", "User name that was tried; perhaps no user has this name."),
+    number("ATTEMPTS", "Number of wrong passwords since the last login or unlocking."),
     number("LOCKED_UNTIL", "When the lock ends, epoch ms; absent without a lock."),
     VERSION,
 ];
@@ -90,7 +90,7 @@ pub(super) static AUDIT_EVENTS: [Column; 11] = [
 pub(super) static SERVICES: [Column; 7] = [
     text("NAME", "Name of the service."),
     flag("ENCRYPTED", "Whether the service requires TLS."),
-    text("HOST", "Host name or address."),
+    text("HOST", "Host name or IP address."),
     number("PORT", "TCP port."),
     number("POSITION", "Position of the host in the list of its service, from 0."),
     flag("HEALTHY", "Whether the last health check reached the host."),

@@ -4,7 +4,7 @@ use protocol::filter::Column;
 use protocol::write_json;
 use smol_str::SmolStr;
 
-/// The most columns of a source, because a set of columns is a `u64`.
+/// Maximum number of columns of a source: a set of columns is a `u64` with one bit for each.
 pub(super) const COLUMNS_MAX: usize = u64::BITS as usize;
 
 /// The value of one field.
@@ -68,7 +68,8 @@ impl DataRow {
     }
 
     /// Appends the members `,"NAME":value` of the fields in `mask`. A field that is not set is left
-    /// out unless `nulls` is true: a MODIFY must report that a field was cleared.
+    /// out if `nulls` is false. It is written as null if `nulls` is true, because a MODIFY must
+    /// report cleared fields.
     pub fn write_members(&self, out: &mut Vec<u8>, columns: &[Column], mask: u64, nulls: bool) {
         for (at, (column, field)) in columns.iter().zip(self.fields.iter()).enumerate() {
             match field {
@@ -82,7 +83,7 @@ impl DataRow {
         }
     }
 
-    /// Returns the approximate bytes that the row takes while it waits in an outbox.
+    /// Returns the approximate size of the row in an outbox, in bytes.
     pub fn weight(&self) -> usize {
         let text =
             |field: &FieldValue| if let FieldValue::Text(text) = field { text.len() } else { 8 };

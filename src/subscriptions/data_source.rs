@@ -90,7 +90,7 @@ impl DataSource {
             DataSource::ActiveSessions => "their own sessions",
             DataSource::ActiveCodes => "their own codes",
             DataSource::LoginAttempts | DataSource::AuditEvents => {
-                "may not subscribe (NOT_AUTHORISED)"
+                "no rows: DATA_LOGON is refused (NOT_AUTHORISED)"
             }
             DataSource::Services => "all rows",
         }
@@ -132,7 +132,7 @@ impl DataSource {
         matches!(self, DataSource::LoginAttempts | DataSource::AuditEvents)
     }
 
-    /// Returns the right to see columns that are masked without it; `None` if none are masked.
+    /// Returns the right that unmasks columns; `None` if the source has no masked columns.
     pub fn unmask_right(self) -> Option<&'static str> {
         (self == DataSource::ActiveSessions).then_some(LOGOUT_OTHERS)
     }
@@ -186,7 +186,8 @@ impl DataSource {
         }
     }
 
-    /// Returns the key of a row, equal to what `SourceRecord::index_key` returns for its record.
+    /// Returns the key of a row. Except for USER_RIGHTS, this is what `SourceRecord::index_key`
+    /// returns for the record of the row.
     pub(super) fn index_key_in(self, row: &DataRow) -> Option<Box<str>> {
         match row.field(*self.key_columns().first()?) {
             FieldValue::Text(text) => Some(self.normalize_key(text)),

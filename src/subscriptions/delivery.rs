@@ -1,4 +1,4 @@
-//! Delivery: the updates of a commit are encoded and sent to their connections.
+//! Delivery of the updates of a commit to their connections.
 //!
 //! Updates are encoded for several outboxes and then sent. Encoding and sending each run much code,
 //! and alternating between them for each outbox evicts that code from the instruction cache.
@@ -12,20 +12,20 @@ use super::subscription_map::SubscriptionMap;
 use crate::realm::Realm;
 use crate::storage::Seq;
 
-/// The fewest outboxes for each thread if several threads deliver.
+/// Minimum number of outboxes for each thread if several threads deliver.
 const OUTBOXES_PER_THREAD_MIN: usize = 256;
-/// The most threads that deliver one commit.
+/// Maximum number of threads that deliver one commit.
 const THREADS_MAX: usize = 4;
-/// The most outboxes that are encoded, and stay locked, before the first one is sent. Another
-/// thread that needs one of them waits for up to this many sends.
+/// Maximum number of outboxes that are encoded, and stay locked, before the first one is sent.
+/// Another thread that needs one of these outboxes waits for up to this many sends.
 const BATCH_OUTBOXES: usize = 16;
-/// The bytes that are encoded for one outbox before its connection must send the rest. A batch of
-/// more bytes is sent at once.
+/// Maximum number of encoded bytes: of one outbox, before its connection must send the rest; of a
+/// batch, before the batch is sent. The last frame may exceed the maximum.
 const BYTES_MAX: usize = 64 * 1024;
 
 /// Runs the rights checks of the deliveries, and sends the updates or wakes the connections that
 /// send them. The index is not locked, so subscribe requests need not wait. Many outboxes are
-/// divided among threads, so that the last one gets its rows sooner.
+/// divided among threads, so that the last outbox gets its rows sooner.
 pub(super) fn deliver(deliveries: &[PendingDelivery<'_>], realm: &Realm, seq: Seq) {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let threads = (deliveries.len() / OUTBOXES_PER_THREAD_MIN).clamp(1, cores.min(THREADS_MAX));
@@ -53,10 +53,10 @@ struct SendBatch<'d> {
 
 impl<'d> SendBatch<'d> {
     fn add(&mut self, delivery: &'d PendingDelivery<'_>, realm: &Realm, seq: Seq) {
-        // If the outbox is locked, this batch may hold the lock, since an outbox can be listed
-        // twice. Or another thread holds the lock and waits for an outbox of this batch. Sending
-        // the batch releases all its locks, so a thread that waits for an outbox holds no other
-        // outbox, and no deadlock is possible.
+        // If the outbox is locked, this batch may hold the lock, because an outbox can be listed
+        // twice. Otherwise another thread holds the lock and may wait for an outbox of this batch.
+        // Sending the batch releases all its locks. So a thread that waits for an outbox holds no
+        // other outbox, and no deadlock is possible.
         let mut locked = LockedOutbox::try_lock(&delivery.outbox).unwrap_or_else(|| {
             self.send();
             LockedOutbox::lock(&delivery.outbox)
@@ -94,8 +94,8 @@ impl<'d> LockedOutbox<'d> {
         Self { outbox, state: outbox.state.lock() }
     }
 
-    /// If direct writes are enabled, appends the rows of `first` and then the updates that are due.
-    /// Otherwise `first` queues its rows, and the connection sends them.
+    /// If direct writes are enabled, appends the rows that `first` writes and then the updates that
+    /// are due. Otherwise `first` queues its rows, and the connection sends them.
     fn write_updates(
         &mut self,
         out: &mut Vec<u8>,

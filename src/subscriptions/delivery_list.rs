@@ -1,4 +1,4 @@
-//! The outboxes that a commit affects, in order.
+//! The deliveries of a commit, in the order of its publication.
 
 use std::sync::Arc;
 
@@ -10,14 +10,14 @@ use super::subscription_map::SubscriptionMap;
 use crate::realm::{Realm, UserNo};
 use crate::storage::Seq;
 
-/// An outbox that has rows to be sent, or a subscription that must still be checked.
+/// An outbox with rows to send, or with a subscription whose rights must still be checked.
 pub(super) struct PendingDelivery<'t> {
     pub(super) outbox: Arc<Outbox>,
     rights_check: Option<RightsCheck<'t>>,
 }
 
-/// A check that runs during the delivery: it compares a subscription with these rights of a user
-/// (`None`: all rights).
+/// A check that runs during the delivery: it compares `rights` of a user with a subscription.
+/// `rights` is `None` if all rights are compared.
 struct RightsCheck<'t> {
     id: u64,
     user: UserNo,
@@ -80,7 +80,7 @@ impl<'t> DeliveryList<'t> {
         }
     }
 
-    /// Returns the deliveries, in order.
+    /// Returns the deliveries in the order in which they were added.
     pub(super) fn into_deliveries(self) -> Vec<PendingDelivery<'t>> {
         self.0
     }

@@ -1,8 +1,8 @@
-//! The key under which the index files a subscription.
+//! The key of a subscription in the index.
 
 use crate::realm::UserNo;
 
-/// A value under which subscriptions are filed.
+/// A key of subscriptions in the index: the rows that concern these subscriptions.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum FilterKey {
     /// Rows that belong to this user.

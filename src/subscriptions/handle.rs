@@ -39,13 +39,14 @@ impl SubscriptionHandle<'_> {
         self.rows_max
     }
 
-    /// Reads one step of rows from the realm, up to `rows_left` of them, and subtracts those read.
-    /// Returns whether reading is done. The caller holds the read lock of `realm`.
+    /// Reads one step of rows from the realm, at most `rows_left`, and subtracts the number of rows
+    /// read from `rows_left`. Returns whether reading is done. The caller holds the read lock of
+    /// `realm`.
     pub fn read(&self, realm: &Realm, seq: Seq, rows_left: &mut usize) -> bool {
         let read = |subscription: &mut Subscription| {
-            // If this fails, a commit that is applied but not yet published has revoked the right
-            // to see all rows. No row may be read with the revoked right; the publication will
-            // refresh the scope.
+            // If `may_read` is false, a commit that is applied but not yet published has revoked
+            // the right to see all rows. No row may be read with the revoked right. The publication
+            // will refresh the scope.
             if !subscription.may_read(realm) {
                 return true;
             }
@@ -62,8 +63,8 @@ impl SubscriptionHandle<'_> {
         });
     }
 
-    /// Separates the audit rows to be read, up to `last`, from later ones, which are pushed.
-    /// Returns the number before which reading begins; `None` if nothing is to be read.
+    /// Divides the audit rows: rows up to `last` are read, later rows are pushed. Returns the
+    /// number before which reading begins; `None` if there is nothing to read.
     pub fn start_audit(&self, last: AuditNo) -> Option<AuditNo> {
         let start = |subscription: &mut Subscription| {
             subscription.start_audit_after(last);
@@ -72,15 +73,15 @@ impl SubscriptionHandle<'_> {
         self.outbox.with_subscription(self.id, start).flatten()
     }
 
-    /// Returns the audit row before which the next step of reading begins; `None` if nothing is to
-    /// be read.
+    /// Returns the number of the audit row before which the next step of reading begins; `None` if
+    /// there is nothing to read.
     pub fn audit_position(&self) -> Option<AuditNo> {
         let position = |subscription: &mut Subscription| subscription.audit_read_position();
         self.outbox.with_subscription(self.id, position).flatten()
     }
 
-    /// Adds one step of audit rows, up to `rows_left` of them. Returns the position of the next
-    /// step; `None` when done.
+    /// Adds one step of audit rows, at most `rows_left`. Returns the position of the next step;
+    /// `None` when done.
     pub fn read_audit(
         &self,
         realm: &Realm,
@@ -163,7 +164,7 @@ mod tests {
         assert_eq!(
             subscribe("\"a\"").err(),
             Some(SubscribeError::Exists),
-            "not a duplicate at the limit"
+            "a duplicate at the limit must be refused as a duplicate"
         );
         assert_eq!(subscribe("\"c\"").err(), Some(SubscribeError::TooMany));
 

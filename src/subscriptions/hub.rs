@@ -33,7 +33,7 @@ pub struct SubscriptionHub {
     history: Mutex<RightsHistory>,
 }
 
-/// Why a subscription cannot be opened.
+/// The reason why a subscription cannot be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SubscribeError {
     /// The connection has a subscription with this SOURCE_REF.
@@ -56,10 +56,11 @@ impl SubscriptionHub {
     /// Opens a subscription, reads its first rows and adds it to the index. The subscription sends
     /// nothing until [`Outbox::release`]; further rows are read through the handle.
     ///
-    /// The caller holds the read lock of `realm` until this returns. No commit is applied between
-    /// the read of the first rows and the addition to the index, so each later commit is published
-    /// to the subscription. The last commit before that may be published to it, too, although the
-    /// first rows already reflect that commit. This sends at most some modified fields twice.
+    /// The caller holds the read lock of `realm` until this function returns. No commit is applied
+    /// between the read of the first rows and the addition to the index, so each later commit is
+    /// published to the subscription. The last earlier commit may also be published to the
+    /// subscription, although the first rows reflect it already. At most some modified fields are
+    /// then sent twice.
     pub fn subscribe<'h>(
         &'h self,
         realm: &Realm,
@@ -155,8 +156,8 @@ impl SubscriptionHub {
     }
 
     /// Publishes a commit: each affected subscription gets the difference between the rows that its
-    /// client has and those that it may see now. Called with the realm after the commit, in commit
-    /// order, by the one thread that applies entries.
+    /// client has and the rows that the client may see now. Called with the realm after the commit,
+    /// in commit order, by the one thread that applies entries.
     pub(crate) fn publish(&self, realm: &Realm, seq: Seq, changes: &[Change], before: &RowsBefore) {
         let affected = AffectedRights::collect(realm, changes, before);
         if affected.is_empty() {

@@ -1,7 +1,8 @@
-//! The index: which subscriptions a commit may affect.
+//! The index of the subscriptions that a commit may affect.
 //!
-//! A filter that requires certain values of a key column is filed under these values. Publishing a
-//! commit therefore visits only the matching filters, even among ten thousand.
+//! A subscription whose filter requires certain values of a key column is filed under these values.
+//! The publication of a commit therefore visits only the subscriptions with matching values, even
+//! among ten thousand.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,7 +25,7 @@ pub(super) struct SubscriptionRef {
     pub(super) single_key: bool,
 }
 
-/// The subscriptions under one key, usually one.
+/// The subscriptions under one key, usually only one subscription.
 type SubscriptionRefs = SmallVec<[SubscriptionRef; 1]>;
 
 /// Subscriptions by source and key. For each source, the subscriptions without a key are one list.

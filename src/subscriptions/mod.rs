@@ -1,4 +1,4 @@
-//! Data sources, subscriptions, matching and fan-out of changes.
+//! Data sources, subscriptions, and the publication of commits to subscriptions.
 
 mod affected;
 mod before;

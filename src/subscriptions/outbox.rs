@@ -15,10 +15,10 @@ use super::subscription::Subscription;
 use super::subscription_map::SubscriptionMap;
 use crate::realm::{EndReason, SessionNo};
 
-/// An out-of-band event for one connection.
+/// A notice: an event for one connection that is not a row.
 #[derive(Debug, Clone)]
 pub enum ConnectionNotice {
-    /// The services changed: an unsolicited heartbeat reply with the new list, as a frame.
+    /// The services changed. The frame is an unsolicited heartbeat reply with the new list.
     Services(SessionNo, Arc<[u8]>),
     /// The session of this connection ends soon.
     #[expect(missing_docs, reason = "which session, and the seconds that are left")]
@@ -29,19 +29,19 @@ pub enum ConnectionNotice {
     Shutdown,
 }
 
-/// What a connection takes from its outbox to write.
+/// What a connection takes from its outbox in one drain.
 #[derive(Debug, Default)]
 pub struct Drained {
     /// Encoded frames, in order.
     pub frames: Vec<Vec<u8>>,
-    /// Events that the connection handles after the frames.
+    /// Notices that the connection handles after the frames.
     pub notices: Vec<ConnectionNotice>,
 }
 
 /// Writes rows to the socket of an idle connection, without waking the task of the connection.
 pub trait DirectWriter: Debug + Send + Sync {
-    /// Appends a frame whose text `make` appends. If `make` returns false, returns false and
-    /// appends nothing.
+    /// Appends a frame whose text `make` appends, and returns true. If `make` returns false,
+    /// appends nothing and returns false.
     fn write_frame(&self, out: &mut Vec<u8>, make: &mut dyn FnMut(&mut Vec<u8>) -> bool) -> bool;
 
     /// Sends as many bytes of the frames as the socket accepts without blocking, and returns their
@@ -49,7 +49,7 @@ pub trait DirectWriter: Debug + Send + Sync {
     fn try_send(&self, frames: &[u8]) -> usize;
 }
 
-/// The outbox of a connection, which drains it while other threads fill it.
+/// The outbox of a connection. The connection drains the outbox while other threads fill it.
 #[derive(Debug, Default)]
 pub struct Outbox {
     pub(super) state: Mutex<OutboxState>,
@@ -70,8 +70,8 @@ pub(super) struct OutboxState {
     pub(super) unsent: Vec<u8>,
 }
 
-/// The most frames of one drain. The other rows stay in the outbox, where their changes are still
-/// conflated while these frames are written.
+/// Maximum number of frames of one drain. The other rows stay in the outbox, where their changes
+/// are still conflated while these frames are written.
 const FRAMES_MAX: usize = 16;
 /// The size limit of one drain, in bytes. The last frame of the drain may exceed it.
 const BYTES_MAX: usize = 64 * 1024;
@@ -121,8 +121,8 @@ impl Outbox {
         Some(done)
     }
 
-    /// Calls `work` with one subscription, unless it was cancelled, and returns whether its rows
-    /// are due. The caller delivers them once it has released the index.
+    /// Calls `work` with one subscription, unless the subscription was cancelled, and returns
+    /// whether its rows are due. The caller must deliver due rows after it has unlocked the index.
     pub(super) fn with_subscription_no_wake(
         &self,
         id: u64,
@@ -135,8 +135,8 @@ impl Outbox {
         })
     }
 
-    /// Allows a subscription to send, after its LOGON_ACK is written, and makes a first
-    /// QUERY_UPDATE due, even if it has no rows.
+    /// Allows a subscription to send, and makes its first QUERY_UPDATE due, even without rows.
+    /// Called after the LOGON_ACK of the subscription is written.
     pub fn release(&self, id: u64) {
         self.with_subscription(id, |subscription| {
             subscription.awaiting_ack = false;
@@ -153,11 +153,11 @@ impl Outbox {
     /// Enables direct writes if there is a writer and `is_allowed` returns true, and returns
     /// whether they are enabled. Called by the connection when it is idle.
     ///
-    /// `is_allowed` runs under the lock and checks that the session has not ended. A session that
-    /// ends is marked first, and then [`Outbox::disable_direct_write`] takes the lock. A check
-    /// before the mark is followed by that call, which disables direct writes again; a check after
-    /// the mark returns false. In either case no row is written directly after the session has
-    /// ended.
+    /// `is_allowed` runs under the lock and checks that the session has not ended. When a session
+    /// ends, it is first marked as ended; then [`Outbox::disable_direct_write`] is called. If
+    /// `is_allowed` runs before the mark, this call disables direct writes again. If `is_allowed`
+    /// runs after the mark, it returns false. In either case no row is written directly after the
+    /// call.
     pub fn enable_direct_write(&self, is_allowed: impl FnOnce() -> bool) -> bool {
         let mut state = self.state.lock();
         state.direct_write_enabled = state.direct_writer.is_some() && is_allowed();
@@ -200,13 +200,14 @@ impl Outbox {
         self.due.load(Ordering::Acquire)
     }
 
-    /// Ready when there may be something to drain.
+    /// Returns `Ready` if there may be something to drain; otherwise registers the waker of
+    /// `context`.
     pub fn poll_due(&self, context: &mut Context<'_>) -> Poll<()> {
         if self.due.load(Ordering::Acquire) {
             return Poll::Ready(());
         }
         self.waker.register(context.waker());
-        // Checked again: a wake before the registration has woken nothing.
+        // Checked again, because a wake before the registration woke no task.
         if self.due.load(Ordering::Acquire) { Poll::Ready(()) } else { Poll::Pending }
     }
 

@@ -1,6 +1,6 @@
 //! The row changes that wait to be sent to one subscription.
 //!
-//! Changes of one row conflate: the newest state of the row is sent.
+//! Changes of one row are conflated: only the newest state of the row is sent.
 
 use super::data_row::{RowChange, RowRef};
 
@@ -11,7 +11,8 @@ const UPDATE_WEIGHT: usize = 128 * 1024;
 /// The waiting changes, one for each row, with their positions in the order of commits.
 #[derive(Debug, Default)]
 pub(super) struct PendingRows {
-    /// Sorted by row. Usually few rows wait, and rows are read in this order.
+    /// Sorted by row. Insertion is cheap, because usually few rows wait, and a read adds rows in
+    /// this order.
     rows: Vec<PendingRow>,
     /// The position for the next row that is added.
     next: u64,
@@ -72,8 +73,8 @@ impl PendingRows {
         self.rows[at].change = merged;
     }
 
-    /// Removes and returns the oldest changes: at most `rows_max`, and about as many as fill one
-    /// frame.
+    /// Removes and returns the oldest changes: at most `rows_max`, and at most about as many as
+    /// fill one frame.
     pub(super) fn pop_batch(&mut self, rows_max: usize) -> Vec<(RowRef, RowChange)> {
         let mut batch = std::mem::take(&mut self.rows);
         batch.sort_unstable_by_key(|it| it.order);

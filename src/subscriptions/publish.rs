@@ -14,8 +14,9 @@ use crate::realm::UserNo;
 /// Compares the affected subscriptions with the realm after the commit, and returns the outboxes to
 /// which updates must be delivered.
 ///
-/// The scopes are refreshed first. That removes the rows that an owner may no longer see, and moves
-/// subscriptions to their new index keys, under which the following steps look them up.
+/// The scopes are refreshed first. The refresh removes the rows that an owner may no longer see,
+/// and moves subscriptions to their new index keys. The following steps look up the subscriptions
+/// under these keys.
 pub(super) fn publish<'t>(index: &mut Index, commit: Commit<'t>) -> Vec<PendingDelivery<'t>> {
     let mut deliveries = DeliveryList::default();
     for rekeyed in refresh_scopes(index, commit, &mut deliveries) {
@@ -53,8 +54,9 @@ fn publish_records(index: &Index, commit: Commit<'_>, deliveries: &mut DeliveryL
     }
 }
 
-/// Compares rights with the subscriptions to USER_RIGHTS. The loops run over subscriptions and not
-/// over affected users: a changed profile can have many members of which few are subscribed to.
+/// Compares rights with the subscriptions to USER_RIGHTS. For changed profiles, the loops run over
+/// subscriptions and not over members: a profile can have many members, and usually few
+/// subscriptions concern them.
 fn publish_rights<'t>(index: &Index, commit: Commit<'t>, deliveries: &mut DeliveryList<'t>) {
     let Commit { realm, seq, affected, .. } = commit;
     let source = DataSource::UserRights;
@@ -88,8 +90,8 @@ fn publish_rights<'t>(index: &Index, commit: Commit<'t>, deliveries: &mut Delive
     }
 }
 
-/// Checks these rights of a user (`None`: all of them). A subscription with a single key is checked
-/// when it is delivered, without the index lock.
+/// Checks `rights` of a user; all rights if `rights` is `None`. A subscription with a single key is
+/// checked during its delivery, without the index lock.
 fn check_rights<'t>(
     commit: Commit<'t>,
     user: UserNo,

@@ -12,8 +12,8 @@ pub struct SubscriptionQuota(Arc<AtomicUsize>);
 pub(super) struct QuotaPermit(SubscriptionQuota);
 
 impl SubscriptionQuota {
-    /// Acquires a permit; `None` if `permits_max` are in use. Check and increment are one atomic
-    /// step, since several connections of a session may subscribe at once.
+    /// Acquires a permit; `None` if `permits_max` permits are in use. Check and increment are one
+    /// atomic step, because several connections of a session may subscribe at once.
     pub(super) fn acquire(&self, permits_max: usize) -> Option<QuotaPermit> {
         let more = |used| (used < permits_max).then_some(used + 1);
         self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, more).ok()?;

@@ -10,7 +10,7 @@ use super::data_source::DataSource;
 use crate::realm::{SessionNo, UserNo};
 use crate::storage::Seq;
 
-/// The rows of SERVICES, which are external rows.
+/// The rows of SERVICES. These are external rows: the realm has no records for them.
 pub type ServiceRows = BTreeMap<RowRef, DataRow>;
 
 /// A validated DATA_LOGON.
@@ -20,16 +20,16 @@ pub struct SubscriptionRequest {
     pub source: DataSource,
     /// SOURCE_REF as JSON text: the name of the subscription.
     pub source_ref: SmolStr,
-    /// The filter of the client; `None`: all rows.
+    /// The filter of the client; `None` if all rows are requested.
     pub criteria: Option<Filter>,
     /// The requested columns, one bit each; all bits if all columns are requested.
     pub columns: u64,
-    /// The most rows of one QUERY_UPDATE.
+    /// Maximum number of rows of one QUERY_UPDATE.
     pub rows_max: usize,
-    /// The most rows that the client may have.
+    /// Maximum number of rows that the client may have.
     pub view_max: usize,
     /// The version of the rights that the client has. If possible, the subscription begins with the
-    /// changes since then. `None`: it begins with all rows.
+    /// changes since this version. `None` if the subscription begins with all rows.
     pub resume_from: Option<Seq>,
     /// The user who subscribes.
     pub owner: UserNo,

@@ -4,8 +4,8 @@ use super::columns;
 use crate::realm::{ProfileNo, Realm, RightNo, User};
 
 /// If a commit changes at most this many rights of a profile, `Realm::may_be_held` determines once
-/// for each right whether any user may still hold it. With more rights each user is checked. Most
-/// commits change fewer.
+/// for each right whether any user may still hold it. If a commit changes more rights, each user is
+/// checked instead.
 const PER_USER_THRESHOLD: usize = 8;
 
 /// A right that users may have gained or lost with a commit.
@@ -17,12 +17,13 @@ pub(super) struct RightChange {
     pub(super) row_members: Vec<u8>,
 }
 
-/// Which of the affected users hold a right after a commit, if their status allows them any rights.
+/// The affected users who hold a right after a commit. Users whose status allows them no rights are
+/// not included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Held {
-    /// All of them: their profile grants it.
+    /// All affected users: their profile grants the right.
     All,
-    /// No user holds it any more.
+    /// No user.
     None,
     /// Each user must be checked.
     PerUser,
@@ -38,7 +39,7 @@ impl RightChange {
     /// Whether this user, one of the affected users, holds the right now.
     pub(super) fn is_held_by(&self, realm: &Realm, user: &User) -> bool {
         match self.held_by {
-            Held::All => Realm::rights_count(user.status),
+            Held::All => Realm::rights_apply(user.status),
             Held::None => false,
             Held::PerUser => realm.is_held_by(user, self.right),
         }

@@ -9,11 +9,11 @@ use crate::realm::{
 };
 use crate::storage::Seq;
 
-/// The most changes that are kept.
+/// Maximum number of changes that are kept.
 const CHANGES_MAX: usize = 100_000;
 
-/// The inverse of a change of rights: the state before it. The flag states whether the relation
-/// existed before the change.
+/// The inverse of a change of rights: the state before the change. The flag states whether the
+/// relation existed in this state.
 #[derive(Debug, Clone, Copy)]
 enum Inverse {
     Member(ProfileNo, UserNo, bool),
@@ -21,14 +21,15 @@ enum Inverse {
     Direct(UserNo, RightNo, bool),
     /// Whether the profile was enabled before the change.
     Profile(ProfileNo, bool),
-    /// Whether the status of the user allowed them any rights before the change.
+    /// Whether the status of the user allowed any rights before the change.
     User(UserNo, bool),
 }
 
-/// The changes of rights since this process started, newest last.
+/// The changes of rights since this process started, newest last. A version is the sequence number
+/// of a commit.
 #[derive(Debug)]
 pub(super) struct RightsHistory {
-    /// The oldest version since which every change is kept.
+    /// The oldest version to which the changes reach back.
     floor: Seq,
     changes: VecDeque<(Seq, Inverse)>,
 }
@@ -52,8 +53,8 @@ impl RightsHistory {
         }
     }
 
-    /// Returns the rights that `user` had at `version`; `None` if a change since then is no longer
-    /// kept.
+    /// Returns the rights that `user` had at `version`; `None` if `version` is older than the kept
+    /// changes.
     pub(super) fn effective_at(
         &self,
         realm: &Realm,
@@ -105,13 +106,15 @@ fn user_counts(status: UserStatus) -> bool {
     matches!(status, UserStatus::Enabled | UserStatus::PasswordExpired)
 }
 
-/// The state that decides the rights of one user, moved back in time change by change.
+/// The state that decides the rights of one user, at a time in the past. Inverses move it back in
+/// time, change by change.
 struct PastState {
+    /// Whether the status of the user allows any rights.
     counts: bool,
     direct: BTreeSet<RightNo>,
     member: BTreeSet<ProfileNo>,
-    /// Enabled state and grants, at that time, of the profiles of the user and of all profiles that
-    /// changed since.
+    /// The profiles of the user and all profiles that changed since: whether each was enabled, and
+    /// its grants.
     profiles: BTreeMap<ProfileNo, (bool, BTreeSet<RightNo>)>,
 }
 
@@ -150,10 +153,10 @@ impl PastState {
         if let Inverse::Member(profile, user, true) = inverse
             && user == me
         {
-            // The user was a member before this change, so the profile is needed as it was at that
-            // time. Its later changes are undone already: changes of all profiles are undone,
-            // whether the user is a member or not. If the profile is not in the map yet, it has not
-            // changed since, and its present state is still valid.
+            // The user was a member before this change, so the state of the profile before this
+            // change is needed. Later changes of the profile are undone already, because changes of
+            // all profiles are undone. A profile that is not in the map yet has not changed since,
+            // so its present state is right.
             self.profile(realm, profile);
         }
     }

@@ -1,7 +1,7 @@
 //! The refresh of subscription scopes after a commit.
 //!
-//! An owner whose rights changed may see more or fewer rows, and a filter may name a user who did
-//! not exist before.
+//! The scope of a subscription is what its owner may see. The scope changes with the rights of the
+//! owner, and when a user is created that the filter names.
 
 use super::commit::Commit;
 use super::data_source::DataSource;
@@ -74,8 +74,8 @@ struct ScopeRefresh<'a, 't> {
 }
 
 impl ScopeRefresh<'_, '_> {
-    /// Refreshes the scope of a subscription that depends on the changed rights; `sources` are the
-    /// sources for which these rights decide what is shown.
+    /// Refreshes the scope of a subscription if it depends on the changed rights. `sources` are the
+    /// sources whose visible rows and columns depend on these rights.
     fn visit(&mut self, subscription_ref: &SubscriptionRef, sources: SourceSet) {
         let Self { commit, deliveries, rekeyed } = self;
         deliveries.add_if_due(subscription_ref, |subscription| {

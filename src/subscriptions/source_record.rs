@@ -14,8 +14,8 @@ use crate::realm::{
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Viewer {
     pub(super) user: UserNo,
-    /// Whether the user holds the right to see all rows of the source; without it they see their
-    /// own.
+    /// Whether the user holds the right to see all rows of the source. Without this right, the user
+    /// sees only own rows.
     pub(super) sees_all: bool,
 }
 
@@ -43,7 +43,7 @@ impl Viewer {
 }
 
 impl<'r> SourceRecord<'r> {
-    /// Returns the record of a row; `None` if it does not exist.
+    /// Returns the record of a row; `None` if no record exists.
     pub(super) fn find(realm: &'r Realm, source: DataSource, row: RowRef) -> Option<Self> {
         Some(match source {
             DataSource::UserRights => {
@@ -63,12 +63,12 @@ impl<'r> SourceRecord<'r> {
                 SourceRecord::LoginAttempts(row, name, attempts)
             }
             DataSource::ActiveCodes => SourceRecord::ActiveCode(realm.active_code_at(row)?),
-            // These are external rows.
+            // The rows of these sources are external.
             DataSource::AuditEvents | DataSource::Services => return None,
         })
     }
 
-    /// Returns the ROW_REF of its row.
+    /// Returns the ROW_REF of the row that shows the record.
     pub(crate) fn row_ref(self) -> RowRef {
         match self {
             SourceRecord::UserRight(user, right) => right_ref(user.no, right.no),
@@ -81,9 +81,9 @@ impl<'r> SourceRecord<'r> {
         }
     }
 
-    /// Returns the key under which subscriptions to its row in `source` are filed: the code of a
-    /// right, the name of a profile, the user name that was tried. `None` for records that belong
-    /// to users: these are found by user.
+    /// Returns the key under which subscriptions to the row of this record in `source` are filed:
+    /// the code of a right, the name of a profile, the user name that was tried. `None` for records
+    /// that belong to users: subscriptions to these are found by user.
     pub(super) fn index_key(self, source: DataSource) -> Option<Box<str>> {
         let key = match self {
             SourceRecord::Profile(profile) => profile.name.as_str(),
@@ -97,8 +97,8 @@ impl<'r> SourceRecord<'r> {
         Some(source.normalize_key(key))
     }
 
-    /// Whether `user` may see the row without the view right of its source: the user's own rows,
-    /// profiles and rights.
+    /// Whether `user` may see the row without the view right of its source, because the record is
+    /// the user's own, or is a profile or right that the user has.
     pub(super) fn belongs_to(self, realm: &Realm, user: UserNo) -> bool {
         match self {
             SourceRecord::UserRight(holder, _) => holder.no == user,
@@ -111,8 +111,8 @@ impl<'r> SourceRecord<'r> {
         }
     }
 
-    /// Returns the row as `viewer` may see it; `None` if they may not see it, or if no row shows
-    /// the record.
+    /// Returns the row as `viewer` may see it; `None` if the viewer may not see it, or if no row
+    /// shows the record.
     pub(crate) fn row_for(self, realm: &Realm, viewer: Viewer) -> Option<DataRow> {
         if !viewer.sees_all && !self.belongs_to(realm, viewer.user) {
             return None;

@@ -5,8 +5,8 @@ use super::data_source::DataSource;
 use super::source_record::{SourceRecord, low_bits, right_ref, split_right_ref};
 use crate::realm::{ProfileNo, Realm, RightNo, Session, SessionNo, User, UserNo};
 
-/// The rows of one scan step. The read lock of the realm is released between steps, so that a long
-/// scan does not delay commits.
+/// Number of rows of one scan step. The read lock of the realm is released between steps, so that a
+/// long scan does not delay commits.
 pub const STEP_ROWS: usize = 512;
 
 /// The result of one scan step.
@@ -18,9 +18,9 @@ pub(super) struct ScanPage<'r> {
 }
 
 impl<'r> ScanPage<'r> {
-    /// Reads the next records after the row `after`, about [`STEP_ROWS`] at most. In sources whose
-    /// rows belong to users, reads only rows of `users`, which are in ascending order (`None`: of
-    /// all users).
+    /// Reads the next records after the row `after`, about [`STEP_ROWS`] at most. If the rows of
+    /// the source belong to users, reads only rows of `users`, in ascending order; rows of all
+    /// users if `users` is `None`.
     pub(super) fn read(
         realm: &'r Realm,
         source: DataSource,
@@ -96,7 +96,7 @@ impl<'r> ScanPage<'r> {
             DataSource::LoginAttempts => {
                 Self::first_of(realm.attempts_after(after).filter_map(find))
             }
-            // These are external rows.
+            // The rows of these sources are external.
             DataSource::AuditEvents | DataSource::Services => {
                 Self { records: Vec::new(), next: None }
             }

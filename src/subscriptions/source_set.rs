@@ -19,12 +19,12 @@ impl SourceSet {
     /// Every source.
     pub(super) const ALL: Self = Self(u16::MAX);
 
-    /// Whether it contains this source.
+    /// Whether the set contains this source.
     pub(super) fn contains(self, source: DataSource) -> bool {
         self.0 & Self::from(source).0 != 0
     }
 
-    /// Whether it is empty.
+    /// Whether the set is empty.
     pub(super) fn is_empty(self) -> bool {
         self.0 == 0
     }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::decoded::{Envelope, Malformed};
@@ -11,10 +11,10 @@ use super::fast_decode;
 use super::source_ref::SourceRef;
 use super::value_check::{GATEWAY_ERROR, Text, ValueCheck, gateway_error};
 
-/// The largest number of unknown fields at the root. They are ignored, but their keys are kept to
-/// find duplicates.
+/// Maximum number of unknown fields at the root. Unknown fields are ignored, but their keys are
+/// kept to find duplicates.
 const UNKNOWN_FIELDS_MAX: usize = 64;
-/// What the general decoder expects, as serde_json repeats it in its errors.
+/// The name of what the general decoder expects. serde_json repeats this text in its errors.
 const EXPECTED: &str = "an envelope";
 /// The end of an error text whose position is counted from the beginning of DETAILS.
 const OF_DETAILS: &str = " of DETAILS)";
@@ -87,14 +87,14 @@ impl<'de> Visitor<'de> for Root {
             }
             seen |= known;
             match known {
-                1 => envelope.message_type = text(&mut map)?.unwrap_or_default(),
+                1 => envelope.message_type = text(&mut map, &key)?.unwrap_or_default(),
                 2 => envelope.source_ref = source_ref(&mut map)?,
-                4 => envelope.session_auth_token = text(&mut map)?,
-                8 => envelope.user_name = text(&mut map)?,
-                16 => envelope.session_id = text(&mut map)?,
-                32 => envelope.verbose = map.next_value::<Option<bool>>()?.unwrap_or_default(),
-                64 => envelope.validate = map.next_value::<Option<bool>>()?.unwrap_or_default(),
-                128 => envelope.reason = text(&mut map)?,
+                4 => envelope.session_auth_token = text(&mut map, &key)?,
+                8 => envelope.user_name = text(&mut map, &key)?,
+                16 => envelope.session_id = text(&mut map, &key)?,
+                32 => envelope.verbose = flag(&mut map, &key)?,
+                64 => envelope.validate = flag(&mut map, &key)?,
+                128 => envelope.reason = text(&mut map, &key)?,
                 256 => envelope.details = details(&mut map, self.depth_max)?,
                 _ => {
                     if unknown.len() >= UNKNOWN_FIELDS_MAX {
@@ -111,8 +111,28 @@ impl<'de> Visitor<'de> for Root {
     }
 }
 
-fn text<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<Cow<'de, str>>, A::Error> {
-    Ok(map.next_value::<Option<Text<'de>>>()?.map(|text| text.0))
+fn text<'de, A: MapAccess<'de>>(
+    map: &mut A,
+    field: &str,
+) -> Result<Option<Cow<'de, str>>, A::Error> {
+    let text = map.next_value::<Option<Text<'de>>>().map_err(|error| name_field(field, error))?;
+    Ok(text.map(|text| text.0))
+}
+
+fn flag<'de, A: MapAccess<'de>>(map: &mut A, field: &str) -> Result<bool, A::Error> {
+    let flag = map.next_value::<Option<bool>>().map_err(|error| name_field(field, error))?;
+    Ok(flag.unwrap_or_default())
+}
+
+/// Replaces the error of a value of the wrong type, which contains the value, by one that names the
+/// field and the expected type. Other errors stay as they are.
+fn name_field<E: Error>(field: &str, error: E) -> E {
+    let text = error.to_string();
+    let expected = text.strip_prefix("invalid type: ").and_then(|it| it.rsplit_once("expected "));
+    match expected.and_then(|(_, expected)| expected.split(" at line").next()) {
+        Some(expected) => gateway_error(format_args!("{field} must be {expected}")),
+        None => error,
+    }
 }
 
 fn source_ref<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<SourceRef<'de>>, A::Error> {
@@ -185,8 +205,11 @@ mod tests {
             "duplicate key (line 1 column 18 of DETAILS)"
         );
         assert!(error_of(r#"{"SOURCE_REF":{}}"#).contains("SOURCE_REF"));
-        assert!(error_of(r#"{"SESSION_AUTH_TOKEN":123456}"#).contains("wrong type"));
-        assert!(!error_of(r#"{"SESSION_AUTH_TOKEN":123456}"#).contains("123456"));
+        assert_eq!(
+            error_of(r#"{"SESSION_AUTH_TOKEN":123456}"#),
+            "SESSION_AUTH_TOKEN must be a string (line 1 column 28)"
+        );
+        assert!(error_of(r#"{"VALIDATE":"expected x"}"#).starts_with("VALIDATE must be a boolean"));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The decoded envelope, and the error for a frame that is not one.
+//! The decoded envelope, and the error for a frame that is not an envelope.
 
 use std::borrow::Cow;
 
@@ -17,8 +17,9 @@ pub struct Envelope<'a> {
     pub source_ref: Option<SourceRef<'a>>,
     /// SESSION_AUTH_TOKEN: identifies the session; a secret.
     pub session_auth_token: Option<Cow<'a, str>>,
-    /// USER_NAME at the root. If the message has a session, it must be the user of the session.
-    /// EVENT_LOGOUT and EVENT_CHANGE_USER_PASSWORD read it if DETAILS has no USER_NAME.
+    /// USER_NAME at the root. If the message has a session, USER_NAME must be the user of the
+    /// session. EVENT_LOGOUT and EVENT_CHANGE_USER_PASSWORD use this field if DETAILS has no
+    /// USER_NAME.
     pub user_name: Option<Cow<'a, str>>,
     /// SESSION_ID at the root or in the HTTP header of this name.
     pub session_id: Option<Cow<'a, str>>,
@@ -37,7 +38,7 @@ pub struct Envelope<'a> {
 pub struct Malformed(pub String);
 
 impl Malformed {
-    /// The NACK for such a frame.
+    /// Returns the NACK for the frame.
     pub fn nack(&self) -> Nack {
         Nack::new(NackCode::InvalidMessage, self.0.clone())
     }

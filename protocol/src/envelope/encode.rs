@@ -1,4 +1,4 @@
-//! The encoder of replies and pushed messages, which works in one pass.
+//! The one-pass encoder of replies and pushed messages.
 
 use std::fmt;
 
@@ -56,8 +56,8 @@ pub fn encode_into(
     Ok(())
 }
 
-/// Encodes a message whose members are always a JSON object. Panics if they are not, since a
-/// message must not be sent without its members.
+/// Encodes a message. Panics if `members` is not a JSON object, because a message must not be sent
+/// without its members.
 pub fn encode_value(message_type: &str, source_ref: Option<&str>, members: &Value) -> Vec<u8> {
     expect_encoded(message_type, encode(message_type, source_ref, members))
 }

@@ -1,4 +1,4 @@
-//! The fast decoder for envelopes without DETAILS. Most frames are such envelopes: heartbeats.
+//! The fast decoder for envelopes without DETAILS, such as heartbeats, which are most frames.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -12,10 +12,12 @@ use crate::json::to_raw_json;
 /// The JSON text of empty DETAILS.
 static EMPTY: LazyLock<Box<RawValue>> = LazyLock::new(|| to_raw_json(&serde_json::Map::new()));
 
-/// Decodes a flat envelope: only the fields MESSAGE_TYPE, SOURCE_REF, SESSION_AUTH_TOKEN, USER_NAME
-/// and DETAILS, each at most once, strings without escapes, whole numbers, DETAILS absent or empty.
-/// `None` if the frame is anything else; the general decoder then decodes it or reports the error.
-/// For the frames that this decoder accepts, both give the same result.
+/// Decodes a flat envelope. It has only the fields MESSAGE_TYPE, SOURCE_REF, SESSION_AUTH_TOKEN,
+/// USER_NAME and DETAILS, each at most once. Strings have no escapes, numbers are whole, and
+/// DETAILS is absent or empty.
+///
+/// `None` if the frame is anything else; the general decoder then decodes the frame or reports the
+/// error. Both decoders give the same result for a flat envelope.
 pub(super) fn read(frame: &str) -> Option<Envelope<'_>> {
     // Without control characters and backslashes, a string ends at the next quote.
     let special = |byte: u8| (byte < b' ') | (byte == b'\\');
@@ -74,8 +76,8 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Consumes an opening quote, `key` (which ends with the closing quote) and a colon. Consumes
-    /// nothing and returns false if they are not next.
+    /// Consumes an opening quote, `key` (which ends with the closing quote) and a colon. If the
+    /// text does not continue with these, consumes nothing and returns false.
     fn key(&mut self, key: &str) -> bool {
         let start = self.at;
         let found = self.next() == Some(b'"')

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 pub struct SourceRef<'a>(&'a str);
 
 impl<'a> SourceRef<'a> {
-    /// The longest accepted SOURCE_REF, in bytes of JSON text.
+    /// Maximum length of a SOURCE_REF, in bytes of JSON text.
     pub const LENGTH_MAX: usize = 256;
 
     /// The JSON text, including the quotes of a string.
@@ -41,8 +41,8 @@ impl<'a> SourceRef<'a> {
     }
 }
 
-/// The SOURCE_REF of a frame that is otherwise not a valid envelope, so that the client can match
-/// the NACK. `None` if it cannot be found or is invalid.
+/// Returns the SOURCE_REF of a frame that is otherwise not a valid envelope, so that the client can
+/// match the NACK to its message. `None` if the frame has no valid SOURCE_REF.
 pub fn source_ref_of(frame: &str) -> Option<&str> {
     #[derive(Deserialize)]
     struct Named<'a> {

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-/// The prefix of errors whose text is made here and contains no data of the client.
+/// The prefix of errors whose text the gateway wrote and which contain no data of the client.
 pub(super) const GATEWAY_ERROR: &str = "envelope: ";
 
 /// An error whose text may be shown to the client.
@@ -39,7 +39,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
 /// A check that reads a value, discards it, and refuses duplicate keys and excessive nesting.
 #[derive(Clone, Copy)]
 pub(super) struct ValueCheck {
-    /// The number of levels that may still follow.
+    /// The number of nesting levels that may still follow.
     pub(super) levels_left: usize,
 }
 

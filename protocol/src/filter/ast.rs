@@ -25,7 +25,7 @@ pub struct Column {
     pub name: &'static str,
     /// The kind of its values.
     pub kind: Kind,
-    /// What its values mean, in one sentence. Filters do not use it.
+    /// The meaning of its values, in one sentence. Filters do not use this text.
     pub description: &'static str,
 }
 
@@ -118,8 +118,8 @@ impl Filter {
         Some(values)
     }
 
-    /// Whether the pin is the only condition: every row in which the column has one of the values
-    /// of [`Self::pinned`] matches.
+    /// Whether the pin is the only condition: a row matches if the column has one of the values of
+    /// [`Self::pinned`].
     pub fn is_pin(&self, column: usize) -> bool {
         let is_single = |node: &Node| matches!(node, Node::Compare(..) | Node::In(..));
         self.root.as_deref().is_some_and(|root| is_single(root) && root.pinned(column).is_some())

@@ -15,8 +15,8 @@ pub(super) struct FunctionCall {
     /// In lower case if the function ignores case.
     argument: Box<str>,
     /// The failure table of a Knuth–Morris–Pratt search: for each length of a match, the longest
-    /// shorter match that is still possible if the next byte differs. Empty unless the function is
-    /// a search that ignores case; the standard library performs the case-sensitive search.
+    /// shorter match that is still possible if the next byte differs. Only the search that ignores
+    /// case uses the table; otherwise it is empty.
     fallback: Box<[u16]>,
 }
 

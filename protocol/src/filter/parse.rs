@@ -61,7 +61,7 @@ impl<'a> Parser<'a> {
         self.at += self.rest().len() - self.rest().trim_start().len();
     }
 
-    /// Consumes a token if it is next, and returns whether it was.
+    /// Consumes the token `sign` if it comes next. Returns whether it did.
     fn take(&mut self, sign: &str) -> bool {
         self.space();
         let found = self.rest().starts_with(sign);
@@ -99,7 +99,7 @@ impl<'a> Parser<'a> {
         }
         if self.depth == Filter::DEPTH_MAX {
             let most = Filter::DEPTH_MAX;
-            return Err(self.wrong(format!("nested too deeply; the limit is {most}")));
+            return Err(self.wrong(format!("nested too deeply; the limit is {most} levels")));
         }
         self.depth += 1;
         self.at += 1;
@@ -252,7 +252,7 @@ impl<'a> Parser<'a> {
         let end =
             rest.find(|c: char| !c.is_ascii_digit() && c != '.' && c != '-').unwrap_or(rest.len());
         self.at += end;
-        let number = rest[..end].parse().map_err(|_| self.wrong_at(start, "not a number"))?;
+        let number = rest[..end].parse().map_err(|_| self.wrong_at(start, "expected a number"))?;
         Ok(Operand::Number(number))
     }
 

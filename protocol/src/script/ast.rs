@@ -17,7 +17,7 @@ pub struct Script {
     pub data: Vec<Data>,
 }
 
-/// The parts of a script ([`Script::parts`]).
+/// The parts of a script for a load test ([`Script::parts`]).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Parts<'a> {
     /// Steps that run once, before the rounds.
@@ -33,8 +33,8 @@ pub struct Parts<'a> {
 /// A source of values that differ from client to client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Data {
-    /// The rows of a CSV file in the folder of the script. Its first line has the names of the
-    /// values.
+    /// The rows of a CSV file in the folder of the script. The first line of the file has the names
+    /// of the values.
     File(String),
     /// A name and its value, in which `{n}` is replaced by the number of the client.
     Made(String, String),
@@ -45,7 +45,7 @@ pub enum Data {
 pub struct Step {
     /// The line number in the script, from 1.
     pub line: usize,
-    /// The name of the connection; empty for the unnamed one.
+    /// The name of the connection; empty for the unnamed connection.
     pub connection: String,
     /// What the step does.
     pub action: Action,
@@ -54,11 +54,12 @@ pub struct Step {
 /// The action of a step.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
-    /// `> connect`: opens the connection. Without it, the first step of a connection opens it.
+    /// `> connect`: opens the connection. Without this step, the first step of a connection opens
+    /// it.
     Connect,
     /// `> close`: closes the connection.
     Close,
-    /// `> {…}`: sends an envelope. `$name` in it is replaced by the captured value.
+    /// `> {…}`: sends an envelope. Each `$name` in the envelope is replaced by the captured value.
     Send(Value),
     /// `>! {…}`: sends an envelope that causes pushed messages. The delay of later pushes on any
     /// connection is measured from this step.
@@ -69,7 +70,8 @@ pub enum Action {
     Binary(Vec<u8>),
     /// `< {…}`: expects that the next frame has at least these fields.
     Expect(Value),
-    /// `<= {…}`: expects this of the next frame with the same SOURCE_REF. Recordings use this form.
+    /// `<= {…}`: expects that the next frame with the same SOURCE_REF has at least these fields.
+    /// Recordings use this form.
     Reply(Value),
     /// `<? {…}`: skips frames until one has at least these fields.
     Seek(Value),
@@ -78,7 +80,8 @@ pub enum Action {
     Closed(Option<u16>),
     /// `< nothing 200ms`: expects that no frame is received for this long.
     Quiet(Duration),
-    /// `@ 90s`: waits; `@ 1s..3s`: waits a random time, evenly distributed between the two.
+    /// `@ 90s`: waits; `@ 1s..3s`: waits a random time, evenly distributed between the two
+    /// durations.
     Wait(Duration, Duration),
     /// `= code: totp $secret`: captures, under this name, the external value that the words
     /// describe.

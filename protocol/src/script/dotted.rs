@@ -22,7 +22,7 @@ pub fn dotted(text: &str) -> Result<Value, ScriptError> {
         let path = parts(path.trim())
             .ok_or_else(|| wrong("expected a path such as DETAILS.RIGHT[0].CODE"))?;
         let slot = slot_at(&mut root, &path)
-            .ok_or_else(|| wrong("this path conflicts with an earlier one"))?;
+            .ok_or_else(|| wrong("this path conflicts with the path of an earlier line"))?;
         *slot = scalar(value.trim());
     }
     Ok(root)
@@ -81,7 +81,7 @@ fn scalar(text: &str) -> Value {
         _ if text.len() > 1 && text.starts_with('"') && text.ends_with('"') => {
             text[1..text.len() - 1].into()
         }
-        // A number with leading zeros stays a string, since it may be an id.
+        // A number with leading zeros stays a string, because it may be an id.
         _ => match text.parse::<i64>() {
             Ok(number) if number.to_string() == text => number.into(),
             _ => text.into(),

@@ -54,7 +54,7 @@ impl ScriptState {
         self.values.insert(name.to_owned(), value.into());
     }
 
-    /// The value of a name; `None` if it has none.
+    /// Returns the value of a name; `None` if the name has no value.
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.values.get(name)
     }
@@ -114,7 +114,7 @@ impl ScriptState {
     fn captured_value(&self, name: &str) -> Result<&Value, Mismatch> {
         self.values.get(name).ok_or_else(|| Mismatch {
             path: format!("${name}"),
-            expected: "a value".to_owned(),
+            expected: "a value from an earlier step, `* data` or --set".to_owned(),
             received: "no value".to_owned(),
         })
     }

@@ -131,7 +131,7 @@ impl Blocks {
 
     fn begin(&mut self, line: usize, kind: BlockKind) -> Result<(), String> {
         if self.open.len() == DEPTH_MAX {
-            return Err(format!("blocks are nested too deeply; the limit is {DEPTH_MAX}"));
+            return Err(format!("blocks are nested too deeply; the limit is {DEPTH_MAX} levels"));
         }
         self.open.push(Block { line, kind, outer: std::mem::take(&mut self.steps) });
         Ok(())
@@ -280,8 +280,8 @@ impl<'a> Head<'a> {
         Ok(Action::Wait(least, most))
     }
 
-    /// Parses the body: JSON over as many lines as it needs, or, if the rest of the line is empty,
-    /// lines of dotted notation up to one without `=`.
+    /// Parses the body: JSON over as many lines as it needs. If the rest of the line is empty, the
+    /// body is dotted notation: all following lines up to the first line without `=`.
     fn body(&self, lines: &[&str]) -> Result<(Value, usize), StepError> {
         if self.rest.is_empty() {
             let block = lines[1..].iter().take_while(|line| line.contains('=')).count();

@@ -10,9 +10,9 @@ use super::ast::{Action, Data, Script, Step, is_variable};
 const BUILT_IN: [&str; 2] = ["n", "round"];
 
 impl Script {
-    /// The names that are sent before a step captures a value for them, with the line of the first
-    /// use. The player must set them. Columns of a CSV file are included, since the file is not
-    /// part of the parsed script.
+    /// Returns the names that the player must set: they are sent before a step captures a value for
+    /// them. Each has the line of its first use. Columns of a CSV file are included, because the
+    /// file is not part of the parsed script.
     pub fn unresolved(&self) -> Vec<(String, usize)> {
         let mut names = Names::default();
         names.defined.extend(BUILT_IN.map(str::to_owned));

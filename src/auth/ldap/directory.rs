@@ -46,16 +46,17 @@ impl DirectoryClient {
     }
 
     /// Tries the servers in their order until one confirms the password. Returns the result and the
-    /// index of the server that confirmed it (0 if none did). A server that failed recently is
-    /// skipped while another one is available.
+    /// index of the server that confirmed the password (0 if no server did). A server that failed
+    /// recently is skipped while another one is available.
     pub async fn authenticate(
         &self,
         clock: &Clock,
         name: &str,
         password: &str,
     ) -> Result<(LdapResult, usize), Unreachable> {
-        // A bind with an empty password succeeds without authentication (RFC 4513, 5.1.2). The same
-        // must not happen if a server reads a password only up to a NUL.
+        // A bind with an empty password succeeds without authentication (RFC 4513, 5.1.2). A server
+        // that reads a password only up to a NUL could take a password that begins with a NUL for
+        // an empty one.
         if password.is_empty() || password.contains('\0') {
             return Ok((LdapResult::Wrong, 0));
         }

@@ -1,7 +1,7 @@
 //! Distinguished names (RFC 4514) in a normal form that can be compared.
 //!
-//! As in directories, case, spaces around the parts and different escapes of a character are
-//! ignored. ldap3 escapes names, but cannot compare them.
+//! Directories ignore case, spaces around the parts and different escapes of a character. The
+//! normal form does the same. ldap3 escapes names, but cannot compare them.
 
 /// Returns the normal form of a DN, which is the same for all its spellings. `None` if it is not a
 /// DN.
@@ -52,7 +52,7 @@ pub fn first_value(normal: &str) -> Option<&str> {
     first.split_once('=').map(|(_, value)| value)
 }
 
-/// Returns the normal form of a name: how it is written as a value in a DN in normal form.
+/// Returns the normal form of a name: the form of the name as a value in a DN in normal form.
 pub fn normalize_value(name: &str) -> String {
     normalize(&format!("x={}", ldap3::dn_escape(name)))
         .and_then(|normal| normal.strip_prefix("x=").map(str::to_owned))

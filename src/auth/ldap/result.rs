@@ -18,7 +18,7 @@ pub enum LdapResult {
 /// A user of a directory.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DirectoryUser {
-    /// The first value of each configured attribute, by its name as configured.
+    /// The first value of each configured attribute. The keys are the configured names.
     pub attributes: BTreeMap<String, String>,
     /// The configured groups that contain the user, spelled as configured.
     pub groups: Vec<String>,

@@ -74,7 +74,8 @@ async fn connect(server: &LdapServer) -> Result<Ldap, LdapError> {
     let url = format!("{scheme}://{}:{}", server.host, server.port);
     let (connection, mut ldap) = LdapConnAsync::with_settings(settings, &url).await?;
     tokio::spawn(async move {
-        // The task ends with the last handle. Errors reach the requests that wait for a response.
+        // The task ends when the last `Ldap` handle is dropped. Errors reach the requests that wait
+        // for a response.
         let _ = connection.drive().await;
     });
     ldap.with_timeout(server.timeout);

@@ -6,7 +6,7 @@ use std::time::Duration;
 /// The settings of one LDAP server.
 #[derive(Clone, PartialEq, Eq)]
 pub struct LdapServer {
-    /// Host name; with TLS, the name in its certificate.
+    /// Host name. With TLS, the certificate of the server must have this name.
     pub host: String,
     /// TCP port.
     pub port: u16,

@@ -14,7 +14,8 @@ pub struct QueuedJob<J> {
     pub job: J,
 }
 
-/// Jobs of many client networks. Each network is served with its oldest job when it is its turn.
+/// Jobs of many client networks. The networks take turns; each turn serves the oldest job of the
+/// network.
 #[derive(Debug)]
 pub struct FairQueue<J> {
     /// The jobs of each network, oldest first; no list is empty.

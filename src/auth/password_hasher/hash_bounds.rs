@@ -15,7 +15,7 @@ use crate::platform::random;
 
 const LOG_N_MAX: u8 = 22;
 const MEMORY_MAX: u64 = 1 << 30;
-/// Maximum of N · r · p; takes about a quarter of a minute.
+/// Maximum of N · r · p. A hash at this maximum takes about 15 seconds.
 const WORK_MAX: u64 = 1 << 26;
 /// OWASP's minimum with r = 8: log_n, and the lowest p that is enough with it.
 const OWASP: [(u8, u32); 5] = [(13, 10), (14, 5), (15, 3), (16, 2), (17, 1)];
@@ -93,8 +93,8 @@ pub(super) fn hash(cost: Cost, input: &[u8]) -> String {
     encode(cost, &salt, &output)
 }
 
-/// Returns a PHC string that no password matches. A check against it takes as long as against any
-/// hash with this cost.
+/// Returns a PHC string that no password matches. A check against this string takes as long as
+/// against any hash with this cost.
 pub(super) fn dummy(cost: Cost) -> String {
     encode(cost, &random::random_bytes::<16>(), &random::random_bytes::<32>())
 }

@@ -29,7 +29,8 @@ pub enum PasswordMatch {
     Wrong,
 }
 
-/// A stored hash and its user. A hash of a former system covers the user's name, too.
+/// A stored hash and its user. A hash that was imported from a former system also covers the user's
+/// name.
 #[derive(Clone)]
 pub struct StoredHash {
     /// The PHC string.
@@ -43,7 +44,7 @@ pub struct StoredHash {
 pub enum NewHash {
     /// The hash.
     Hash(String),
-    /// The password is a former one and may not be used again.
+    /// The password was used before and may not be used again.
     UsedBefore,
 }
 
@@ -134,7 +135,7 @@ impl PasswordHasher {
 
     /// Returns the stored form of a hash of a former system, SHA-512(USER_NAME + password) in
     /// hexadecimal. That hash is hashed once more by scrypt, so that the store contains no fast
-    /// hash. The next login replaces it by a rehash.
+    /// hash. The next login replaces the stored hash by a rehash.
     pub fn wrap_sha512(cost: Cost, pepper: &str, sha512: &str) -> String {
         let digest = Password::new(sha512.to_ascii_lowercase());
         HashKind::Sha512.add_prefix(&hash_bounds::hash(cost, &*Pepper::new(pepper).digest(&digest)))
@@ -164,14 +165,14 @@ impl PasswordHasher {
     }
 }
 
-/// The text that is hashed for the check value of a pepper. Stores contain its hash: never change
-/// it.
+/// The text that is hashed for the check value of a pepper. Stores contain the hash of this text:
+/// never change the text.
 const PEPPER_CHECK: &str = "tollgate: the salt of this system";
 
 /// Refuses a password whose stored hash cannot be checked. The user cannot log in, but a client
 /// must not notice the difference to a wrong password.
 fn reject_unusable(dummy: &str, inputs: &HashInputs) -> PasswordMatch {
-    tracing::warn!("rejected a stored password hash that is not scrypt or exceeds the limits");
+    tracing::warn!("a stored password hash was rejected: it is not scrypt or exceeds the limits");
     // Takes the time of a real check.
     let _ = inputs.check(dummy);
     PasswordMatch::Wrong
@@ -186,8 +187,8 @@ fn is_outdated(phc: &str, cost: Cost) -> bool {
 struct HashInputs {
     native: Zeroizing<[u8; 32]>,
     sha512: Zeroizing<[u8; 32]>,
-    /// The password itself; `None` unless a hash of another system needs it, so that the queue
-    /// contains no other passwords.
+    /// The password itself; `None` if no hash of another system needs the password, so that the
+    /// queue contains as few passwords as possible.
     external: Option<Zeroizing<Box<[u8]>>>,
 }
 
@@ -217,7 +218,8 @@ impl HashInputs {
     }
 }
 
-/// The pepper, as the key of an HMAC: without it, no password can be guessed from stolen hashes.
+/// The pepper, as the key of an HMAC: without the pepper, no password can be guessed from stolen
+/// hashes.
 struct Pepper(Hmac<Sha256>);
 
 impl Pepper {
@@ -228,8 +230,8 @@ impl Pepper {
         Self(keyed)
     }
 
-    /// Returns the HMAC of a password. The queue contains this HMAC instead of the password. It
-    /// always has 32 bytes.
+    /// Returns the HMAC of a password. The queue contains this HMAC instead of the password. The
+    /// HMAC always has 32 bytes.
     fn digest(&self, password: &Password) -> Zeroizing<[u8; 32]> {
         let mut mac = self.0.clone();
         mac.update(password.expose().as_bytes());

@@ -47,7 +47,7 @@ struct State {
     open: bool,
 }
 
-/// Seconds that one hash takes: estimated, or the moving average of measured ones.
+/// Seconds that one hash takes: estimated, or the moving average of measured durations.
 #[derive(Debug, Clone, Copy)]
 enum JobDuration {
     Estimated(f64),

@@ -21,7 +21,7 @@ use crate::storage::{DiskSpace, RowStore, StoreError};
 pub(in crate::cli) struct DoctorArgs {
     #[command(flatten)]
     config: ConfigArgs,
-    /// Directory of the store, which is opened and checked unless a gateway is using it
+    /// Directory of the store to check; skipped while a gateway uses the store
     #[arg(long, value_name = "DIR", default_value = "tollgate-data")]
     data_dir: PathBuf,
 }
@@ -64,13 +64,13 @@ fn certificate_days(settings: &Settings) -> Result<Option<i64>> {
 fn describe(facts: &StoreFacts) -> &'static str {
     match facts {
         StoreFacts::Missing => "not created yet",
-        StoreFacts::InUse => "in use by a running gateway; check that with `tollgate health`",
+        StoreFacts::InUse => "in use by a running gateway, which `tollgate health` checks",
         StoreFacts::Unusable(_) => "unusable",
         StoreFacts::Intact { .. } => "intact",
     }
 }
 
-/// Opens the store as a start does, which reads and checks all of it.
+/// Opens the store like `serve`. Opening reads and checks the whole store.
 fn check_store(settings: &Settings, dir: &Path) -> StoreFacts {
     if !RowStore::exists_in(dir) {
         return StoreFacts::Missing;

@@ -1,13 +1,13 @@
 //! A finding of the doctor: its severity, subject, reason and remedy.
 
-/// The severity of a finding, the most severe first.
+/// The severity of a finding. The variants are ordered, the most severe first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
     /// Something does not work, or will soon stop working.
     Problem,
     /// Something weakens the security or reliability of the gateway.
     Weak,
-    /// Worth considering.
+    /// A change is worth considering.
     Advice,
 }
 

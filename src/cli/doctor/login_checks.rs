@@ -6,7 +6,7 @@ use crate::settings::{
     AuthType, HashingAlgorithm, LdapTls, MailTransportKind, QrCode, Settings, SmtpTls,
 };
 
-/// Shortest encryption key without a finding; a key that can be guessed decrypts every secret.
+/// Length in bytes below which an encryption key is reported: a short key can be guessed.
 const KEY_LENGTH_MIN: usize = 16;
 
 pub(super) fn check(settings: &Settings, found: &mut Vec<Finding>) {
@@ -23,14 +23,14 @@ fn second_factors(settings: &Settings, found: &mut Vec<Finding>) {
         Advice,
         "security.mfa",
         "no second factor is configured: a stolen password is enough to log in",
-        "add [security.mfa.qr_code] with at least required_for = [\"USER_ADMIN\"]",
+        "add [security.mfa.qr_code], and set security.mfa.required_for = [\"USER_ADMIN\"]",
     );
     push_if(
         mfa.qr_code.is_none() && mfa.notify.is_some(),
         found,
         Advice,
         "security.mfa.notify",
-        "a mailed link proves only access to the mailbox, which can also receive password resets",
+        "access to the mailbox is enough to log in: it receives login links and password resets",
         "add [security.mfa.qr_code] for users who have an authenticator app",
     );
     if let Some(codes) = &mfa.qr_code {
@@ -45,7 +45,7 @@ fn app(codes: &QrCode, found: &mut Vec<Finding>) {
         found,
         Weak,
         "security.mfa.qr_code.secret_encrypt_key",
-        "a key this short can be guessed with a copy of the store, which reveals all TOTP secrets",
+        "a copy of the store is enough to guess a key this short and to decrypt all TOTP secrets",
         "set 32 random characters, move the old key to old_secret_encrypt_keys, and run \
          `tollgate rekey` on the stopped store",
     );
@@ -62,7 +62,7 @@ fn app(codes: &QrCode, found: &mut Vec<Finding>) {
         found,
         Weak,
         "security.mfa.qr_code.code_period_discrepancy",
-        "many codes are valid at the same time, which makes one easier to guess",
+        "many codes are valid at the same time, so a guessed code is more often right",
         "set it to 1",
     );
     push_if(
@@ -106,8 +106,8 @@ fn directories(settings: &Settings, found: &mut Vec<Finding>) {
         found,
         Advice,
         "security.authentication.internal_users",
-        "without the directory no user can log in, not even an administrator for repairs",
-        "add one administrator who has a password in the gateway",
+        "while the directory is down, no user can log in, not even an administrator",
+        "add the name of an administrator who has a password in the gateway",
     );
 }
 

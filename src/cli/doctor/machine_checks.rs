@@ -4,7 +4,7 @@ use super::finding::Finding;
 use super::finding::Severity::{Advice, Problem, Weak};
 use crate::settings::Settings;
 
-/// Remaining days of a certificate below which it should be renewed.
+/// A certificate with fewer remaining days than this should be renewed.
 const CERTIFICATE_DAYS: i64 = 14;
 
 /// The properties of the host.
@@ -16,7 +16,7 @@ pub struct MachineFacts {
     pub cores: usize,
     /// Bytes of available memory; `None` if unknown.
     pub memory_free: Option<u64>,
-    /// Days until the certificate expires; `None` without TLS.
+    /// Days until the certificate expires; `None` without TLS, or if it cannot be parsed.
     pub certificate_days: Option<i64>,
 }
 
@@ -26,7 +26,7 @@ pub fn check(settings: &Settings, seen: &MachineFacts) -> Vec<Finding> {
     let (limits, scrypt) = (&settings.server.limits, &settings.security.scrypt);
     if seen.connections_max < limits.connections_max {
         let why = format!(
-            "file descriptors allow only {} connections, server.limits.connections_max is {}",
+            "file descriptors allow only {} connections, but server.limits.connections_max is {}",
             seen.connections_max, limits.connections_max
         );
         let change = format!(
@@ -56,7 +56,7 @@ pub fn check(settings: &Settings, seen: &MachineFacts) -> Vec<Finding> {
         } else {
             (Weak, format!("the certificate expires in {days} days"))
         };
-        let change = "renew the files; the gateway reloads them automatically";
+        let change = "renew the certificate files; the gateway reloads them automatically";
         found.push(Finding::new(severity, "server.tls.certificate", why, change));
     }
     found

@@ -44,7 +44,7 @@ fn server(settings: &Settings, found: &mut Vec<Finding>) {
         found,
         Weak,
         "server.trusted_proxies",
-        "behind a proxy all clients share its address: failed logins of one lock out the others",
+        "all clients have the address of the proxy: failed logins of one client lock out all",
         "add the address of the proxy, so that its X-Forwarded-For is trusted",
     );
     push_if(
@@ -81,7 +81,7 @@ fn sessions(settings: &Settings, found: &mut Vec<Finding>) {
         Advice,
         "heartbeat.misses_allowed",
         "sessions of GUIs that have disconnected stay open until the idle timeout",
-        "set it to 3, unless this is a load test",
+        "set it to 3, except for load tests",
     );
     let refresh_secs = security.refresh_token_expiration_mins * 60.0;
     push_if(
@@ -89,7 +89,7 @@ fn sessions(settings: &Settings, found: &mut Vec<Finding>) {
         found,
         Problem,
         "security.access_token_life_secs",
-        "the refresh token expires no later than the access token, so it cannot renew the session",
+        "refresh tokens expire before access tokens or together with them, so they renew nothing",
         "increase security.refresh_token_expiration_mins",
     );
     push_if(
@@ -105,7 +105,7 @@ fn sessions(settings: &Settings, found: &mut Vec<Finding>) {
         found,
         Weak,
         "security.refresh_rotation",
-        "a stolen refresh token can be used as often as the owner's, without detection",
+        "a stolen refresh token can be used any number of times, and the theft is not detected",
         "set it to true",
     );
     push_if(
@@ -141,7 +141,7 @@ fn logins(settings: &Settings, found: &mut Vec<Finding>) {
         found,
         Weak,
         "security.reset_mode",
-        "after a reset anyone who logs in with a blank password can set the new one",
+        "after a reset anyone who logs in with a blank password can set the new password",
         "set it to \"one_time_password\" or \"email\"",
     );
     push_if(
@@ -187,8 +187,8 @@ fn passwords(settings: &Settings, found: &mut Vec<Finding>) {
         found,
         Advice,
         "security.genesis_password.validation.password_salt",
-        "the hashes of a stolen store can be attacked without a further secret",
-        "set a long random value before the first user is created, with \
+        "without it, a stolen store contains all that is needed to guess passwords",
+        "before the first user is created, set a long random value in the environment variable \
          TOLLGATE_SECURITY__GENESIS_PASSWORD__VALIDATION__PASSWORD_SALT",
     );
     push_if(
@@ -247,7 +247,7 @@ fn contradictions(rules: &PasswordStrength, found: &mut Vec<Finding>) {
         found,
         Advice,
         key,
-        "it has no effect: passwords do not expire",
+        "the key has no effect: passwords do not expire",
         "set password_expiry_days, or remove it",
     );
 }

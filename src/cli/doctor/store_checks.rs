@@ -1,4 +1,4 @@
-//! Checks of the store: permissions, disk space, integrity, salt, administrator and resets.
+//! Checks of the store: permissions, disk space, integrity, pepper, administrator and resets.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -11,13 +11,13 @@ use super::finding::Severity::{Advice, Problem, Weak};
 pub enum StoreFacts {
     /// The directory has no store.
     Missing,
-    /// A gateway has it open, so it is not checked.
+    /// A gateway has the store open, so the store is not checked.
     InUse,
-    /// It cannot be opened, or is damaged.
+    /// The store cannot be opened, or is damaged. Contains the reason.
     Unusable(String),
-    /// It was read completely without an error.
+    /// The whole store was read without an error.
     Intact {
-        /// Whether its hashes were made with the configured salt.
+        /// Whether its password hashes were made with the configured pepper.
         pepper_matches: bool,
         /// Whether an enabled user can amend users.
         has_administrator: bool,
@@ -26,7 +26,7 @@ pub enum StoreFacts {
     },
 }
 
-/// Returns the findings about the store. `short` is the text of a lack of disk space; `None` if the
+/// Returns the findings about the store. `short` says how much disk space is missing; `None` if the
 /// space is sufficient.
 pub fn check(dir: &Path, facts: &StoreFacts, short: Option<String>) -> Vec<Finding> {
     let mut found = Vec::new();
@@ -35,7 +35,7 @@ pub fn check(dir: &Path, facts: &StoreFacts, short: Option<String>) -> Vec<Findi
         && mode & 0o077 != 0
     {
         let why =
-            format!("other users can access it (mode {mode:03o}), and it contains password hashes");
+            format!("other users can read the password hashes in this directory (mode {mode:03o})");
         found.push(Finding::new(Weak, at.clone(), why, format!("chmod 700 {at}")));
     }
     if let Some(why) = short {
@@ -50,15 +50,16 @@ pub fn check(dir: &Path, facts: &StoreFacts, short: Option<String>) -> Vec<Findi
         }
         StoreFacts::Intact { pepper_matches: has_its_salt, has_administrator, open_resets } => {
             if !has_its_salt {
-                let why = "its passwords were hashed with another salt, so none of them matches";
+                let why = "another password_salt was used for the stored hashes, so none matches";
                 let change = "restore the former password_salt, or run `tollgate user accept-salt` \
                               and reset the passwords";
                 found.push(Finding::new(Problem, at.clone(), why, change));
             }
             if !has_administrator {
                 let why = "no enabled user can amend users";
-                let change = "start the gateway, which creates the user admin if that name is \
-                              free, or set a password with `tollgate user passwd`";
+                let change = "start the gateway, which creates the user admin if no user has this \
+                              name, or set an administrator's password with `tollgate user \
+                              passwd`";
                 found.push(Finding::new(Advice, at.clone(), why, change));
             }
             if *open_resets > 0 {
@@ -67,7 +68,7 @@ pub fn check(dir: &Path, facts: &StoreFacts, short: Option<String>) -> Vec<Findi
                     Advice,
                     at,
                     why,
-                    "have them set a password, or delete them",
+                    "let these users set a password, or delete them",
                 ));
             }
         }

@@ -11,7 +11,7 @@ use crate::settings::Settings;
 /// The file to convert, and the configuration to write.
 #[derive(Args)]
 pub(in crate::cli) struct ImportPreferencesArgs {
-    /// File auth-preferences.kts; only literal values are converted, other lines are reported
+    /// File auth-preferences.kts; lines with literal values are converted, other lines are reported
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// Configuration file to write; must not exist (default: standard output)
@@ -19,7 +19,7 @@ pub(in crate::cli) struct ImportPreferencesArgs {
     out: Option<PathBuf>,
 }
 
-/// Longest file of preferences.
+/// Maximum size of the file, in bytes.
 const BYTES_MAX: u64 = 1 << 20;
 
 impl ImportPreferencesArgs {

@@ -1,7 +1,8 @@
 //! Conversion of an `auth-preferences.kts` to a configuration.
 //!
-//! It accepts the literal form of the sample in "Genesis authentication" and does no I/O. What
-//! cannot be converted is reported with its line, never with its value.
+//! Only literal values are converted, as in the sample of the document "Genesis authentication". A
+//! setting that cannot be converted is reported with its line, never with its value. The conversion
+//! does no I/O.
 
 use toml::{Table, Value};
 
@@ -72,8 +73,8 @@ impl Converted {
         }
     }
 
-    /// Sets a key, given its name or an alias. Returns false, and changes nothing, if the key does
-    /// not exist or the value is invalid.
+    /// Sets a key. `name` is the name of the key, an alias, or the Genesis name in snake case.
+    /// Returns false, and changes nothing, if the key does not exist or the value is invalid.
     pub(super) fn set(&mut self, path: &str, name: &str, value: Value) -> bool {
         let mut one = Value::Table(Table::from_iter([(key_for(path, name), value)]));
         for section in path.rsplit('.') {
@@ -102,7 +103,7 @@ impl Converted {
     }
 }
 
-/// Returns the key of a Genesis name in snake case; the name itself if the key is called the same.
+/// Returns the key with this Genesis name (in snake case); `name` itself if no key has it.
 pub(super) fn key_for(path: &str, name: &str) -> String {
     let entries = Settings::reference_rows();
     let is_key = |entry: &&crate::settings::ReferenceRow| {
@@ -111,8 +112,8 @@ pub(super) fn key_for(path: &str, name: &str) -> String {
     entries.iter().find(is_key).map_or_else(|| name.to_owned(), |entry| entry.key.clone())
 }
 
-/// Converts a string, a number, a boolean, or a constant, whose last part counts
-/// (`HashingFunction.SHA1`).
+/// Converts a string, a number, a boolean or a constant; `None` for anything else. Of a constant
+/// such as `HashingFunction.SHA1`, only the last part is kept.
 pub(super) fn literal(word: &Word) -> Option<Value> {
     Some(match word {
         Word::Text(text) => Value::String(text.clone()),

@@ -9,7 +9,7 @@ const PATH: &str = "security.authentication.ldap";
 const INNER: &str = "security.authentication.ldap.connection";
 
 impl Converted {
-    /// Converts one server. A key that cannot be converted is reported; the others are kept.
+    /// Converts one server. A key that cannot be converted is reported; the other keys are kept.
     pub(super) fn connection(&mut self, block: &[Item]) {
         let mut servers = self.servers();
         let number = servers.len();

@@ -9,7 +9,8 @@ use crate::realm::ATTRIBUTES;
 impl Converted {
     /// Converts `loginAck(TABLE) { loadRecord { … } fields { FIELD withPrefix "X" } }`.
     pub(super) fn login_ack(&mut self, item: &Item, block: &[Item]) {
-        // tollgate takes the fields from the user's record, which is this table in Genesis.
+        // tollgate takes the fields only from the user's record, the table USER_ATTRIBUTES
+        // of Genesis.
         let is_ours =
             matches!(item.words.get(2), Some(Word::Name(table)) if table == "USER_ATTRIBUTES");
         if !is_ours {
@@ -53,7 +54,7 @@ impl Converted {
     pub(super) fn custom_login_ack(&mut self, item: &Item, block: &[Item]) {
         let mut for_all = Table::new();
         for inner in block {
-            // `user ->` is before the first statement or a statement without other words.
+            // `user ->` precedes the first statement on its line, or has a line of its own.
             let (user, words) = match &inner.words[..] {
                 [Word::Name(user), Word::Sign(arrow), rest @ ..] if arrow == "->" => {
                     (Some(user.clone()), rest)
@@ -99,7 +100,7 @@ impl Converted {
         }
     }
 
-    /// Converts one statement of a rule: additions, removals and preferences.
+    /// Converts one statement of a rule: an addition, a removal or a block of preferences.
     fn amend(&mut self, rule: &mut Table, item: &Item) {
         let key = match (item.name(), item.words.get(1)) {
             (Some("permissions"), Some(Word::Sign(sign))) if sign == "+=" => "add_permissions",
@@ -159,7 +160,8 @@ fn last(name: &str) -> &str {
     name.rsplit('.').next().unwrap_or(name)
 }
 
-/// Whether the block is `UserAttributes.byUserName(userName)`, the record of the user who logs in.
+/// Whether the block is `UserAttributes.byUserName(userName)`. Only this block loads the record of
+/// the user who logs in.
 fn loads_the_user(load: &[Item]) -> bool {
     matches!(load, [one] if one.name() == Some("UserAttributes.byUserName"))
 }

@@ -1,8 +1,8 @@
 //! Parser of Genesis preferences: statements, their words and blocks, with line numbers.
 //!
-//! It reads the literal form of the sample in "Genesis authentication", not all of Kotlin: a
-//! complete grammar (tree-sitter-kotlin) would parse code whose value only Kotlin can compute. What
-//! is not literal is reported by its line.
+//! The parser reads statements with literal values, not all of Kotlin. A complete grammar
+//! (tree-sitter-kotlin) would not help: the value of other code is known only when Kotlin runs it.
+//! Other code is reported by its line.
 
 /// One statement: its words, and the block after them.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,7 +36,7 @@ pub struct Unreadable {
     pub what: &'static str,
 }
 
-/// The deepest nesting of blocks.
+/// Maximum depth of nested blocks.
 const DEPTH_MAX: usize = 32;
 
 /// Parses the text of a file.
@@ -134,8 +134,8 @@ fn words(text: &str) -> Result<Vec<Placed>, Unreadable> {
     Ok(found)
 }
 
-/// Reads a quoted string. Returns its text and its length in bytes with the quotes; `None` if it is
-/// not terminated on its line.
+/// Reads a quoted string. Returns its text, and its length in bytes including the quotes; `None` if
+/// the string does not end on the line where it begins.
 fn quoted(rest: &str) -> Option<(String, usize)> {
     let (mut text, mut escaped) = (String::new(), false);
     for (at, c) in rest.char_indices().skip(1) {

@@ -56,9 +56,9 @@ pub(in crate::cli) struct ImportUsersArgs {
     config: ConfigArgs,
 }
 
-/// Users in one command.
+/// Maximum number of users in one command.
 const BATCH: usize = 200;
-/// Errors that are printed; the others are only counted.
+/// Maximum number of printed errors; further errors are only counted.
 const ERRORS_MAX: usize = 50;
 
 impl ImportUsersArgs {
@@ -79,7 +79,7 @@ impl ImportUsersArgs {
             if !wrong.is_empty() && !self.skip_bad {
                 bail!(
                     "{} of {count} lines have errors; nothing was imported (--skip-bad imports the \
-                     others)",
+                     valid lines)",
                     wrong.len()
                 );
             }
@@ -100,14 +100,15 @@ impl ImportUsersArgs {
     }
 }
 
-/// Prints the errors by line. They never contain a value, which could be a password.
+/// Prints the errors in the order of their lines. An error never contains the value of a field: the
+/// value could be a password.
 fn print_errors(file: &Path, wrong: &mut [LineError]) {
     wrong.sort();
     for (line, what) in wrong.iter().take(ERRORS_MAX) {
         eprintln!("{}:{line}: {what}", file.display());
     }
     if wrong.len() > ERRORS_MAX {
-        eprintln!("… and {} more", wrong.len() - ERRORS_MAX);
+        eprintln!("… and {} more errors", wrong.len() - ERRORS_MAX);
     }
 }
 

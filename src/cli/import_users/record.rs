@@ -1,4 +1,4 @@
-//! Reader of user records, in CSV or JSON Lines, by their Genesis authentication field names.
+//! Reader of user records in CSV or JSON Lines, with the field names of Genesis.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -12,9 +12,9 @@ use crate::auth::PasswordHasher;
 use crate::messages::is_attribute;
 use crate::realm::{ATTRIBUTES, NewUser, UserStatus};
 
-/// A user of the file.
+/// A user that was read from the file.
 pub(super) struct UserRecord {
-    /// From 1.
+    /// The number of the line, from 1.
     pub(super) line: u64,
     pub(super) user: NewUser,
     pub(super) secret: ImportedPassword,
@@ -148,7 +148,8 @@ fn text(fields: &mut Map<String, Value>, field: &str) -> Result<Option<String>, 
     }
 }
 
-/// Removes a field and returns its names: a JSON array, or a text with `;` as separator.
+/// Removes a field and returns the names in it. The field is a JSON array, or a text in which `;`
+/// separates the names.
 fn list<T>(
     fields: &mut Map<String, Value>,
     field: &str,

@@ -22,13 +22,14 @@ use crate::replay::{
 
 /// Play message scripts against a gateway, to verify its replies or to measure latencies.
 ///
-/// A script is a conversation (see protocol/docs/script-format.md). Each client plays the steps
-/// before `* repeat` once, repeats the steps inside until the end of the run (one repetition is a
-/// round), and then plays the steps after it. A script without `* repeat` is repeated as a whole.
+/// A script is a conversation (see protocol/docs/script-format.md). Each client first plays the
+/// steps before `* repeat` once. It then repeats the steps between `* repeat` and `* end` until the
+/// run ends; one repetition is a round. Finally it plays the steps after `* end` once. A script
+/// without `* repeat` is repeated as a whole.
 #[derive(Args)]
 pub(in crate::cli) struct ReplayArgs {
-    /// Scripts to play; scripts without :N share --clients, a script with :N gets N more clients,
-    /// which ignore --rate
+    /// Scripts to play. SCRIPT:N has N clients of its own, which ignore --rate and are not part of
+    /// --clients; the other scripts share the clients of --clients
     #[arg(required = true, value_name = "SCRIPT[:N]")]
     scripts: Vec<String>,
     #[command(flatten)]
@@ -39,15 +40,15 @@ pub(in crate::cli) struct ReplayArgs {
     /// Compare received frames with the scripts, except for volatile fields (see --volatile)
     #[arg(long)]
     verify: bool,
-    /// Field whose value --verify does not compare, in addition to those that the scripts declare
-    /// volatile (~); may be repeated
+    /// Field whose value --verify does not compare, in addition to fields that scripts mark with ~;
+    /// may be repeated
     #[arg(long, value_name = "FIELD")]
     volatile: Vec<String>,
     /// Number of concurrent clients
     #[arg(long, value_name = "N", default_value_t = 1)]
     clients: usize,
-    /// Rate at which all clients together start rounds, regardless of replies (open loop), such as
-    /// 2000/s (default: each client starts a round after its previous one, closed loop)
+    /// Rounds that all clients together start per second, such as 2000/s, on a fixed schedule (open
+    /// loop); default: each client starts a round as soon as its previous round ends (closed loop)
     #[arg(long, value_name = "N/s", value_parser = rate)]
     rate: Option<f64>,
     /// Time over which the clients start one after another
@@ -60,7 +61,7 @@ pub(in crate::cli) struct ReplayArgs {
     /// Rounds of each client (default: 1, unlimited with --duration)
     #[arg(long, value_name = "N")]
     rounds: Option<u64>,
-    /// Factor by which pauses (@) are shortened; 0 skips them
+    /// Divide pauses (@) by this factor, such as 2 to halve them; 0 skips them
     #[arg(long, alias = "pace", value_name = "FACTOR", default_value_t = 1.0)]
     time_factor: f64,
     /// Timeout for connecting and for each expected frame
@@ -69,12 +70,13 @@ pub(in crate::cli) struct ReplayArgs {
     /// Local addresses to connect from, separated by commas; assigned to the clients round-robin
     #[arg(long, value_name = "ADDR", value_delimiter = ',')]
     from: Vec<IpAddr>,
-    /// CSV file with values (such as secrets), one row per client, names in the first line; may be
-    /// repeated
+    /// CSV file with values of variables, such as secrets: their names in the first line, then one
+    /// row per client; may be repeated
     #[arg(long, value_name = "FILE")]
     data: Vec<PathBuf>,
-    /// Value that overrides those of the scripts and of --data; n in braces is replaced by the
-    /// number of the client, from 0; may be repeated
+    /// Value of a variable, such as user=jane; overrides the scripts and --data. In TEXT, the
+    /// letter n between braces stands for the number of the client, from 0; may be repeated
+    // The placeholder is described in words: clap prints a line break instead of the placeholder.
     #[arg(long, value_name = "NAME=TEXT", value_parser = setting)]
     set: Vec<(String, String)>,
     /// Directory of the gateway's mails (mail.file.folder), for scripts that read mails
@@ -88,7 +90,7 @@ pub(in crate::cli) struct ReplayArgs {
     output: OutputArgs,
 }
 
-/// The run was completed, but its result is not as expected.
+/// Why a finished run counts as failed.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::cli) enum ReplayFailed {
     #[error("differences from the scripts: {0}")]
@@ -160,8 +162,8 @@ impl ReplayArgs {
         Ok(Results::new(&measurements, run_info, series))
     }
 
-    /// Assigns clients to the scripts. A script with a number gets that many; the others share
-    /// `--clients`.
+    /// Assigns clients to the scripts: N clients to `SCRIPT:N`, and a share of `--clients` to each
+    /// other script.
     fn scenario_clients<T>(
         &self,
         read: Vec<LoadedScript>,
@@ -191,8 +193,8 @@ impl ReplayArgs {
         read.into_iter().map(group).collect()
     }
 
-    /// Evaluates the thresholds and writes the reports. Fails if the run differs from the scripts
-    /// or crosses a threshold.
+    /// Evaluates the thresholds and writes the reports. Fails if the run differs from the scripts,
+    /// crosses a threshold or, with `--verify`, has a round that was not completed.
     fn finish(&self, mut results: Results) -> Result<()> {
         let thresholds = self.fail_if.iter().map(|it| it.evaluate(&results.report)).collect();
         results.report.thresholds = thresholds;

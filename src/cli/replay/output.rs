@@ -11,16 +11,17 @@ use crate::replay::report::{html, table, text};
 /// Files to write in addition to the printed table.
 #[derive(Args)]
 pub(super) struct OutputArgs {
-    /// Write the report as JSON, - for standard output (schema: `tollgate schema report`)
+    /// Write the report as JSON to this file; - means standard output (schema: `tollgate schema
+    /// report`)
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Write CSV with one line per MESSAGE_TYPE, times in microseconds
+    /// Write CSV to this file: one line per MESSAGE_TYPE, times in microseconds
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
     /// Write latencies in HdrHistogram format (.hgrm) to this directory, one file per MESSAGE_TYPE
     #[arg(long, value_name = "DIR")]
     hgrm: Option<PathBuf>,
-    /// Write a self-contained HTML page with plots
+    /// Write the report with plots to this file, as one HTML page without external parts
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
 }

@@ -15,15 +15,17 @@ use tokio::time::MissedTickBehavior;
 use crate::replay::report::table;
 use crate::replay::{Measurements, Point, Results, RunInfo, time};
 
-/// Longest series, in seconds. Later seconds count in the totals only.
+/// Maximum number of seconds whose measurements are kept one by one. Later seconds are only in the
+/// totals.
 const SERIES_MAX: usize = 7 * 24 * 3_600;
-/// Interval between two lines without a terminal.
+/// Time between two printed lines if standard error is not a terminal.
 const LINE_DISTANCE: Duration = Duration::from_secs(10);
 
-/// Shows the progress of one run.
+/// The progress display of one run.
 pub(super) struct Progress {
     measurements: Arc<Measurements>,
     bar: Option<ProgressBar>,
+    /// Whether the run is an open loop (`--rate`).
     open: bool,
 }
 
@@ -49,8 +51,8 @@ impl Progress {
         Self { measurements, bar, open }
     }
 
-    /// Waits until the run ends or Ctrl-C stops it. Returns the series, and whether the run was
-    /// interrupted.
+    /// Waits until the run ends or Ctrl-C stops it. Returns the measurements of each second, and
+    /// whether Ctrl-C stopped the run.
     pub(super) async fn watch(
         self,
         running: impl Future<Output = ()>,

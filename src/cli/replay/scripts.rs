@@ -78,7 +78,7 @@ impl LoadedScript {
             "repeated as a whole".to_owned()
         } else {
             format!(
-                "{} steps before, {} repeated, {} after",
+                "{} before * repeat, {} repeated, {} after",
                 parts.before.len(),
                 parts.round.len(),
                 parts.after.len()

@@ -10,7 +10,7 @@ use anyhow::Result;
 pub(super) const ADMIN: &str = "admin";
 
 /// Prints the address, the data directory, and a shell command that logs in. `password` is the
-/// shell command that prints the password.
+/// shell command that prints the password; `None` if the password is unknown.
 pub(super) fn print(
     address: SocketAddr,
     tls: bool,
@@ -34,12 +34,12 @@ pub(super) fn write(text: impl FnOnce(&mut StdoutLock<'_>) -> io::Result<()>) ->
     }
 }
 
-/// The URL of the gateway.
+/// Returns the URL of the gateway.
 pub(super) fn url(address: SocketAddr, tls: bool) -> String {
     format!("{}://{address}/", if tls { "wss" } else { "ws" })
 }
 
-/// The shell command that sends messages to the gateway, without its messages.
+/// Returns the shell command that sends messages to the gateway, without the messages.
 pub(super) fn send_command(address: SocketAddr, tls: bool) -> String {
     let program = std::env::current_exe().unwrap_or_else(|_| "tollgate".into());
     let url = url(address, tls);

@@ -1,5 +1,6 @@
 //! `serve`: starts the gateway, announces its address, and shuts it down on a signal.
 
+use std::env::VarError;
 use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -13,6 +14,9 @@ use sd_notify::NotifyState;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use super::{announcement, demo, first_start, reload_signal};
 use crate::cli::config_args::ConfigArgs;
@@ -48,7 +52,7 @@ struct StartContext<'a> {
     tls: Option<Arc<Identity>>,
 }
 
-/// The address is in use, or does not belong to this host.
+/// Why the gateway cannot listen on its address; usually, another process uses it.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on {address}: {source}")]
 pub(in crate::cli) struct CannotListen {
@@ -59,7 +63,7 @@ pub(in crate::cli) struct CannotListen {
 impl ServeArgs {
     pub(in crate::cli) fn run(self) -> Result<()> {
         // Logging comes first, because loading the configuration can log warnings.
-        log_to_stderr();
+        log_to_stderr()?;
         let settings = self.settings()?;
         let tls = settings.server.tls.is_on().then(|| Identity::open(&settings.server.tls));
         let tls = tls.transpose()?.map(Arc::new);
@@ -91,8 +95,9 @@ impl ServeArgs {
         Ok(settings)
     }
 
-    /// Creates the first administrator or the demo's records in a new store. Returns the shell
-    /// command that prints the administrator's password; `None` if no administrator was created.
+    /// Prepares the store. With `--demo` creates the sample records; otherwise creates the first
+    /// administrator if the store has none. Returns the shell command that prints the password of
+    /// that administrator; `None` if no administrator was created.
     async fn prepare(&self, settings: &Settings, started: &Started) -> Result<Option<String>> {
         if self.demo {
             started.prepare(settings, None).await?;
@@ -108,7 +113,7 @@ impl ServeArgs {
 
     async fn serve(&self, context: StartContext<'_>) -> Result<()> {
         let StartContext { settings, started, clock, metrics, tls } = context;
-        // From here on SIGTERM and SIGINT shut the gateway down in order.
+        // From here on SIGTERM and SIGINT let the gateway notify its clients and save its state.
         let mut signals = Signals::new()?;
         // Everything that can fail comes before the first administrator is created, because a
         // generated password is shown only once.
@@ -154,12 +159,13 @@ impl ServeArgs {
         crate::gateway::write_session_use(&gateway).await;
         crate::gateway::write_refusal_log(&gateway).await;
         drop(tasks);
-        tracing::info!("shutdown complete");
+        tracing::info!("shutdown completed");
         Ok(())
     }
 }
 
-/// Aggregates histogram samples regularly; without a scraper they would accumulate in memory.
+/// Aggregates the samples of histograms regularly. Without this, the samples would accumulate in
+/// memory if nothing reads the metrics.
 async fn run_metrics_task(metrics: PrometheusHandle) {
     loop {
         tokio::time::sleep(Duration::from_secs(5)).await;
@@ -175,10 +181,10 @@ fn bind(address: &str) -> Result<TcpListener> {
         .map_err(|source| CannotListen { address: address.to_owned(), source }.into())
 }
 
-/// Stops accepting connections, notifies all clients, and waits until they are closed or
-/// `server.shutdown_grace_secs` have passed.
+/// Stops accepting connections and notifies all clients. Waits until all connections are closed,
+/// but at most `server.shutdown_grace_secs`.
 async fn drain(gateway: &Arc<Gateway>) {
-    tracing::info!(connections = gateway.connections.len(), "closing connections");
+    tracing::info!(connections = gateway.connections.len(), "closing of connections started");
     gateway.connections.begin_shutdown();
     let grace = Duration::from_secs(gateway.settings().server.shutdown_grace_secs);
     let empty = async {
@@ -223,19 +229,31 @@ impl Signals {
     }
 }
 
-/// Logs to stderr: text on a terminal, otherwise JSON. TOLLGATE_LOG sets the filter. Libraries that
+/// Logs to stderr: text on a terminal, otherwise JSON. TOLLGATE_LOG sets the levels. Libraries that
 /// use the `log` crate are not logged at any level, because their records can contain whole frames.
-fn log_to_stderr() {
-    use tracing_subscriber::EnvFilter;
-    let filter = EnvFilter::try_from_env("TOLLGATE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let done = if std::io::stderr().is_terminal() {
-        builder.try_init()
-    } else {
-        builder.json().try_init()
+fn log_to_stderr() -> Result<(), SettingsError> {
+    let levels = match std::env::var("TOLLGATE_LOG") {
+        Ok(levels) if !levels.is_empty() => levels,
+        Ok(_) | Err(VarError::NotPresent) => "info".to_owned(),
+        Err(VarError::NotUnicode(_)) => return Err(invalid_levels("the value is not UTF-8")),
     };
-    // Only tests can install a second subscriber. The first one then stays in use.
+    let levels: Targets = levels.parse().map_err(|_| {
+        invalid_levels("expected levels such as debug or warn,tollgate::router=info")
+    })?;
+    let registry = tracing_subscriber::registry().with(levels);
+    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let done = if std::io::stderr().is_terminal() {
+        registry.with(layer).try_init()
+    } else {
+        registry.with(layer.json()).try_init()
+    };
+    // This fails only in tests, which may have installed a subscriber before.
     let _ = done;
+    Ok(())
+}
+
+fn invalid_levels(reason: &str) -> SettingsError {
+    SettingsError::Environment { variable: "TOLLGATE_LOG".to_owned(), reason: reason.to_owned() }
 }
 
 /// Logs each panic with its source location. The text is logged only if it is a literal of the
@@ -244,6 +262,6 @@ fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let location = panic.location().map(ToString::to_string).unwrap_or_default();
         let text = panic.payload().downcast_ref::<&'static str>().unwrap_or(&"");
-        tracing::error!(location, text, "unexpected panic");
+        tracing::error!(location, text, "a panic occurred");
     }));
 }

@@ -12,7 +12,7 @@ use crate::gateway::{ADMIN_PROFILE, Started};
 use crate::realm::{Actor, Command, NewUser, ProfileSpec, RecordRef, RightSpec};
 use crate::settings::{Engine, HostSettings, ServiceSettings, Settings, SettingsError};
 
-/// The password of every sample user. It is public, which is why a demo serves loopback only.
+/// The password of every sample user. It is public, so a demo listens only on a loopback address.
 const PASSWORD: &str = "demo-password";
 
 /// Sample rights: code and description.
@@ -44,7 +44,8 @@ const USERS: &[(&str, &[&str])] =
 const SERVICES: &[(&str, &[u16])] =
     &[("ORDER_EVENT_HANDLER", &[9101, 9102]), ("MARKET_DATA_SERVER", &[9103])];
 
-/// Changes `settings` to those of a demo: state in memory, sample services, loopback only.
+/// Changes `settings` to those of a demo: state in memory and sample services. Fails if
+/// server.listen is not a loopback address.
 pub(super) fn apply(settings: &mut Settings) -> Result<(), SettingsError> {
     let listen = &settings.server.listen;
     if listen.parse().is_ok_and(|address: SocketAddr| !address.ip().is_loopback()) {
@@ -116,7 +117,7 @@ pub(super) fn announce(address: SocketAddr, tls: bool) -> Result<()> {
     })
 }
 
-/// Titles and arguments of `send`.
+/// The three things to try: a title, and the arguments of `tollgate send`.
 const THINGS_TO_TRY: &[(&str, &str)] = &[
     (
         "Log in as jane and receive the services to connect to",
@@ -130,7 +131,7 @@ const THINGS_TO_TRY: &[(&str, &str)] = &[
         ),
     ),
     (
-        "Take ORDER_INSERT from the profile of jane: terminal 2 shows the change",
+        "Remove ORDER_INSERT from jane's profile; the terminal of command 2 shows the change",
         concat!(
             r#"--login admin '{"MESSAGE_TYPE":"EVENT_AMEND_PROFILE","SOURCE_REF":1,"#,
             r#""DETAILS":{"NAME":"TRADER","RIGHT_CODES":["ORDER_CANCEL","TRADE_VIEW"]}}'"#

@@ -19,7 +19,7 @@ const PASSWORD_FILE: &str = "admin-password";
 /// The administrator that a first start creates.
 pub(super) struct FirstAdmin {
     pub(super) user: NewUser,
-    /// `None` if TOLLGATE_ADMIN_PASSWORD sets the password.
+    /// The generated password; `None` if TOLLGATE_ADMIN_PASSWORD sets the password.
     generated: Option<Password>,
 }
 
@@ -74,7 +74,7 @@ impl FirstAdmin {
 fn write_private(file: &Path, line: &str) -> Result<()> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true).mode(0o600);
-    // Removed rather than overwritten: an old file may be readable by other users.
+    // An old file is removed, not overwritten, because other users may be able to read it.
     let _ = std::fs::remove_file(file);
     let written = options.open(file).and_then(|mut file| writeln!(file, "{line}"));
     written.with_context(|| format!("cannot write {}", file.display()))

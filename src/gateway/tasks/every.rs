@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Runs a task repeatedly, forever. `interval` returns the time before each run, which may change
-/// from run to run.
+/// Runs a task repeatedly, forever. `interval` is called before each run and returns the time to
+/// wait.
 pub(super) async fn every<State, Task: Future<Output = ()>>(
     state: Arc<State>,
     interval: impl Fn(&State) -> Duration,

@@ -15,7 +15,7 @@ use crate::subscriptions::ConnectionNotice;
 /// Checks every host repeatedly, at the interval of the current configuration.
 pub(super) async fn check_health(gateway: Arc<Gateway>) {
     loop {
-        // Created before the settings are read, so that no reload is missed.
+        // The future is created before the settings are read, so that no reload is missed.
         let reloaded = gateway.reloaded.notified();
         let list = gateway.settings().service_list.clone();
         let timeout = Duration::from_millis(list.health_check_timeout_ms);

@@ -22,7 +22,7 @@ pub fn check_keys(gateway: &Gateway) {
         tracing::error!(
             users = undecryptable,
             "secrets of second factors were encrypted with another key: their users cannot log in; \
-             add the key to security.mfa.qr_code.old_secret_encrypt_keys"
+             add that key to security.mfa.qr_code.old_secret_encrypt_keys"
         );
     }
 }

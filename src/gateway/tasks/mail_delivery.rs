@@ -1,8 +1,8 @@
 //! Background task that sends the queued mails.
 //!
-//! Each send attempt generates the secret in the mail. A mail stays in the mail queue until the
-//! mail server has accepted it, it is dropped, or its attempts have failed for too long. A mail may
-//! be delivered more than once, always with the same Message-ID.
+//! Each send attempt generates the secret in the mail. A mail leaves the mail queue when the mail
+//! server has accepted the mail, when it is dropped, or when its attempts have failed for too long.
+//! A mail may be delivered more than once, always with the same Message-ID.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use crate::settings::RESET_TOPIC;
 const CONCURRENT_MAX: usize = 4;
 /// Maximum time between two checks of the mail queue.
 const CHECK_INTERVAL_MAX: Duration = Duration::from_secs(5);
-/// Delay before the next mails are sent, after a secret or a result could not be stored.
+/// Delay before the next mails are sent if a secret or a result could not be stored.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// Sends mails when they are due. Never returns.
@@ -131,7 +131,7 @@ async fn issue_secret(
 ) -> Result<(), SendError> {
     match gateway.replica.submit(Command::IssueMailSecret(mail.no, generated)).await {
         Ok(Outcome::Done) => Ok(()),
-        Ok(_) => Err(SendError::Obsolete("the login or reset that it belongs to has ended")),
+        Ok(_) => Err(SendError::Obsolete("the login or reset of this mail has ended")),
         Err(_) => Err(SendError::NotStored),
     }
 }
@@ -196,7 +196,7 @@ async fn reset_link(
 /// Returns the mail for a password reset by an administrator, with a new one-time password.
 async fn one_time_password(gateway: &Gateway, mail: &QueuedMail) -> Result<MailText, SendError> {
     let generated = crate::auth::one_time_password();
-    // Passwords to hash are queued by client network; this one counts as the gateway's own.
+    // The hash queue serves client networks in turn; this password counts for the loopback network.
     let own_address = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let hash = gateway.passwords.hash(own_address, Password::new(generated.as_str())).await;
     let hash = hash.map_err(|_| SendError::Failed("the password hash queue is full".to_owned()))?;

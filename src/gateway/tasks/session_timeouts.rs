@@ -1,4 +1,4 @@
-//! Background tasks that end sessions on time and write session use to the command log.
+//! Background tasks that end sessions and write their last-used times to the command log.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,9 +8,10 @@ use crate::realm::{Command, Millis, Outcome, SessionEnd};
 use crate::sessions::{Action, LiveSession};
 use crate::subscriptions::ConnectionNotice;
 
-/// Applies timeouts to sessions that had a connection but are not live on this gateway: after a
-/// restart their GUIs have not reconnected yet, or the GUIs never received the reply to the login.
-/// A session that was last seen before `last_seen` counts as last seen at that time.
+/// Finds the sessions that had a connection but are not live on this gateway, and makes them live,
+/// so that timeouts apply to them. Either the gateway was restarted and the GUI has not reconnected
+/// yet, or the GUI never received the reply to its login. A session that was last seen before
+/// `last_seen` counts as last seen at that time.
 pub(super) fn watch_restored_sessions(gateway: &Arc<Gateway>, last_seen: Millis) {
     let sessions = &gateway.replica.sessions;
     let mut last = None;
@@ -38,7 +39,7 @@ pub(super) fn watch_restored_sessions(gateway: &Arc<Gateway>, last_seen: Millis)
     }
 }
 
-/// Repeats [`watch_restored_sessions`]; unlike at the start, the last-seen times do not change.
+/// Runs [`watch_restored_sessions`] as a periodic task, without changing last-seen times.
 pub(super) async fn watch_more_restored_sessions(gateway: Arc<Gateway>) {
     watch_restored_sessions(&gateway, 0);
 }
@@ -60,7 +61,7 @@ pub(super) async fn enforce_session_timeouts(gateway: Arc<Gateway>) {
                 Action::End(reason, unless_after) => {
                     let unless_after = Some(unless_after);
                     let end = SessionEnd { session: live_session.session, reason, unless_after };
-                    // Concurrently, so that sessions that end together share commits.
+                    // Sessions are ended concurrently, so that their commands share commits.
                     tokio::spawn(end_session(gateway.clone(), live_session, end));
                 }
             }
@@ -76,7 +77,7 @@ pub(super) async fn enforce_session_timeouts(gateway: Arc<Gateway>) {
     }
 }
 
-/// Submits the end of a session. A session that was used meanwhile or could not be ended is added
+/// Submits the end of a session. If the session was used meanwhile or could not be ended, adds it
 /// to the session timeouts again.
 async fn end_session(gateway: Arc<Gateway>, session: Arc<LiveSession>, end: SessionEnd) {
     match gateway.replica.submit(Command::End(end)).await {
@@ -92,7 +93,7 @@ async fn end_session(gateway: Arc<Gateway>, session: Arc<LiveSession>, end: Sess
     }
 }
 
-/// Returns the time between two writes of session use.
+/// Returns the time between two runs of [`write_session_use`].
 pub(super) fn session_use_interval(gateway: &Gateway) -> Duration {
     let interval_ms = gateway.replica.read(|realm, _| realm.policy().use_report_ms);
     Duration::from_millis(interval_ms.max(100))
@@ -102,9 +103,9 @@ pub(super) async fn flush_session_use(gateway: Arc<Gateway>) {
     write_session_use(&gateway).await;
 }
 
-/// Writes the session use that is not in the command log yet to the command log.
+/// Submits the last-used times of sessions that the command log does not have yet.
 pub async fn write_session_use(gateway: &Gateway) {
-    // A use that happens meanwhile is written next time.
+    // Sessions that are used during this loop are written by the next run.
     for session_uses in gateway.replica.sessions.unreported_use().chunks(SESSION_USES_MAX) {
         if gateway.replica.submit(Command::RecordSessionUse(session_uses.to_vec())).await.is_err() {
             return;
@@ -120,7 +121,7 @@ pub(super) fn sweep_interval(gateway: &Gateway) -> Duration {
 
 /// Ends idle and expired sessions, and removes expired tokens and codes.
 pub(super) async fn sweep(gateway: Arc<Gateway>) {
-    // A sweep is bounded. After a sweep that removed many records, more may have expired.
+    // One sweep removes a bounded number of records. If it removed many, more may have expired.
     while let Ok(Outcome::EndedSessions(count)) = gateway.replica.submit(Command::Sweep).await {
         if count < 100 {
             break;
@@ -128,16 +129,16 @@ pub(super) async fn sweep(gateway: Arc<Gateway>) {
     }
 }
 
-/// Maximum number of session uses in one command.
+/// Maximum number of sessions in one [`Command::RecordSessionUse`].
 pub(super) const SESSION_USES_MAX: usize = 64;
 
 /// Maximum time between two checks of the timeouts.
 pub(super) const CHECK_INTERVAL_MAX: Duration = Duration::from_secs(5);
 
-/// Number of sessions that one step of a search reads.
+/// Number of sessions that [`watch_restored_sessions`] reads under one lock of the realm.
 pub(super) const STEP_SESSIONS: usize = 512;
 
-/// The time between two searches for sessions that had a connection but are not live.
+/// The time between two runs of [`watch_more_restored_sessions`].
 pub(super) const RESTORED_SESSIONS_INTERVAL: Duration = Duration::from_secs(30);
 
 /// The delay before a session that was not ended is added to the session timeouts again.

@@ -19,24 +19,24 @@ pub struct LoginAck {
     /// Secret token that authenticates messages of the session. Absent in EVENT_LOGIN_DETAILS_ACK.
     #[serde(skip_serializing_if = "Option::is_none")]
     session_auth_token: Option<String>,
-    /// Secret token that renews or resumes the session, in EVENT_LOGIN_AUTH. Absent in
+    /// Secret token with which EVENT_LOGIN_AUTH renews or resumes the session. Absent in
     /// EVENT_LOGIN_DETAILS_ACK.
     #[serde(skip_serializing_if = "Option::is_none")]
     refresh_auth_token: Option<String>,
-    /// Id of the session (UUID), new after each refresh. With USER_NAME, EVENT_LOGOUT accepts it
-    /// instead of a token.
+    /// Id of the session (UUID), new after each refresh. With USER_NAME, EVENT_LOGOUT accepts
+    /// SESSION_ID instead of a token.
     session_id: String,
     /// Name of the user in the stored spelling.
     user_name: String,
     /// ID of the user's record.
     user_id: String,
-    /// Codes of the rights that the user has, changed by the rules of `login_ack.custom` in the
-    /// configuration. The rules do not change what the user may do.
+    /// Codes of the rights that the user has, changed by the rules of `security.login_ack.custom`
+    /// in the configuration. The rules do not change what the user may do.
     permission: Vec<String>,
-    /// Names of the user's profiles, changed by the same rules.
+    /// Names of the user's profiles, changed by the rules of `security.login_ack.custom`.
     profile: Vec<String>,
-    /// Fields of the user's record that `login_ack.fields` in the configuration selects, changed by
-    /// the same rules. Null if no field is selected or added.
+    /// Fields of the user's record that `security.login_ack.fields` in the configuration selects,
+    /// changed by the rules of `security.login_ack.custom`. Null if no field is selected or added.
     user: Option<Map<String, Value>>,
     details: Details,
 }
@@ -59,10 +59,10 @@ struct Details {
     /// Minutes for which REFRESH_AUTH_TOKEN is valid.
     #[serde(serialize_with = "minutes")]
     refresh_token_expiration_mins: f64,
-    /// Wrong passwords between the previous login and this login.
+    /// Number of wrong passwords between the previous login and this login.
     failed_login_attempts: u32,
-    /// Logins that were refused, although the password was right, between the previous login and
-    /// this login.
+    /// Number of logins between the previous login and this login that were refused although the
+    /// password was right.
     rejected_login_attempts: u32,
     /// Time of the previous login, epoch milliseconds; absent if there was none.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -78,7 +78,7 @@ struct Details {
     /// link. Present only after a login by the code of a mailed link.
     #[serde(skip_serializing_if = "Option::is_none")]
     mfa_code: Option<String>,
-    /// Minutes for which the active code is valid.
+    /// Minutes for which the active code in MFA_CODE is valid. Present only with MFA_CODE.
     #[serde(skip_serializing_if = "Option::is_none")]
     mfa_code_expiry_mins: Option<u64>,
 }

@@ -13,7 +13,8 @@ pub struct CheckedPassword {
     /// only a directory checked the password. Also `None` if the user has no credential: the check
     /// then only kept the response time equal.
     pub checked: Option<Fingerprint>,
-    /// A new hash of the password at the configured cost, if it matched a hash of another cost.
+    /// A new hash of the password at the configured cost, if the password matched a hash of another
+    /// cost or kind.
     pub rehash: Option<Arc<str>>,
     /// What checked the password: the stored credential or a directory.
     pub authenticated_by: AuthenticatedBy,

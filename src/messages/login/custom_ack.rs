@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::realm::{ATTRIBUTES, User};
 use crate::settings::{CustomAck, LoginAckSettings};
 
-/// The lists of a login ack.
+/// PERMISSION, PROFILE and USER of a login ack.
 pub(super) struct AckLists {
     pub(super) permission: Vec<String>,
     pub(super) profile: Vec<String>,
@@ -17,7 +17,7 @@ pub(super) struct AckLists {
 }
 
 impl AckLists {
-    /// Makes lists with the configured fields of the user's record, each null if it is not set.
+    /// Makes USER from the configured fields of the user's record; a field that is not set is null.
     /// PERMISSION and PROFILE are still empty.
     pub(super) fn from_user(settings: &LoginAckSettings, user: &User) -> Self {
         let field = |wanted: &crate::settings::AckField| {

@@ -21,8 +21,8 @@ pub(super) async fn check_directory_password(
     snapshot: &LoginSnapshot,
 ) -> Result<CheckedPassword, Nack> {
     let connections = connections(context);
-    // A connection with the bypass leaves locks to the directory. Before the query it is unknown
-    // which connection contains the user.
+    // A connection with `bypass_login_internal_auth` leaves locks to its directory. Before the
+    // query it is unknown which directory contains the user.
     let any_bypass = connections.iter().any(|it| it.bypass_login_internal_auth);
     if let Some(until) = snapshot.locked_until.filter(|_| !any_bypass) {
         let refusal = Refusal::Locked { until: Some(until) };
@@ -95,7 +95,8 @@ fn not_in_group(context: &MessageContext) -> Nack {
     if context.read(|realm| realm.policy().uniform) {
         errors::nack(&context.gateway, context.now, Refusal::IncorrectCredentials)
     } else {
-        let text = "the user is not in a directory group that may log in";
+        let text = "the user is not in a directory group that may log in; ask an administrator of \
+                    the directory";
         Nack::new(NackCode::NotAuthorised, text)
     }
 }
@@ -121,7 +122,7 @@ async fn sync_record(
     match context.submit_raw(Command::SyncDirectoryUser(from)).await? {
         Outcome::Refused(refused) => {
             if refused == Refusal::LocalUser {
-                let text = "directory login refused: a local user has the same name";
+                let text = "a directory login was refused: a local user has the same name";
                 tracing::warn!(user = %name, "{text}");
             }
             Err(errors::nack(&context.gateway, context.now, refused))

@@ -10,7 +10,7 @@ use crate::messages::record::NoDetails;
 use crate::messages::record::event::{self, Ack};
 use crate::realm::{Command, SessionId};
 
-/// The session to end. Its tokens are revoked.
+/// The session to end. The tokens of the session are revoked.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
 pub struct EndSession {
@@ -21,7 +21,8 @@ pub struct EndSession {
 impl Message for EndSession {
     const TYPE: &'static str = "EVENT_END_SESSION";
     const SUMMARY: &'static str = "Ends a session of any user.";
-    const DESCRIPTION: &'static str = "Its connections get SESSION_ENDED with the reason REVOKED.";
+    const DESCRIPTION: &'static str =
+        "The connections of the session get SESSION_ENDED with REASON REVOKED.";
     const ACK: &'static str = "EVENT_END_SESSION_ACK";
     const NACK: &'static str = "EVENT_END_SESSION_NACK";
     const ACCESS: Access = Access::Right("LOGOUT_OTHERS");
@@ -32,8 +33,7 @@ impl Message for EndSession {
         let found = self.session_id.parse().ok().map(SessionId).and_then(|id| {
             context.read(|realm| realm.session_by_id(&id).map(|session| session.no))
         });
-        let none =
-            || Nack::new(NackCode::SessionNotFound, "no such session exists; nothing was ended");
+        let none = || Nack::new(NackCode::SessionNotFound, "no session has this SESSION_ID");
         let command = Command::EndOtherSession(context.actor()?, found.ok_or_else(none)?);
         event::submit_record_event(context, command, event::no_details).await
     }

@@ -61,9 +61,9 @@ impl ImmediateMessage for Heartbeat {
     const TYPE: &'static str = "EVENT_HEARTBEAT";
     const SUMMARY: &'static str =
         "Shows that the client is alive and returns the list of services.";
-    const DESCRIPTION: &'static str = "Send it every HEARTBEAT_INTERVAL_SECS seconds (login ACK). \
-        It does not count as use of the session: a session that only sends heartbeats ends with \
-        IDLE.";
+    const DESCRIPTION: &'static str = "Send it every HEARTBEAT_INTERVAL_SECS seconds; the login \
+        ACK has this number. A heartbeat does not count as use of the session: if the client sends \
+        only heartbeats, the session ends with IDLE.";
     const ACK: &'static str = "EVENT_HEARTBEAT_ACK";
     const NACK: &'static str = "EVENT_HEARTBEAT_NACK";
     const ACCESS: Access = Access::Session;

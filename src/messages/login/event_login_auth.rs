@@ -14,8 +14,8 @@ use crate::messages::handler::{Access, Message};
 use crate::messages::stale_retry::retry_stale;
 use crate::realm::{Refusal, TokenHash};
 
-/// USER_NAME and PASSWORD, or REFRESH_AUTH_TOKEN (PASSWORD is then ignored); MFA_CODE with either
-/// of them, if a second factor is required.
+/// Either USER_NAME and PASSWORD, or REFRESH_AUTH_TOKEN. If both are sent, PASSWORD is ignored. In
+/// both cases also MFA_CODE, if a second factor is required.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
 pub struct LoginAuth {
@@ -24,11 +24,11 @@ pub struct LoginAuth {
     user_name: Option<UserName>,
     /// Password of the user.
     password: Option<Password>,
-    /// Refresh token of a session, to renew or resume it; or REFRESH_AUTH_TOKEN of an MFA_FAILED
-    /// NACK, to complete that login.
+    /// Refresh token of a session, to renew or resume the session. Or REFRESH_AUTH_TOKEN of an
+    /// MFA_FAILED NACK, to complete that login.
     refresh_auth_token: Option<RefreshToken>,
     /// Second factor: a code of the authenticator app, a recovery code, the code of a mailed link,
-    /// or the active code that the ACK of a login by mailed link contained.
+    /// or an active code (MFA_CODE of an earlier login ACK).
     mfa_code: Option<MfaCode>,
 }
 
@@ -39,8 +39,8 @@ impl Message for LoginAuth {
     const DESCRIPTION: &'static str = "A WebSocket connection is then bound to the session, so \
         later messages on it need no token. If a second factor is missing or wrong, the NACK has \
         the code MFA_FAILED, and its REFRESH_AUTH_TOKEN completes this login. A refresh replaces \
-        SESSION_AUTH_TOKEN, SESSION_ID and, unless `security.refresh_rotation` is off, \
-        REFRESH_AUTH_TOKEN.";
+        SESSION_AUTH_TOKEN and SESSION_ID. If `security.refresh_rotation` is true, it also \
+        replaces REFRESH_AUTH_TOKEN.";
     const ACK: &'static str = "EVENT_LOGIN_AUTH_ACK";
     const NACK: &'static str = "EVENT_LOGIN_AUTH_NACK";
     const LEGACY_NACK: &'static str = "LOGIN_AUTH_NACK";
@@ -70,7 +70,7 @@ impl LoginAuth {
         retry_stale(context, || login.attempt(context)).await
     }
 
-    /// Completes the pending login of the token, or renews or resumes its session.
+    /// Completes the pending login of the token, or renews or resumes the session of the token.
     async fn by_token(
         &self,
         context: &MessageContext,
@@ -110,7 +110,7 @@ fn record_failure(context: &MessageContext, nack: &Nack) {
     }
 }
 
-/// Counts a failure, since an unknown token may be a guess, and returns the NACK.
+/// Returns the NACK for an unknown token. Counts a failed login, because the token may be a guess.
 fn unknown_token(context: &MessageContext) -> Nack {
     context.record_failure();
     errors::nack(&context.gateway, context.now, Refusal::RefreshExpired)

@@ -32,8 +32,8 @@ impl Message for Logout {
     const SUMMARY: &'static str =
         "Ends the session of the client, or the one named by USER_NAME and SESSION_ID.";
     const DESCRIPTION: &'static str = "The refresh token becomes invalid. After LOGOUT_ACK, each \
-        connection of the session gets SESSION_ENDED and is closed. Use SESSION_ID before a login \
-        to free one of the sessions that MAX_ACTIVE_SESSIONS_REACHED lists.";
+        connection of the session gets SESSION_ENDED and is closed. Before a login, send \
+        SESSION_ID to end one of the sessions that MAX_ACTIVE_SESSIONS_REACHED lists.";
     const ACK: &'static str = "LOGOUT_ACK";
     const NACK: &'static str = "LOGOUT_NACK";
     const ACCESS: Access = Access::Anyone;
@@ -42,7 +42,7 @@ impl Message for Logout {
 
     async fn serve(self, context: &MessageContext) -> Result<Ack, Nack> {
         let not_found =
-            || Nack::new(NackCode::SessionNotFound, "no such session exists; nothing was ended");
+            || Nack::new(NackCode::SessionNotFound, "no session was found; nothing was ended");
         let Some(session) = self.find_session(context)? else {
             return Err(not_found());
         };

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::messages::handler::{Access, ImmediateContext, ImmediateMessage};
 use crate::realm::Millis;
 
-/// VERBOSE, here or at the root.
+/// VERBOSE, which can also be sent at the root.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub struct HeartbeatPing {
@@ -17,7 +17,7 @@ pub struct HeartbeatPing {
     verbose: bool,
 }
 
-/// The session of the message.
+/// The user of the session to which the message belongs.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub struct Pong {
@@ -34,13 +34,13 @@ pub struct Pong {
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub struct More {
-    /// Time at which the connection was opened, epoch milliseconds.
+    /// Time at which the connection was opened, epoch milliseconds. Only with VERBOSE.
     created_at: Millis,
-    /// Time at which this ping was received, epoch milliseconds.
+    /// Time at which this ping was received, epoch milliseconds. Only with VERBOSE.
     last_received: Millis,
-    /// Time at which this reply was made, epoch milliseconds.
+    /// Time at which this reply was made, epoch milliseconds. Only with VERBOSE.
     last_sent: Millis,
-    /// Types of the messages that the session may send.
+    /// Types of the messages that the session may send. Only with VERBOSE.
     resources: Vec<&'static str>,
 }
 

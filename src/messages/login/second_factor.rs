@@ -29,12 +29,12 @@ impl FactorTokens {
         }
     }
 
-    /// Replaces the generated token by the token of the login, which is already pending.
+    /// Replaces the generated token by the token of a login that is already pending.
     pub fn with_pending_login(self, token: &RefreshToken) -> Self {
         Self { pending_login: token.clone(), ..self }
     }
 
-    /// Returns the second factor for a command. Tokens are hashed, since the command log must not
+    /// Returns the second factor for a command. Tokens are hashed, because the command log must not
     /// contain them. A client of the token API gets no pending login: it repeats the whole login.
     pub fn hashed(
         &self,
@@ -114,9 +114,10 @@ pub struct CheckedCode {
 }
 
 impl CheckedCode {
-    /// Returns three parts: the fingerprint of the stored secret; if the code is right, the start
-    /// of the code's period in epoch seconds; if the code is right and an earlier key encrypted the
-    /// stored secret, the secret encrypted with the current key.
+    /// Returns three parts. The first is the fingerprint of the stored secret. The other two are
+    /// present only if the code is right. The second is the start of the code's period in epoch
+    /// seconds. If an earlier key encrypted the stored secret, the third is the secret encrypted
+    /// with the current key.
     pub fn into_parts(self) -> (Option<Fingerprint>, Option<u64>, Option<Arc<str>>) {
         (Some(self.encrypted), self.at_secs, self.reencrypted)
     }
@@ -135,7 +136,7 @@ pub fn check_totp(
     let UserSecret { user, encrypted } = secret;
     let fingerprint = Fingerprint::new(encrypted);
     let Some(decrypted) = keys.decrypt(user.name.as_str(), user.no.0, encrypted) else {
-        tracing::error!(user = %user.name, "no configured key decrypts the second-factor secret");
+        tracing::error!(user = %user.name, "no configured key decrypted a second-factor secret");
         return Some(CheckedCode { encrypted: fingerprint, at_secs: None, reencrypted: None });
     };
     let at_secs = codes.check(&decrypted.secret, text, context.now / 1_000);

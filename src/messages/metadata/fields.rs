@@ -127,7 +127,7 @@ fn collect(root: &Value, schema: &Value, prefix: &str, fields: &mut Vec<Field>) 
 }
 
 /// Follows `$ref`. Of the alternatives of `anyOf`, chooses the most detailed: an object before
-/// other types, and these before null.
+/// other types, and other types before null.
 fn resolve<'a>(root: &'a Value, mut schema: &'a Value) -> &'a Value {
     for _ in 0..16 {
         let reference = schema["$ref"].as_str().and_then(|it| it.strip_prefix('#'));

@@ -22,17 +22,18 @@ pub struct MetaRequest {
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub struct Details {
-    /// Type of the resource.
+    /// EVENT_HANDLER: a message EVENT_…; REQUESTSERVER: a message REQ_…; DATASERVER: a data source.
     r#type: ResourceType,
     /// Name of the resource.
     name: &'static str,
-    /// Fields of DETAILS of an event, or columns of a data source; absent if TYPE is REQUESTSERVER.
+    /// Fields of DETAILS of a message EVENT_…, or columns of a data source; absent if TYPE is
+    /// REQUESTSERVER.
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<Vec<Field>>,
-    /// Fields of DETAILS of a request; only if TYPE is REQUESTSERVER.
+    /// Fields of DETAILS of a message REQ_…; only if TYPE is REQUESTSERVER.
     #[serde(skip_serializing_if = "Option::is_none")]
     request_field: Option<Vec<Field>>,
-    /// Fields of the reply to a request; only if TYPE is REQUESTSERVER.
+    /// Fields of the reply to a message REQ_…; only if TYPE is REQUESTSERVER.
     #[serde(skip_serializing_if = "Option::is_none")]
     reply_field: Option<Vec<Field>>,
 }

@@ -18,7 +18,7 @@ pub struct ResourcesRequest {}
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub struct Ack {
-    /// Messages first, then data sources.
+    /// The resources: first messages, then data sources.
     resources: Vec<Resource>,
 }
 
@@ -28,7 +28,7 @@ pub struct Ack {
 pub struct Resource {
     /// MESSAGE_TYPE of the message, or name of the data source.
     resource_name: &'static str,
-    /// Type of the resource.
+    /// EVENT_HANDLER: a message EVENT_…; REQUESTSERVER: a message REQ_…; DATASERVER: a data source.
     resource_type: ResourceType,
 }
 

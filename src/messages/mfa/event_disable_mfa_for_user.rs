@@ -1,4 +1,4 @@
-//! EVENT_DISABLE_MFA_FOR_USER: logins of a user no longer require codes of the confirmed secret.
+//! EVENT_DISABLE_MFA_FOR_USER: deactivation of a user's confirmed second factor.
 
 use protocol::{Nack, UserName};
 use schemars::JsonSchema;
@@ -10,19 +10,20 @@ use crate::messages::record::NoDetails;
 use crate::messages::record::event::{self, Ack};
 use crate::realm::Command;
 
-/// The user whose logins no longer require a code. The secret is kept.
+/// The user whose logins stop requiring codes of the authenticator app. The secret is kept.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
 pub struct DisableMfaForUser {
-    /// Name of the user. The right MFA_DISABLE is required if this is not the user of the session,
-    /// or if `security.mfa.required_for` in the configuration makes the second factor of this user
-    /// mandatory.
+    /// Name of the user. For a user other than that of the session, the right MFA_DISABLE is
+    /// required. It is also required if `security.mfa.required_for` in the configuration makes the
+    /// second factor of this user mandatory.
     user_name: UserName,
 }
 
 impl Message for DisableMfaForUser {
     const TYPE: &'static str = "EVENT_DISABLE_MFA_FOR_USER";
-    const SUMMARY: &'static str = "Stops requiring the user's confirmed second factor at login.";
+    const SUMMARY: &'static str =
+        "Makes logins of a user stop requiring the confirmed second factor.";
     const ACK: &'static str = "EVENT_DISABLE_MFA_FOR_USER_ACK";
     const NACK: &'static str = "EVENT_DISABLE_MFA_FOR_USER_NACK";
     const ACCESS: Access = Access::RightOrSelf("MFA_DISABLE");

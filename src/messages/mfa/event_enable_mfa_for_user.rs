@@ -1,4 +1,4 @@
-//! EVENT_ENABLE_MFA_FOR_USER: logins of a user again require codes of the confirmed secret.
+//! EVENT_ENABLE_MFA_FOR_USER: reactivation of a user's confirmed second factor.
 
 use protocol::{Nack, UserName};
 use schemars::JsonSchema;
@@ -10,7 +10,7 @@ use crate::messages::record::NoDetails;
 use crate::messages::record::event::{self, Ack};
 use crate::realm::Command;
 
-/// The user whose logins require a code again.
+/// The user whose logins require codes of the authenticator app again.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
 pub struct EnableMfaForUser {
@@ -20,7 +20,8 @@ pub struct EnableMfaForUser {
 
 impl Message for EnableMfaForUser {
     const TYPE: &'static str = "EVENT_ENABLE_MFA_FOR_USER";
-    const SUMMARY: &'static str = "Requires the user's confirmed second factor at login again.";
+    const SUMMARY: &'static str =
+        "Makes logins of a user require the confirmed second factor again.";
     const ACK: &'static str = "EVENT_ENABLE_MFA_FOR_USER_ACK";
     const NACK: &'static str = "EVENT_ENABLE_MFA_FOR_USER_NACK";
     const ACCESS: Access = Access::RightOrSelf("MFA_ENABLE");

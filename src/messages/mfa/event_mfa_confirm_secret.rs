@@ -13,26 +13,27 @@ use crate::messages::record::WithDetails;
 use crate::messages::stale_retry::{retry_stale, submit_checked};
 use crate::realm::{Command, ConfirmSecret, Outcome, TokenHash};
 
-/// A code that proves that the user's authenticator app has the new secret. After that, a pending
-/// login can be completed by its token, without MFA_CODE.
+/// A code that proves that the user's authenticator app has the new secret. After the confirmation,
+/// REFRESH_AUTH_TOKEN of a pending login completes this login without MFA_CODE.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
 pub struct MfaConfirmSecret {
-    /// Name of the user. Default: the user of the session, or of the pending login. Another user
-    /// requires the right MFA_CONFIRM.
+    /// Name of the user. Default: the user of the session, or of the pending login. For another
+    /// user, the right MFA_CONFIRM is required.
     user_name: Option<UserName>,
-    /// REFRESH_AUTH_TOKEN of an MFA_FAILED NACK with REASON ENROL. Replaces a session.
+    /// REFRESH_AUTH_TOKEN of an MFA_FAILED NACK with REASON ENROL. With this token, no session is
+    /// required.
     refresh_auth_token: Option<RefreshToken>,
     /// Current code of the new secret, as the authenticator app shows it.
     mfa_code: MfaCode,
 }
 
-/// The recovery codes, which are shown only here.
+/// The recovery codes. They are sent only in this reply.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub struct Details {
-    /// The recovery codes. A login accepts each of them once as MFA_CODE. They replace the user's
-    /// earlier recovery codes.
+    /// The recovery codes. A login accepts each of them once as MFA_CODE. The new codes replace the
+    /// user's earlier recovery codes.
     recovery_code: Vec<String>,
 }
 

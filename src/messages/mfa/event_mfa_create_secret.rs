@@ -1,4 +1,4 @@
-//! EVENT_MFA_CREATE_SECRET: creates a secret for an authenticator app, to be confirmed.
+//! EVENT_MFA_CREATE_SECRET: creation of an unconfirmed secret for an authenticator app.
 //!
 //! See Genesis authentication, "qrCode".
 
@@ -17,14 +17,15 @@ use crate::realm::{Command, CreateSecret, Outcome};
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
 pub struct MfaCreateSecret {
-    /// Name of the user. Default: the user of the session, or of the pending login. Another user
-    /// requires the right MFA_CREATE.
+    /// Name of the user. Default: the user of the session, or of the pending login. For another
+    /// user, the right MFA_CREATE is required.
     user_name: Option<UserName>,
-    /// REFRESH_AUTH_TOKEN of an MFA_FAILED NACK with REASON ENROL. Replaces a session.
+    /// REFRESH_AUTH_TOKEN of an MFA_FAILED NACK with REASON ENROL. With this token, no session is
+    /// required.
     refresh_auth_token: Option<RefreshToken>,
 }
 
-/// The new secret, which is shown only here.
+/// The new secret. It is sent only in this reply.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub struct Details {
@@ -32,7 +33,7 @@ pub struct Details {
     secret: String,
     /// The secret as an `otpauth://` URI for an authenticator app.
     uri: String,
-    /// The URI as a QR code: a PNG picture in a data URI.
+    /// The value of URI as a QR code: a PNG picture, encoded as a data URI.
     qr_code: String,
     /// Seconds within which the secret must be confirmed.
     confirm_wait_period_secs: u64,
@@ -40,7 +41,8 @@ pub struct Details {
 
 impl Message for MfaCreateSecret {
     const TYPE: &'static str = "EVENT_MFA_CREATE_SECRET";
-    const SUMMARY: &'static str = "Creates a secret for an authenticator app, to be confirmed.";
+    const SUMMARY: &'static str =
+        "Creates a secret for an authenticator app; EVENT_MFA_CONFIRM_SECRET activates it.";
     const ACK: &'static str = "EVENT_MFA_CREATE_SECRET_ACK";
     const NACK: &'static str = "EVENT_MFA_CREATE_SECRET_NACK";
     const ACCESS: Access = Access::PendingLogin;

@@ -2,7 +2,8 @@
 //!
 //! The first message begins a backup. Each further message, with the BACKUP_ID of the first reply,
 //! returns the next rows and the rows that changed meanwhile. The last reply has SHA256; the backup
-//! is the state at that time. `tollgate backup` sends these messages and assembles the rows.
+//! is the state at the time of this reply. `tollgate backup` sends these messages and assembles the
+//! rows.
 
 use protocol::{Nack, NackCode};
 use schemars::JsonSchema;
@@ -48,9 +49,9 @@ pub struct Details {
 impl Message for Backup {
     const TYPE: &'static str = "EVENT_BACKUP";
     const SUMMARY: &'static str = "Returns the next part of a backup of all records.";
-    const DESCRIPTION: &'static str = "The first message begins a backup. Each further one, with \
-        the BACKUP_ID of the first reply, returns the next rows, until a reply has SHA256. \
-        `tollgate backup` sends these messages and writes the file.";
+    const DESCRIPTION: &'static str = "The first message begins a backup. Each further \
+        message, with the BACKUP_ID of the first reply, returns the next rows, until a reply has \
+        SHA256. `tollgate backup` sends these messages and writes the backup file.";
     const ACK: &'static str = "EVENT_BACKUP_ACK";
     const NACK: &'static str = "EVENT_BACKUP_NACK";
     const ACCESS: Access = Access::Right("BACKUP");
@@ -81,8 +82,8 @@ impl Message for Backup {
     }
 }
 
-/// Records the backup in the audit trail, before its first rows are sent. `RecordRefusals` writes
-/// the audit row although the code is OK, because a backup has no command of its own.
+/// Records the backup in the audit trail, before its first rows are sent. The command for this is
+/// `RecordRefusals` with the code OK, because a backup has no command of its own.
 async fn audit(context: &MessageContext) -> Result<(), Nack> {
     let user_name = Some(context.session()?.user_name.clone());
     let entry = RefusalCount {
@@ -100,13 +101,13 @@ async fn audit(context: &MessageContext) -> Result<(), Nack> {
 
 fn refusal(why: StepError) -> Nack {
     match why {
-        StepError::Busy(wait) => Nack::too_many("another backup is running", wait),
+        StepError::Busy(wait) => Nack::too_many("another backup is running; try again later", wait),
         StepError::Unknown => unknown(),
     }
 }
 
 fn unknown() -> Nack {
-    let text = "no such backup is running: it has ended, was not continued in time, or too many \
-                rows changed meanwhile";
+    let text = "no backup with this BACKUP_ID is running: it has ended, was not continued in time, \
+                or too many rows changed meanwhile; begin a new backup";
     Nack::new(NackCode::RecordNotFound, text)
 }

@@ -12,8 +12,8 @@ use crate::messages::record::NoDetails;
 use crate::messages::record::event::{self, Ack};
 use crate::realm::Command;
 
-/// The user, and the number of wrong passwords to set. Below the configured limit, the user is
-/// unlocked. Otherwise the user is locked, and the lock time begins now.
+/// The user, and the number of wrong passwords to set. If the number is below the configured limit,
+/// the user is unlocked. Otherwise the user is locked, and the lock time begins with this event.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
 pub struct AmendUserLoginAttempt {

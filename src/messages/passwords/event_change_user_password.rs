@@ -22,10 +22,11 @@ use crate::realm::{ChangePassword, Command, Millis, Outcome, Realm, Verdict};
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
 pub struct ChangeUserPassword {
-    /// Name of the user, here or at the root. Default: the user of the session. With a session,
-    /// another user requires the right CHANGE_PWD.
+    /// Name of the user, here or at the root. Default: the user of the session. For a user other
+    /// than that of the session, the right CHANGE_PWD is required.
     user_name: Option<UserName>,
-    /// Current password; empty after a blank reset.
+    /// Current password. Empty if an administrator reset the password and the configuration has
+    /// `security.reset_mode = "blank"`.
     old_password: Password,
     /// New password. It must comply with the password rules.
     new_password: Password,
@@ -48,7 +49,7 @@ impl Message for ChangeUserPassword {
         context.check_failure_limit()?;
         let name = self.target(context)?;
         context.set_audited_user(&name);
-        // The session of a caller who changes the password of another user.
+        // The session, if its user changes the password of another user.
         let other_session = context.session.as_ref().filter(|session| session.user_name != name);
         if let Some(session) = other_session
             && !context.read(|realm| realm.holds_code(session.user, "CHANGE_PWD"))
@@ -91,8 +92,8 @@ impl Message for ChangeUserPassword {
     }
 }
 
-/// Whether a blank reset of this user is open. Only a first check: the realm checks again when it
-/// applies the command.
+/// Whether a blank reset of this user is open: any client may then set a password with an empty
+/// OLD_PASSWORD. This is only a first check: the realm checks again when it applies the command.
 fn reset_is_open(realm: &Realm, now: Millis, name: &UserName) -> bool {
     realm.user_by_name(name).is_some_and(|user| realm.reset_is_open(now, user))
 }

@@ -25,7 +25,7 @@ pub struct DeleteUserLoginAttempt {
 
 impl Message for DeleteUserLoginAttempt {
     const TYPE: &'static str = "EVENT_DELETE_USER_LOGIN_ATTEMPT";
-    const SUMMARY: &'static str = "Deletes the failed logins of a user, which removes a lock.";
+    const SUMMARY: &'static str = "Deletes the login attempts of a user, which unlocks the user.";
     const ACK: &'static str = "EVENT_DELETE_USER_LOGIN_ATTEMPT_ACK";
     const NACK: &'static str = "EVENT_DELETE_USER_LOGIN_ATTEMPT_NACK";
     const ACCESS: Access = Access::Right("RESET_ATTEMPTS");

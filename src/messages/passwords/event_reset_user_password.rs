@@ -17,8 +17,9 @@ use crate::realm::{Command, ResetPassword};
 use crate::settings::ResetMode;
 
 /// The user whose password is reset. `security.reset_mode` in the configuration decides how the
-/// user gets a new password: by a change with an empty OLD_PASSWORD (the ack has a WARNING), by a
-/// one-time password in the ack, or by a one-time password in a mail.
+/// user gets a new password. `blank`: by EVENT_CHANGE_USER_PASSWORD with an empty OLD_PASSWORD; the
+/// ACK has a WARNING. `one_time_password`: the ACK has a one-time password. `email`: the user gets
+/// a one-time password by mail.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
 pub struct ResetUserPassword {
@@ -55,14 +56,14 @@ impl Message for ResetUserPassword {
         if policy.blank_reset {
             let minutes = policy.reset_ms.div_ceil(60_000);
             let warning = format!(
-                "for {minutes} min any client can set the password once, with a blank OLD_PASSWORD"
+                "for {minutes} min any client can set the password once with an empty OLD_PASSWORD"
             );
             let command = reset(None, false)?;
             let done = body::submit_with(context, command, None, Some(warning)).await?;
             tracing::warn!(
                 user = %self.user_name,
                 minutes,
-                "the user can set a password without the old one"
+                "a password was reset; any client can set a new one with an empty OLD_PASSWORD"
             );
             return Ok(done);
         }
@@ -82,7 +83,7 @@ fn check_reachable(context: &MessageContext, name: &UserName) -> Result<(), Nack
         user.is_some_and(|user| !user.directory && user.mail_address().is_none())
     });
     if unreachable {
-        let text = "the user has no EMAIL_ADDRESS to send the new password to";
+        let text = "the user has no EMAIL_ADDRESS for the new password; set EMAIL_ADDRESS first";
         return Err(
             Nack::new(NackCode::MissingField, text).with(json!({ "FIELD": "EMAIL_ADDRESS" }))
         );

@@ -17,10 +17,12 @@ use crate::realm::{Command, Origin, Outcome, Refusal, RequestReset};
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
 pub struct SelfServicePasswordReset {
-    // Not a `UserName`: its check fails with a NACK, but this message always gets the same ack.
+    // Not a `UserName`, because an invalid `UserName` causes a NACK, but this message always gets
+    // the same ack.
     /// Name of the user.
     user_name: String,
-    /// URL of the page that the link opens. Ignored unless `accept_client_url` is set in the
+    /// URL of the page that the link opens. Ignored if
+    /// `security.genesis_password.self_service_reset.accept_client_url` is false in the
     /// configuration.
     return_url: Option<String>,
 }
@@ -95,7 +97,7 @@ impl SelfServicePasswordReset {
     }
 }
 
-/// Checks that the outcome is a queued mail. The error is the reason why not, for the log.
+/// Checks that the outcome is a queued mail. The error states, for the log, why no mail was queued.
 fn check_queued(outcome: Outcome) -> Result<(), &'static str> {
     let Outcome::Refused(refusal) = outcome else { return Ok(()) };
     Err(match refusal {

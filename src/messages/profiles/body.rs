@@ -18,8 +18,8 @@ pub struct ProfileBody {
     /// Id of the profile. Insert: the id to assign, which must be unused; if absent, the gateway
     /// assigns one. Amend and delete: the key of the profile.
     id: Option<String>,
-    /// Name of the profile. Insert: required. Amend and delete: the key if ID is absent. Amend with
-    /// ID: the new name.
+    /// Name of the profile. Insert: required. Amend and delete without ID: the key. Amend with ID:
+    /// the new name. Delete with ID: must be the name of the same profile.
     name: Option<ProfileName>,
     /// Description; empty by default.
     description: Option<Description>,
@@ -33,8 +33,8 @@ pub struct ProfileBody {
     user: Option<Vec<UserRef>>,
     /// The same as USER. Send only one of the two.
     user_names: Option<Vec<UserRef>>,
-    /// RECORD_VERSION of the profile as the client has read it. If the profile has changed since,
-    /// the event is refused with OPTIMISTIC_CONCURRENCY_ERROR. Not allowed in an insert.
+    /// RECORD_VERSION that the client has read. If the profile has changed since then, the event is
+    /// refused with OPTIMISTIC_CONCURRENCY_ERROR. Not allowed in an insert.
     record_version: Option<u32>,
     /// ROW_REF of a data source row. Ignored.
     #[serde(rename = "ROW_REF")]
@@ -48,7 +48,7 @@ enum Status {
     Disabled,
 }
 
-/// The profile after the event, and the changes of its lists.
+/// The profile after the event, and the changes of its rights and users.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub struct ProfileAck {
@@ -85,7 +85,7 @@ impl ProfileBody {
     }
 
     /// Checks what the types of the fields cannot express, and returns the wanted state. `is_named`
-    /// is whether the required name or key was sent.
+    /// states whether the required name or key was sent.
     fn checked(self, is_named: bool) -> Result<ProfileSpec, Nack> {
         if self.right.is_some() && self.right_codes.is_some() {
             let text = "send only one of RIGHT and RIGHT_CODES";

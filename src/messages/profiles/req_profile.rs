@@ -21,7 +21,7 @@ pub struct ReqProfile {
 
 impl Message for ReqProfile {
     const TYPE: &'static str = "REQ_PROFILE";
-    const SUMMARY: &'static str = "Returns one profile, as ALL_PROFILES shows it.";
+    const SUMMARY: &'static str = "Returns the row of one profile in ALL_PROFILES.";
     const ACK: &'static str = "REP_PROFILE";
     const NACK: &'static str = "REQ_PROFILE_NACK";
     const ACCESS: Access = Access::Session;

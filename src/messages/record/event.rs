@@ -16,7 +16,7 @@ use crate::realm::{Command, Outcome};
 /// The ack of an event that changes records.
 pub type Ack<D> = GeneratedDetails<Details<D>>;
 
-/// The result of an event that changes records.
+/// Without VALIDATE: the result of the event, possibly without fields. With VALIDATE: WouldChange.
 #[derive(Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Details<D> {

@@ -1,4 +1,4 @@
-//! Requests for one record: the row of a data source with its key.
+//! Requests for one record: the row of a data source with a given key.
 
 use protocol::{Nack, NackCode};
 use schemars::JsonSchema;
@@ -13,8 +13,8 @@ use crate::subscriptions::Viewer;
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub struct Ack {
-    /// The record, with the columns of its data source and ROW_REF. Empty if the record does not
-    /// exist or the user may not see it.
+    /// One row: the columns that the data source shows, and ROW_REF. The list is empty if the
+    /// record does not exist or the user may not see the record.
     reply: Vec<Map<String, Value>>,
 }
 

@@ -14,7 +14,7 @@ use crate::realm::Command;
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE", deny_unknown_fields)]
 pub struct DeleteRight {
-    /// Code of the right. The event is refused while a user or profile has the right.
+    /// Code of the right. The event is refused if a user or profile has the right.
     code: RightCode,
 }
 

@@ -21,7 +21,7 @@ pub struct ReqRight {
 
 impl Message for ReqRight {
     const TYPE: &'static str = "REQ_RIGHT";
-    const SUMMARY: &'static str = "Returns one right, as ALL_RIGHTS shows it.";
+    const SUMMARY: &'static str = "Returns the row of one right in ALL_RIGHTS.";
     const ACK: &'static str = "REP_RIGHT";
     const NACK: &'static str = "REQ_RIGHT_NACK";
     const ACCESS: Access = Access::Session;

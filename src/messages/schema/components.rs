@@ -43,7 +43,7 @@ impl Schemas {
                 "SESSION_AUTH_TOKEN": { "type": "string" },
                 "USER_NAME": {
                     "type": "string",
-                    "description": "Compared with the user of the session; never authenticates.",
+                    "description": "Must be the user of the session; never authenticates.",
                 },
                 "VALIDATE": {
                     "type": "boolean",
@@ -88,7 +88,7 @@ impl Schemas {
     }
 
     /// Adds the schema of the root of a message of the gateway, with MESSAGE_TYPE and SOURCE_REF.
-    /// `message_type`: `None` if the schema is that of several messages.
+    /// `message_type` is `None` if several messages share the schema.
     fn add_root(&mut self, name: &str, message_type: Option<&str>, schema: &Schema) {
         let mut schema = schema.as_value().clone();
         let any = json!({ "type": "string" });
@@ -127,7 +127,7 @@ fn qualify_refs(schema: &mut Value, name: &str) {
     }
 }
 
-/// Returns the description of a message, with who may send it.
+/// Returns the description of a message, and who may send it.
 pub(super) fn description(handler: &Handler) -> String {
     let access = describe_access(handler.access);
     match handler.description {
@@ -139,9 +139,11 @@ pub(super) fn description(handler: &Handler) -> String {
 /// Describes who may send a message.
 pub(super) fn describe_access(access: Access) -> String {
     match access {
-        Access::Anyone => "Does not require a session.".to_owned(),
+        Access::Anyone => {
+            "Requires no session, unless the description states otherwise.".to_owned()
+        }
         Access::PendingLogin => "Requires a session, or in DETAILS the REFRESH_AUTH_TOKEN of a \
-                                 pending login that must enrol a second factor."
+                                 pending login whose user must enrol a second factor."
             .to_owned(),
         Access::Session => "Requires a session.".to_owned(),
         Access::Right(right) => format!("Requires a session and the right {right}."),

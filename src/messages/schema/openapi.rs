@@ -42,7 +42,8 @@ pub fn document() -> Value {
             "title": "tollgate",
             "version": env!("CARGO_PKG_VERSION"),
             "description": "Every WebSocket message as an HTTP request. A reply has status 200, \
-                            even if it is a NACK, unless server.strict_http_status is set.",
+                            even if the reply is a NACK. With server.strict_http_status, a NACK \
+                            has the HTTP status of its code.",
             "license": { "name": "Apache-2.0 OR MIT", "identifier": "Apache-2.0 OR MIT" },
         },
         "servers": [{ "url": "http://127.0.0.1:9064" }],
@@ -87,7 +88,8 @@ fn token_api_operation(route: &Route, method: &str, request: &str, response: &st
     let handler = crate::messages::table::find(route.message);
     let access = handler.map_or(Access::Session, |handler| handler.access);
     let description = format!(
-        "{} without SOURCE_REF; errors have an HTTP status. {}",
+        "Handled like the message {}, but without SOURCE_REF. An error has the HTTP status of its \
+         code. {}",
         route.message,
         describe_access(access)
     );
@@ -100,7 +102,7 @@ fn token_api_operation(route: &Route, method: &str, request: &str, response: &st
     responses.extend(REFUSALS.iter().map(|(status, _)| ((*status).to_owned(), refused.clone())));
     let mut operation = json!({
         "operationId": slug(&format!("{} {}", method.to_lowercase(), route.path)),
-        "summary": handler.map_or("", |handler| handler.summary),
+        "summary": route.summary,
         "description": description,
         "responses": responses,
         "security": security(access),

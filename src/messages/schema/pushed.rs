@@ -21,7 +21,7 @@ pub(super) struct PushedMessage {
 }
 
 impl PushedMessage {
-    /// Returns its name among all messages, where a reply may have the same MESSAGE_TYPE.
+    /// Returns a name that no other message has: a reply may have the same MESSAGE_TYPE.
     pub(super) fn key(&self) -> String {
         match self.mark {
             Some(_) => format!("{}.pushed", self.name),
@@ -43,7 +43,8 @@ pub(super) static PUSHED: [PushedMessage; 6] = [
     },
     PushedMessage {
         name: "LOGOFF_ACK",
-        summary: "A subscription ended, because its session has ended.",
+        summary: "A subscription ended, because its session ended or its connection was bound to \
+                  another session.",
         description: "SOURCE_REF is that of the DATA_LOGON. Sent for each open subscription before \
                       SESSION_ENDED, or when the connection is bound to another session. Nothing \
                       is sent for the subscription afterwards.",
@@ -53,26 +54,27 @@ pub(super) static PUSHED: [PushedMessage; 6] = [
     PushedMessage {
         name: "SESSION_EXPIRING",
         summary: "The session ends soon, unless it is used or refreshed.",
-        description: "Sent to all connections of the session 60 seconds before the end; for an \
-                      idle time below two minutes, when half of it has passed. A message that \
-                      counts as use prevents the end by idling; a session of the token API must be \
-                      refreshed.",
+        description: "Sent to all connections of the session 60 seconds before the end. If the end \
+                      would be IDLE and SESSION_TIMEOUT_MINS is less than two minutes, the message \
+                      is sent when half of this time has passed. A message that counts as use \
+                      prevents the end with IDLE. A session of the token API must be refreshed \
+                      instead.",
         mark: None,
         schema: || schemars::schema_for!(SessionExpiring),
     },
     PushedMessage {
         name: "SESSION_ENDED",
         summary: "Why the session or the connection ends; the connection is then closed.",
-        description: "The last message of a connection that the gateway closes. The close code \
-                      states the same reason, for clients that miss the message.",
+        description: "It is the last message before the gateway closes a connection. The close \
+                      code states the same reason, for clients that miss the message.",
         mark: None,
         schema: || schemars::schema_for!(SessionEnded),
     },
     PushedMessage {
         name: "EVENT_HEARTBEAT_ACK",
         summary: "The list of services has changed.",
-        description: "The reply to EVENT_HEARTBEAT without a request and without SOURCE_REF. Use \
-                      the new list for the next connection to a service.",
+        description: "Sent without EVENT_HEARTBEAT and without SOURCE_REF. Use the new list for \
+                      the next connection to a service.",
         mark: Some("PUSHED"),
         schema: || schemars::schema_for!(ServicesChanged),
     },
@@ -80,7 +82,8 @@ pub(super) static PUSHED: [PushedMessage; 6] = [
         name: "MSG_NACK",
         summary: "Refusal of a frame that is no envelope or has an unknown MESSAGE_TYPE.",
         description: "SOURCE_REF is that of the frame, if it could be read. The connection stays \
-                      open. Over REST, it is also the reply to a request that is no message.",
+                      open. Over REST, MSG_NACK is also the reply to a request that cannot be \
+                      converted to a message.",
         mark: None,
         schema: || schemars::schema_for!(NackBody),
     },
@@ -95,13 +98,13 @@ pub(super) struct QueryUpdate {
     sequence_id: u64,
     /// Number of elements of ROW; may be 0.
     rows_count: usize,
-    /// Whether the client lacks rows that it may see: send MORE_ROWS for them. False: the client
-    /// has all rows.
+    /// True: the user may see rows that the client does not have yet; MORE_ROWS requests them.
+    /// False: the client has all rows.
     more_rows: bool,
-    /// Only for USER_RIGHTS, if MORE_ROWS is false: version of the rights, with which DATA_LOGON
-    /// can resume.
+    /// Only for USER_RIGHTS, if MORE_ROWS is false: version of the rights. DATA_LOGON can resume
+    /// the subscription from this version.
     rights_version: Option<u64>,
-    /// The rows, in the order of the changes.
+    /// The changed rows. Apply the changes in this order.
     row: Vec<QueryRow>,
 }
 
@@ -110,7 +113,7 @@ pub(super) struct QueryUpdate {
 #[schemars(rename_all = "SCREAMING_SNAKE_CASE")]
 #[expect(dead_code, reason = "only its schema is used")]
 struct QueryRow {
-    /// The change, and columns of the data source at the same level.
+    /// OPERATION, ROW_REF and the columns of the data source that DATA_LOGON requested.
     details: RowDetails,
 }
 
@@ -119,12 +122,12 @@ struct QueryRow {
 #[schemars(rename_all = "SCREAMING_SNAKE_CASE")]
 #[expect(dead_code, reason = "only its schema is used")]
 struct RowDetails {
-    /// INSERT: the client gets the row; columns without a value are absent. MODIFY: these columns
-    /// of the row have changed; null means that the column has no value now. DELETE: the client
+    /// INSERT: the client gets the row; columns without a value are absent. MODIFY: the columns
+    /// that are sent have changed; null means that the column has no value now. DELETE: the client
     /// loses the row; no columns are sent.
     operation: Operation,
-    /// Identifies the row within the data source while the row exists, over all subscriptions and
-    /// restarts.
+    /// Identifies the row within the data source. The same in all subscriptions and after restarts,
+    /// as long as the row exists.
     row_ref: String,
     /// The columns of the data source that DATA_LOGON requested.
     #[schemars(flatten)]
@@ -155,9 +158,11 @@ struct LoggedOut {
 #[schemars(rename_all = "SCREAMING_SNAKE_CASE")]
 #[expect(dead_code, reason = "only its schema is used")]
 struct SessionExpiring {
+    /// The remaining time of the session.
     details: ExpiringDetails,
 }
 
+/// When the session ends.
 #[derive(JsonSchema)]
 #[schemars(rename_all = "SCREAMING_SNAKE_CASE")]
 #[expect(dead_code, reason = "only its schema is used")]
@@ -171,6 +176,7 @@ struct ExpiringDetails {
 #[schemars(rename_all = "SCREAMING_SNAKE_CASE")]
 #[expect(dead_code, reason = "only its schema is used")]
 struct SessionEnded {
+    /// The reason, and what the client should do.
     details: EndedDetails,
 }
 
@@ -178,13 +184,13 @@ struct SessionEnded {
 #[schemars(rename_all = "SCREAMING_SNAKE_CASE")]
 #[expect(dead_code, reason = "only its schema is used")]
 struct EndedDetails {
-    /// Why, such as IDLE.
+    /// Why the session or the connection ends, such as IDLE. The wire reference lists all reasons.
     reason: String,
-    /// USER for LOGOUT and PASSWORD_CHANGED, otherwise SERVER.
+    /// Who ended the session: USER if REASON is LOGOUT or PASSWORD_CHANGED, otherwise SERVER.
     by: EndedBy,
     /// REFRESH: connect and renew the session by REFRESH_AUTH_TOKEN. RECONNECT: connect and
-    /// continue with SESSION_AUTH_TOKEN. LOGIN: the user must log in. STOP: do not try again
-    /// automatically.
+    /// continue with SESSION_AUTH_TOKEN. LOGIN: show the login dialog; with REASON EXPIRED,
+    /// REFRESH_AUTH_TOKEN can still be used instead. STOP: do not try again automatically.
     retry: RetryAdvice,
     /// Milliseconds to wait before the client connects again: random, up to 10,000, so that clients
     /// do not return all at once; 0 with STOP.
@@ -253,6 +259,6 @@ struct NackError {
     text: String,
     /// HTTP status of the code, such as `403 Forbidden`.
     status_code: String,
-    /// Data for programs, by code; absent if the code has none.
+    /// Data for programs; the fields depend on CODE. Absent if the code has no data.
     details: Option<serde_json::Map<String, Value>>,
 }

@@ -1,4 +1,4 @@
-//! DATA_LOGOFF: the end of a subscription. Nothing is sent under its SOURCE_REF afterwards.
+//! DATA_LOGOFF: the end of a subscription. After LOGOFF_ACK, nothing is sent for the subscription.
 
 use protocol::{Nack, NackCode};
 use schemars::JsonSchema;
@@ -19,7 +19,7 @@ pub struct Ack {}
 impl Message for DataLogoff {
     const TYPE: &'static str = "DATA_LOGOFF";
     const SUMMARY: &'static str = "Ends a subscription.";
-    const DESCRIPTION: &'static str = "Nothing is sent with its SOURCE_REF after LOGOFF_ACK.";
+    const DESCRIPTION: &'static str = "After LOGOFF_ACK, nothing is sent for the subscription.";
     const ACK: &'static str = "LOGOFF_ACK";
     const NACK: &'static str = "LOGOFF_NACK";
     const ACCESS: Access = Access::Session;

@@ -23,8 +23,8 @@ pub struct DataLogon {
     datasource_name: Option<String>,
     /// Filter over the columns, such as `USER_NAME == 'jane'`. If absent, all rows match.
     criteria_match: Option<String>,
-    /// Maximum number of rows that DATA_LOGON or one MORE_ROWS reads, and of rows in one
-    /// QUERY_UPDATE: 1 to 10,000.
+    /// Maximum number of rows of one QUERY_UPDATE, and of rows that DATA_LOGON or one MORE_ROWS
+    /// reads: 1 to 10,000.
     #[serde(default = "rows_usual")]
     max_rows: usize,
     /// Maximum number of rows that the client has at a time: 1 to 100,000. At this number,
@@ -61,7 +61,7 @@ const VIEW_MAX: usize = 100_000;
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub struct Ack {
-    /// Only for USER_RIGHTS.
+    /// How the subscription begins; only for USER_RIGHTS.
     #[serde(skip_serializing_if = "Option::is_none")]
     details: Option<Details>,
 }
@@ -81,8 +81,8 @@ impl Message for DataLogon {
     const TYPE: &'static str = "DATA_LOGON";
     const SUMMARY: &'static str = "Subscribes to the rows of a data source.";
     const DESCRIPTION: &'static str = "SOURCE_REF is required: it names the subscription. \
-        LOGON_ACK is followed by a QUERY_UPDATE with this SOURCE_REF and the first rows, even if \
-        there are none, and then by one for each change.";
+        After LOGON_ACK, the gateway sends a QUERY_UPDATE with this SOURCE_REF and the first rows, \
+        even if there are none. It then sends a QUERY_UPDATE for each change.";
     const ACK: &'static str = "LOGON_ACK";
     const NACK: &'static str = "LOGON_NACK";
     const ACCESS: Access = Access::Session;
@@ -183,7 +183,7 @@ impl DataLogon {
         })
     }
 
-    /// Checks that the fields that are not supported have their default values.
+    /// Checks that unsupported fields have their default values.
     fn check_unsupported_fields(&self) -> Result<(), Nack> {
         let is_set = [
             ("MOVING_VIEW", self.moving_view == Some(false)),
@@ -202,7 +202,8 @@ impl DataLogon {
     }
 }
 
-/// Returns the columns that FIELDS selects, one bit each. All bits if FIELDS is absent or empty.
+/// Returns a bit mask of the columns that FIELDS selects. All bits are set if FIELDS is absent or
+/// empty.
 fn columns(source: DataSource, fields: Option<&[String]>) -> Result<u64, Nack> {
     let Some(fields) = fields.filter(|fields| !fields.is_empty()) else { return Ok(u64::MAX) };
     let mut mask = 0;
@@ -221,7 +222,7 @@ fn subscribe_nack(why: SubscribeError) -> Nack {
     match why {
         SubscribeError::Exists => Nack::new(
             NackCode::InvalidDatasource,
-            "a subscription with this SOURCE_REF is already open",
+            "a subscription with this SOURCE_REF is already open; use another SOURCE_REF",
         ),
         SubscribeError::TooMany => Nack::new(
             NackCode::MaxLogonLimit,

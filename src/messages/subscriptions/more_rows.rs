@@ -26,8 +26,8 @@ pub struct Ack {}
 impl Message for MoreRows {
     const TYPE: &'static str = "MORE_ROWS";
     const SUMMARY: &'static str = "Requests the next rows of a subscription.";
-    const DESCRIPTION: &'static str = "They are sent in a QUERY_UPDATE with the SOURCE_REF of the \
-        subscription, before MORE_ROWS_ACK.";
+    const DESCRIPTION: &'static str = "The rows are sent in a QUERY_UPDATE with the SOURCE_REF \
+        of the subscription, before MORE_ROWS_ACK.";
     const ACK: &'static str = "MORE_ROWS_ACK";
     const NACK: &'static str = "MORE_ROWS_NACK";
     const ACCESS: Access = Access::Session;

@@ -1,4 +1,4 @@
-//! EVENT_CREATE_ONE_TIME_TOKEN: issues a token that identifies the user once, to another service.
+//! EVENT_CREATE_ONE_TIME_TOKEN: a token by which another service can identify the user once.
 //!
 //! See TraderEvolution BO API, "OTT verification".
 
@@ -21,7 +21,7 @@ pub struct CreateOneTimeToken {}
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub struct Details {
-    /// The token, which is shown only here: the gateway stores its hash.
+    /// The token. It is sent only in this reply, because the gateway stores only the hash.
     token: String,
     /// Seconds for which the token can be verified.
     life_time_secs: u64,
@@ -30,7 +30,7 @@ pub struct Details {
 impl Message for CreateOneTimeToken {
     const TYPE: &'static str = "EVENT_CREATE_ONE_TIME_TOKEN";
     const SUMMARY: &'static str =
-        "Issues a token that identifies the user once, to another service.";
+        "Issues a token by which another service can identify the user once.";
     const ACK: &'static str = "EVENT_CREATE_ONE_TIME_TOKEN_ACK";
     const NACK: &'static str = "EVENT_CREATE_ONE_TIME_TOKEN_NACK";
     const ACCESS: Access = Access::Session;

@@ -41,7 +41,8 @@ impl Message for VerifyOneTimeToken {
         `security.one_time_token_verify_by = \"open\"` is configured.";
     const ACK: &'static str = "EVENT_VERIFY_ONE_TIME_TOKEN_ACK";
     const NACK: &'static str = "EVENT_VERIFY_ONE_TIME_TOKEN_NACK";
-    // `verifier` checks session and right, since `one_time_token_verify_by = "open"` requires none.
+    // The function `verifier` checks session and right. Neither is required if
+    // `one_time_token_verify_by` is "open".
     const ACCESS: Access = Access::Anyone;
     type Ack = WithDetails<Details>;
 

@@ -1,7 +1,7 @@
 //! Routes of the token API (TraderEvolution BO API).
 //!
-//! A request to a route is converted to a message and handled as this message, with the same rules
-//! and limits. Only field names and HTTP statuses differ.
+//! A request to a route is converted to a message and handled like that message, with the same
+//! rules and limits. Only field names and HTTP statuses differ.
 
 use protocol::{Nack, NackCode, OwnedEnvelope, to_raw_json};
 use schemars::{JsonSchema, Schema};
@@ -42,6 +42,8 @@ pub struct Route {
     pub methods: &'static str,
     /// MESSAGE_TYPE of the message.
     pub message: &'static str,
+    /// What a request does: one short sentence.
+    pub summary: &'static str,
     /// The token that a request must carry.
     pub token: RequiredToken,
     /// Converts the body of a request to DETAILS.
@@ -70,6 +72,7 @@ pub static ROUTES: [Route; 6] = [
         path: "/auth/token",
         methods: "POST",
         message: "EVENT_LOGIN_AUTH",
+        summary: "Opens a session with the user's password.",
         token: RequiredToken::None,
         request: |body| {
             let Credentials { login, password, mfa_code } = parse_body(body)?;
@@ -82,6 +85,7 @@ pub static ROUTES: [Route; 6] = [
         path: "/auth/token/refresh",
         methods: "GET, POST",
         message: "EVENT_LOGIN_AUTH",
+        summary: "Renews or resumes a session with its refresh token.",
         token: RequiredToken::Refresh,
         request: |body| {
             let RefreshToken { token } = parse_body(body)?;
@@ -95,6 +99,7 @@ pub static ROUTES: [Route; 6] = [
         path: "/external/token",
         methods: "POST",
         message: "EVENT_CREATE_ONE_TIME_TOKEN",
+        summary: "Issues a token by which another service can identify the user once.",
         token: RequiredToken::Access,
         request: |body| parse_body::<Empty>(body).map(|_| Map::new()),
         response: |ack| {
@@ -108,6 +113,7 @@ pub static ROUTES: [Route; 6] = [
         path: "/external/token/verify",
         methods: "POST",
         message: "EVENT_VERIFY_ONE_TIME_TOKEN",
+        summary: "Uses up a one-time token and returns its user.",
         token: RequiredToken::Access,
         request: |body| {
             let Verify { token } = parse_body(body)?;
@@ -128,15 +134,17 @@ pub static ROUTES: [Route; 6] = [
         path: "/connectors/settings",
         methods: "GET",
         message: "REQ_CONNECTOR_SETTINGS",
+        summary: "Returns the lifetimes of new tokens.",
         token: RequiredToken::Access,
         request: |body| parse_body::<Empty>(body).map(|_| Map::new()),
         response: |ack| token_lifetimes(&ack["REPLY"][0]),
-        schemas: || (schemars::schema_for!(Empty), schemars::schema_for!(Settings)),
+        schemas: || (schemars::schema_for!(Empty), schemars::schema_for!(CurrentSettings)),
     },
     Route {
         path: "/connectors/settings",
         methods: "PATCH",
         message: "EVENT_AMEND_CONNECTOR_SETTINGS",
+        summary: "Sets the lifetimes of new tokens.",
         token: RequiredToken::Access,
         request: |body| {
             let fields: Map<String, Value> = parse_body(body)?;
@@ -148,7 +156,7 @@ pub static ROUTES: [Route; 6] = [
             Ok(fields.into_iter().map(renamed).collect())
         },
         response: |ack| token_lifetimes(&ack["DETAILS"]),
-        schemas: || (schemars::schema_for!(Settings), schemars::schema_for!(Settings)),
+        schemas: || (schemars::schema_for!(Settings), schemars::schema_for!(CurrentSettings)),
     },
 ];
 
@@ -248,8 +256,8 @@ struct Credentials {
     login: String,
     /// Password of the user.
     password: String,
-    /// Second factor, if one is required: a code of the authenticator app, a recovery code or an
-    /// active code.
+    /// Second factor, if one is required: a code of the authenticator app, a recovery code, or the
+    /// active code in the ACK of an earlier login by mailed link.
     mfa_code: Option<String>,
 }
 
@@ -294,7 +302,7 @@ struct Pair {
 #[schemars(rename_all = "camelCase")]
 #[expect(dead_code, reason = "only its schema is used")]
 struct OneTimeToken {
-    /// The token, which is shown only here.
+    /// The token. It is sent only in this response.
     token: String,
     /// Seconds for which the token can be verified.
     life_time: u64,
@@ -313,8 +321,8 @@ struct Verified {
     login: Option<String>,
 }
 
-/// Lifetimes of new tokens. In a request, an absent field keeps its value, and null restores the
-/// value of the configuration. A response contains all fields.
+/// Lifetimes of new tokens to change. An absent field keeps its value; null restores the value of
+/// the configuration.
 #[derive(JsonSchema)]
 #[schemars(rename_all = "camelCase", deny_unknown_fields)]
 #[expect(dead_code, reason = "only its schema is used")]
@@ -325,4 +333,17 @@ struct Settings {
     refresh_token_life_time: Option<u64>,
     /// Lifetime of one-time tokens: 1 to 3600 seconds.
     one_time_token_life_time: Option<u64>,
+}
+
+/// The lifetimes of new tokens.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "camelCase")]
+#[expect(dead_code, reason = "only its schema is used")]
+struct CurrentSettings {
+    /// Lifetime of access tokens, in seconds.
+    access_token_life_time: u64,
+    /// Lifetime of refresh tokens, in seconds.
+    refresh_token_life_time: u64,
+    /// Lifetime of one-time tokens, in seconds.
+    one_time_token_life_time: u64,
 }

@@ -21,7 +21,7 @@ macro_rules! user_body {
         #[derive(Deserialize, JsonSchema)]
         #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
         pub struct UserBody {
-            /// Id of the user. Insert: ignored, the gateway assigns an id. Amend and delete: the
+            /// Id of the user. Insert: ignored; the gateway assigns an id. Amend and delete: the
             /// key, alone or with USER_NAME.
             id: Option<String>,
             /// Name of the user. Insert: required. Amend and delete: the key, alone or with ID.
@@ -34,7 +34,7 @@ macro_rules! user_body {
             password: Option<Password>,
             /// Password of a new user, who must change it at the first login. Insert only.
             one_time_password: Option<Password>,
-            /// Whether the gateway generates a one-time password and returns it in the ack. Insert
+            /// Whether the gateway generates a one-time password and returns it in the ACK. Insert
             /// only.
             generate_password: Option<bool>,
             /// All rights that are given to the user directly, not by a profile.
@@ -49,8 +49,8 @@ macro_rules! user_body {
             #[serde(default, deserialize_with = "nullable")]
             $attribute: Option<Option<Attribute>>,
             )*
-            /// RECORD_VERSION of the user as the client has read it. If the user has changed
-            /// since, an amend or delete is refused with OPTIMISTIC_CONCURRENCY_ERROR.
+            /// RECORD_VERSION that the client has read. If the user's record has changed since
+            /// then, an amend or delete is refused with OPTIMISTIC_CONCURRENCY_ERROR.
             record_version: Option<u32>,
             /// ROW_REF of a data source row. Ignored.
             #[serde(rename = "ROW_REF")]
@@ -148,7 +148,7 @@ pub enum InitialPassword {
     Generated,
 }
 
-/// The user after the event, and the changes of the lists.
+/// The user after the event, and the changes of the user's rights and profiles.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub struct UserAck {
@@ -167,7 +167,8 @@ pub struct UserAck {
     /// The one-time password that the gateway generated. It is sent only in this reply.
     #[serde(skip_serializing_if = "Option::is_none")]
     one_time_password: Option<String>,
-    /// A security warning that requires action, such as an open reset with a blank password.
+    /// A security warning. EVENT_RESET_USER_PASSWORD sends it if any client can then set the user's
+    /// password with an empty OLD_PASSWORD.
     #[serde(skip_serializing_if = "Option::is_none")]
     warning: Option<String>,
 }
@@ -192,7 +193,9 @@ impl UserBody {
                 .status
                 .is_some_and(|it| !matches!(it, Status::Enabled | Status::PasswordExpired))
             {
-                return wrong("with a one-time password STATUS must be absent or PASSWORD_EXPIRED");
+                return wrong(
+                    "with a one-time password STATUS must be absent, ENABLED or PASSWORD_EXPIRED",
+                );
             }
             self.status = Some(Status::PasswordExpired);
         }
@@ -206,7 +209,10 @@ impl UserBody {
             return wrong("send only one of RIGHT and RIGHT_CODES");
         }
         if self.password.is_some() || self.one_time_password.is_some() {
-            return wrong("passwords are only for new users; use EVENT_RESET_USER_PASSWORD");
+            return wrong(
+                "PASSWORD and ONE_TIME_PASSWORD are only for new users; use \
+                 EVENT_RESET_USER_PASSWORD",
+            );
         }
         if self.generate_password == Some(true) {
             return wrong("GENERATE_PASSWORD is only for new users; use EVENT_RESET_USER_PASSWORD");

@@ -21,7 +21,7 @@ pub struct ReqUser {
 
 impl Message for ReqUser {
     const TYPE: &'static str = "REQ_USER";
-    const SUMMARY: &'static str = "Returns one user, as ALL_USERS shows it.";
+    const SUMMARY: &'static str = "Returns the row of one user in ALL_USERS.";
     const ACK: &'static str = "REP_USER";
     const NACK: &'static str = "REQ_USER_NACK";
     const ACCESS: Access = Access::Session;

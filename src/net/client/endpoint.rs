@@ -22,7 +22,7 @@ use crate::net::stream::Stream;
 /// The certificates that a client trusts.
 #[derive(Debug, Clone, Default)]
 pub struct TlsTrust {
-    /// PEM file of certificates to trust instead of the system's.
+    /// PEM file of certificates to trust instead of the system's certificates.
     pub authority: Option<PathBuf>,
     /// Whether to skip certificate verification and to allow plaintext to remote hosts.
     pub insecure: bool,

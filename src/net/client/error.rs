@@ -15,7 +15,7 @@ pub enum ClientError {
          REST)"
     )]
     Address(String),
-    #[error("plaintext to {0:?} would expose passwords (not on loopback); use wss:// or https://")]
+    #[error("plaintext to {0:?}, not on loopback, would expose passwords; use wss:// or https://")]
     InClear(String),
     #[error("cannot reach {at}: {source}")]
     Connect { at: String, source: std::io::Error },

@@ -1,4 +1,4 @@
-//! A WebSocket proxy between clients and a gateway that reports the frames it forwards.
+//! A WebSocket proxy that forwards frames between clients and a gateway, and reports the frames.
 
 use std::sync::Arc;
 
@@ -29,11 +29,12 @@ pub enum ProxyEvent {
     Sent { connection: usize, text: String },
     /// The gateway sent a text frame.
     Received { connection: usize, text: String },
-    /// The client closed the connection.
+    /// The client closed the connection, or its connection broke.
     ClientClosed { connection: usize },
-    /// The gateway closed the connection, with this close code if it sent one.
+    /// The gateway closed the connection, with this close code if it sent one, or the connection
+    /// broke.
     GatewayClosed { connection: usize, code: Option<u16> },
-    /// The gateway could not be reached, or a handshake or frame was invalid.
+    /// The gateway could not be reached, a handshake failed, or a frame could not be forwarded.
     Failed { connection: usize, why: String },
 }
 
@@ -94,8 +95,8 @@ async fn proxy_connection(
     }
 }
 
-/// Stores the path and the first offered subprotocol of the request, and accepts this subprotocol:
-/// browsers close the connection if the response names none of the subprotocols that they offered.
+/// Stores the path and the first offered subprotocol of the request, and accepts this subprotocol.
+/// Browsers close the connection if the response names none of the subprotocols that they offered.
 fn accept_upgrade(
     upgrade: &mut UpgradeRequest,
     request: &Request,

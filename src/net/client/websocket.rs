@@ -19,7 +19,7 @@ use crate::net::stream::Stream;
 
 /// How long [`Client::receive_reply`] waits.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(30);
-/// Read buffer of each connection; small, since a load test opens thousands of connections.
+/// Read buffer of each connection; small, because a load test opens thousands of connections.
 const READ_BUFFER_BYTES: usize = 4 * 1024;
 
 /// A text frame or the end of a connection.
@@ -38,7 +38,7 @@ pub struct Client {
 
 impl Client {
     /// Connects to an address. `authority` is a PEM file of certificates to trust instead of the
-    /// system's.
+    /// system's certificates.
     pub async fn connect(to: &str, authority: Option<&Path>) -> Result<Self, ClientError> {
         let trust = TlsTrust { authority: authority.map(Path::to_owned), insecure: false };
         Self::connect_by(&Endpoint::parse(to, &trust)?, None).await

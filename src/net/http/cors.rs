@@ -24,8 +24,8 @@ static ALLOWED_HEADERS: LazyLock<HeaderValue> = LazyLock::new(|| {
     HeaderValue::try_from(all).expect("header names are a valid header value")
 });
 
-/// Whether the request's origin is the gateway or is configured. Programs other than
-/// browsers send no Origin and are allowed.
+/// Whether the origin of a request is allowed: the gateway's own origin, or a configured origin.
+/// Programs other than browsers send no Origin and are allowed.
 pub fn is_allowed(headers: &HeaderMap, allowed: &[String]) -> bool {
     let mut origins = headers.get_all(header::ORIGIN).iter();
     let Some(origin) = origins.next() else { return true };

@@ -65,8 +65,8 @@ pub fn respond(
     response
 }
 
-/// Takes the stream out of hyper, so that no HTTP state stays in memory, and serves it as a
-/// WebSocket connection.
+/// Takes the stream out of hyper, so that no HTTP state stays in memory. Then serves the stream as
+/// a WebSocket connection.
 async fn upgrade(
     request: Request<Incoming>,
     address: IpAddr,
@@ -78,7 +78,8 @@ async fn upgrade(
     let (stream, early) = (parts.io.into_inner(), parts.read_buf);
     let socket = FrameStream::new(stream, &early, &router.gateway().settings().server.limits);
     drop(early);
-    // In a new task, since the memory of this task still includes the state of the handshake.
+    // The connection gets a new task: the memory of this task still includes the state of the
+    // handshake.
     tokio::spawn(connection::serve(socket, router, address, permit));
 }
 

@@ -16,7 +16,7 @@ pub struct RestRequest {
     subscription_ref: Option<String>,
     /// All other fields of the message.
     pub(super) envelope: OwnedEnvelope,
-    /// Bytes of the body.
+    /// Size of the body in bytes.
     size: usize,
 }
 
@@ -77,7 +77,7 @@ impl RestRequest {
         if fields.is_empty() {
             return Ok(());
         }
-        let unreadable = |_| invalid("DETAILS cannot be read");
+        let unreadable = |_| invalid("DETAILS must be an object");
         let details = self.envelope.details.as_deref().map(|raw| serde_json::from_str(raw.get()));
         let mut details: Map<String, Value> =
             details.transpose().map_err(unreadable)?.unwrap_or_default();
@@ -147,7 +147,7 @@ fn merge_field(
     }
 }
 
-/// Returns the value of the header for a field; headers of the same field must have equal values.
+/// Returns the value of a field's header. Several headers of one field must have equal values.
 fn header_field(headers: &HeaderMap, field: &'static str) -> Result<Option<Box<str>>, Nack> {
     let mut found = None;
     for (name, value) in headers {

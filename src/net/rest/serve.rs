@@ -1,4 +1,4 @@
-//! Handling of REST requests: converts each into a message, and its reply into a response.
+//! Handling of REST requests: each becomes a message, and the reply becomes a response.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -106,7 +106,7 @@ fn method_not_allowed(
     allowed: &str,
     refusal: impl FnOnce(RequestError) -> HttpResponse,
 ) -> HttpResponse {
-    let nack = Nack::new(NackCode::InvalidMessage, format!("this route supports {allowed}"));
+    let nack = Nack::new(NackCode::InvalidMessage, format!("this route supports only {allowed}"));
     let mut response = refusal(RequestError(StatusCode::METHOD_NOT_ALLOWED, nack));
     if let Ok(allowed) = HeaderValue::from_str(allowed) {
         response.headers_mut().insert(header::ALLOW, allowed);
@@ -151,7 +151,7 @@ async fn read_body(
         RequestError(StatusCode::PAYLOAD_TOO_LARGE, Nack::new(NackCode::InvalidMessage, text))
     };
     if declared.is_some() && headers.contains_key(header::TRANSFER_ENCODING) {
-        let text = "Content-Length and Transfer-Encoding exclude each other";
+        let text = "Content-Length and Transfer-Encoding exclude each other; send only one";
         return Err(RequestError::bad_request(Nack::new(NackCode::InvalidMessage, text)));
     }
     if declared.is_some_and(|bytes: u64| bytes > most as u64) {

@@ -50,7 +50,7 @@ pub(super) async fn respond(
         if let Err(nack) = router.authorize(handler, &request.envelope, &session) {
             return refuse(nack);
         }
-        // `None` if the subscription is still being opened, or has ended meanwhile.
+        // `rows` returns `None` if the subscription is still being opened, or has ended meanwhile.
         return rows(&entry.outbox).map_or_else(|| refuse(not_open()), Ok);
     }
     let request = request.on_subscription(handler, &name)?;
@@ -81,7 +81,7 @@ fn subscription_name(method: &Method, request: &RestRequest) -> Result<String, N
     })
 }
 
-/// Returns the first rows instead of the LOGON_ACK, since a REST request has only one response.
+/// Returns the first rows instead of the LOGON_ACK, because a REST request has only one response.
 /// Returns `reply` if no subscription was opened.
 fn first_rows(reply: Reply, entry: &RestSubscription) -> Reply {
     let AfterReply::ReleaseSubscription(subscription, session) = &reply.after_reply else {

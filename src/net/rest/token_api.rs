@@ -1,6 +1,6 @@
-//! The token API over HTTP.
+//! The token API over HTTP: logins, token refreshes, one-time tokens and connector settings.
 //!
-//! Its requests have no SOURCE_REF. An error is an HTTP status with the body
+//! Requests of the token API have no SOURCE_REF. An error is an HTTP status with the body
 //! `{errorCode, message}`.
 
 use hyper::header::{self, HeaderMap, HeaderValue};
@@ -79,11 +79,11 @@ fn request(
 ) -> Result<Request, Nack> {
     let wrong = |text| Nack::new(NackCode::InvalidMessage, text);
     let text = body_text(body)?;
-    // Decoded only to check the depth, duplicate keys, and that the root is an object.
+    // This decoding only checks the depth, duplicate keys, and that the root is an object.
     let depth = router.gateway().settings().server.limits.json_depth;
     Envelope::decode(text, depth).map_err(|malformed| malformed.nack())?;
     let token = headers.get("token").map(|value| value.to_str().map(str::to_owned));
-    let token = token.transpose().map_err(|_| wrong("the token header must be printable ASCII"))?;
+    let token = token.transpose().map_err(|_| wrong("the header token must be printable ASCII"))?;
     let envelope: OwnedEnvelope = route.envelope(text, token, bearer(headers)?)?;
     let handler = find(route.message).ok_or_else(|| internal_error(route.message))?;
     Ok(Request { handler, envelope, size: body.len() })

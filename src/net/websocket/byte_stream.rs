@@ -1,6 +1,7 @@
 //! The byte stream of a connection, with a separate write half for plaintext.
 //!
-//! A publishing thread can write to a plaintext socket while the connection's task waits for input.
+//! A thread that publishes rows (publishing thread) can write to a plaintext socket while the
+//! connection's task waits for input.
 
 use std::io;
 use std::pin::Pin;
@@ -17,8 +18,8 @@ use crate::net::stream::Stream;
 
 /// The stream of a connection after its handshakes.
 pub(super) enum ByteStream {
-    /// Plaintext. The write half is for direct writes of publishing threads; the connection's task
-    /// writes to the socket through the read half.
+    /// Plaintext. Publishing threads write directly through the write half. The connection's task
+    /// writes through the read half, which gives access to the whole socket.
     Plain(OwnedReadHalf, Arc<OwnedWriteHalf>),
     /// TLS. Only the connection's task uses it: other threads cannot share the TLS state.
     Tls(Box<TlsStream<TcpStream>>),

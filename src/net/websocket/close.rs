@@ -15,8 +15,8 @@ const RETRY_JITTER_MAX_MS: u64 = 10_000;
 
 impl Connection {
     /// Ends the subscriptions, sends SESSION_ENDED and a close frame, and unregisters the
-    /// connection. Sends neither of the two if the peer is gone, or on a shutdown with
-    /// `server.shutdown_close = "drop"`.
+    /// connection. Sends neither SESSION_ENDED nor a close frame if the peer is gone, or on a
+    /// shutdown with `server.shutdown_close = "drop"`.
     pub(super) async fn close(&mut self, reason: CloseReason) {
         let gateway = self.router.gateway().clone();
         let (word, code, _) = reason.wire();

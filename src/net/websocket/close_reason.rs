@@ -14,7 +14,8 @@ macro_rules! connection_reasons {
             /// The session of the connection ended.
             Session(EndReason),
             $(#[doc = $meaning] $variant,)*
-            /// The peer closed, disappeared or violated RFC 6455; no SESSION_ENDED is sent.
+            /// The peer closed the connection, disappeared or violated RFC 6455; no SESSION_ENDED
+            /// is sent.
             PeerGone,
         }
 
@@ -22,7 +23,7 @@ macro_rules! connection_reasons {
             /// The documented reasons that do not end the session.
             const OF_CONNECTIONS: &[CloseReason] = &[$(CloseReason::$variant,)*];
 
-            /// Returns the reason as the client gets it.
+            /// Returns what the client gets for this reason, with the documentation.
             const fn wire_reason(self) -> WireReason {
                 match self {
                     Self::Session(ended) => of_session(ended),
@@ -48,7 +49,7 @@ macro_rules! connection_reasons {
 
 connection_reasons! {
     Shutdown = "SHUTDOWN", 4003, Reconnect,
-        "The gateway stops; the session goes on.",
+        "The gateway stops; the session continues.",
         "Connect again after RETRY_AFTER_MS and continue with SESSION_AUTH_TOKEN; subscribe again.";
     SlowConsumer = "SLOW_CONSUMER", 4010, Reconnect,
         "The client did not read fast enough: a write made no progress for the allowed time.",
@@ -57,7 +58,7 @@ connection_reasons! {
         "The client sent more than ten times the allowed messages per second.",
         "Do not connect again automatically: this is a defect of the client.";
     LoginTimeout = "LOGIN_WAIT", 4012, Reconnect,
-        "The connection belonged to no session for the allowed time after it was opened.",
+        "No session was bound to the connection within the allowed time.",
         "Connect again when the user logs in; do not keep connections without a session.";
     BinaryFrame = "BAD_FRAME", 1003, Stop,
         "The client sent a binary frame; only text frames are supported.",
@@ -70,7 +71,7 @@ connection_reasons! {
         "Do not send this message again: it exceeds a limit of the gateway.";
 }
 
-/// A close reason as the client gets it, with its documentation.
+/// What a client gets for a close reason, with the documentation of the reason.
 struct WireReason {
     /// Value of REASON.
     word: &'static str,
@@ -125,7 +126,7 @@ const fn of_session(ended: EndReason) -> WireReason {
             (4502, Retry::Login, "Show the login dialog; delete a stored password.")
         }
         EndReason::Expired => {
-            (4503, Retry::Login, "Get new tokens by the refresh token, or log in again.")
+            (4503, Retry::Login, "Show the login dialog, or get new tokens with the refresh token.")
         }
         EndReason::Disabled => {
             (4504, Retry::Stop, "State that an administrator must enable the account.")

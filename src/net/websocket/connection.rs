@@ -76,7 +76,7 @@ pub fn serve(
 }
 
 impl Connection {
-    /// Makes the timer due now, since a deadline has changed.
+    /// Makes the timer due now, because a deadline has changed.
     pub(super) fn wake_timer(&mut self) {
         self.timer.set(self.polled_at, 0);
     }
@@ -125,7 +125,8 @@ impl Connection {
         self.router.gateway().clock.now()
     }
 
-    /// Does all work that is possible now; the replies to one read are flushed together.
+    /// Does all work that is possible now. Output is flushed at the end, and also whenever more
+    /// than [`FLUSH_BYTES`] are buffered.
     fn poll_once(&mut self, context: &mut Context<'_>) -> Result<(), CloseReason> {
         let (now, watch) = self.router.gateway().clock.now_with_stopwatch();
         self.polled_at = now;
@@ -163,8 +164,8 @@ impl Connection {
         Ok(())
     }
 
-    /// Sends the reply to the message being handled, if it is ready, and starts the next message.
-    /// Returns whether there was progress.
+    /// If the reply to the message being handled is ready, sends the reply and starts the next
+    /// message. Returns whether there was progress.
     fn finish_request(&mut self, context: &mut Context<'_>) -> Result<bool, CloseReason> {
         let Some(serving) = &mut self.serving else { return Ok(self.start_request()) };
         let Poll::Ready(reply) = serving.as_mut().poll(context) else { return Ok(false) };
@@ -177,7 +178,8 @@ impl Connection {
         }
         // Rows that were published before the reply are sent before it.
         self.drain_outbox()?;
-        // Set before `self.reply`, which clears the cache if it binds another session.
+        // The cache is set before `self.reply`, which clears the cache if the reply binds another
+        // session.
         self.token_cache = reply.token_cache.clone();
         self.reply(reply)?;
         self.start_request();

@@ -56,7 +56,7 @@ pub struct ConnectionState {
     blocked_write: Option<BlockedWrite>,
 }
 
-/// How long a connection may remain without a session.
+/// The login timeout: how long a connection may remain without a session.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum LoginTimer {
     /// Until this time.
@@ -102,13 +102,13 @@ impl ConnectionState {
         self.unanswered_pings = 0;
     }
 
-    /// Ends the login timeout, since a session is bound.
+    /// Ends the login timeout, because a session is bound.
     pub fn bind(&mut self) {
         self.login_timer = LoginTimer::Done;
     }
 
-    /// Pauses the login timeout while a message is handled, since a login may wait for its password
-    /// hash. Afterwards the timeout continues with the same remaining time.
+    /// Pauses the login timeout while a message is handled, because a login may wait for its
+    /// password hash. Afterwards the timeout continues with the same remaining time.
     pub fn set_serving(&mut self, is_serving: bool, now: Millis) {
         self.login_timer = match self.login_timer {
             LoginTimer::Until(deadline) if is_serving => {
@@ -152,8 +152,8 @@ impl ConnectionState {
             self.unanswered_pings += 1;
             return TimerDecision::Ping;
         }
-        // While a write is blocked, the outbox may grow beyond its limit, which shortens the
-        // timeout: the caller must check the outbox again.
+        // While a write is blocked, the outbox may grow beyond its limit. The write timeout is then
+        // shorter, so the caller must check the outbox again.
         let recheck = self.blocked_write.filter(|blocked| !blocked.outbox_overflows);
         let recheck = recheck.map(|_| now + self.limits.write_timeout_ms / OVERFLOW_DIVISOR);
         let deadlines = [self.login_deadline(), self.write_deadline(), recheck, Some(self.ping_at)];
@@ -216,7 +216,11 @@ mod tests {
             ConnectionState::new(ConnectionLimits { login_timeout_ms: 1 << 40, ..LIMITS }, 0);
         connection.set_write_state(true, false, 1_000);
         connection.set_write_state(true, false, 5_000);
-        assert_eq!(connection.on_timer(5_000), TimerDecision::Wait(6_000), "no recheck is due");
+        assert_eq!(
+            connection.on_timer(5_000),
+            TimerDecision::Wait(6_000),
+            "the outbox is not checked again before the write timeout"
+        );
         assert_eq!(connection.on_timer(10_999), TimerDecision::Wait(11_000));
         assert_eq!(connection.on_timer(11_000), TimerDecision::Close(CloseReason::SlowConsumer));
         connection.set_write_state(false, false, 11_000);

@@ -1,6 +1,6 @@
-//! Direct writes: the publishing thread writes rows to the socket of an idle connection.
+//! Direct writes: a thread that publishes rows writes to the socket of an idle connection.
 //!
-//! The connection's task is not woken, which would cost more than writing a small row.
+//! Waking the connection's task would cost more than writing a small row.
 
 use std::sync::Arc;
 
@@ -27,7 +27,8 @@ impl DirectWriter for OwnedWriteHalf {
 }
 
 impl Connection {
-    /// Gives the outbox a direct writer if a session is bound; direct writes are not enabled yet.
+    /// Gives the outbox a direct writer if a session is bound. `offer_direct_write` enables direct
+    /// writes later.
     pub(super) fn attach_direct_writer(&mut self) {
         let writer = self.stream.direct_writer().filter(|_| self.client.session.is_some());
         self.outbox.set_direct_writer(writer.map(|write| write as Arc<dyn DirectWriter>));

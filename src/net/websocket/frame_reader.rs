@@ -1,6 +1,7 @@
 //! Frame reader: decodes a client's bytes into frames (RFC 6455).
 //!
-//! PURE: no I/O. Keeps only bytes that are not handled yet: an idle connection holds no buffer.
+//! PURE: no I/O. The reader keeps only bytes that are not handled yet, so an idle connection holds
+//! no buffer.
 
 use std::borrow::Cow;
 
@@ -26,7 +27,7 @@ pub enum FrameEvent<'a> {
     Part,
 }
 
-/// The state of the decoder between two reads.
+/// The state of the frame reader between two reads.
 #[derive(Debug)]
 pub struct FrameReader {
     /// An incomplete frame, or complete frames that were not handled yet.
@@ -63,7 +64,8 @@ impl FrameReader {
         !self.partial.is_empty() && self.partial.len() >= self.bytes_needed
     }
 
-    /// Adds `read` to the kept bytes and takes all; `None` if the frame is still incomplete.
+    /// Adds `read` to the kept bytes, then removes and returns all of them; `None` if the frame is
+    /// still incomplete.
     pub fn append(&mut self, read: &[u8]) -> Option<Vec<u8>> {
         self.partial.extend_from_slice(read);
         self.may_have_frame().then(|| std::mem::take(&mut self.partial))
@@ -101,7 +103,7 @@ impl FrameReader {
     fn parse_header(&self, bytes: &[u8]) -> Result<Option<FrameHeader>, CloseReason> {
         let &[first, second, ref rest @ ..] = bytes else { return Ok(None) };
         let (last, opcode) = (first & 0x80 != 0, first & 0x0f);
-        // Reserved bits must be 0, since no extension is negotiated. Client frames must be masked.
+        // Reserved bits must be 0: no extension is negotiated. Client frames must be masked.
         if first & 0x70 != 0 || second & 0x80 == 0 || !matches!(opcode, 0..=2 | 8..=10) {
             return Err(CloseReason::PeerGone);
         }
@@ -168,7 +170,7 @@ impl FrameReader {
         }
     }
 
-    /// Checks the new bytes of a fragmented message, to refuse it at the first invalid byte.
+    /// Checks the new bytes of a fragmented message, so that an invalid message is refused early.
     fn check_text(&mut self) -> Result<(), CloseReason> {
         match std::str::from_utf8(&self.message[self.checked..]) {
             Ok(text) => self.checked += text.len(),

@@ -33,8 +33,8 @@ impl Connection {
         Ok(())
     }
 
-    /// Requests a notice of the end of a session that has a subscription on this connection without
-    /// being the bound session.
+    /// Requests a notice of the end of a session that has a subscription on this connection. Does
+    /// nothing if the session is bound or the notice was requested before.
     pub(super) fn watch_session(&mut self, session: &Arc<LiveSession>) {
         let is_same = |other: &Arc<LiveSession>| Arc::ptr_eq(other, session);
         if !self.client.session.iter().chain(&self.other_sessions).any(is_same) {
@@ -48,7 +48,7 @@ impl Connection {
     }
 
     /// Ends the subscriptions of a session on this connection (`None`: of all sessions), and sends
-    /// a LOGOFF_ACK for each.
+    /// a LOGOFF_ACK for each subscription.
     pub(super) fn end_subscriptions(
         &mut self,
         session: Option<SessionNo>,

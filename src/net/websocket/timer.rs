@@ -18,8 +18,8 @@ pub(super) struct Timer {
     not_before: Millis,
 }
 
-/// Margin for a difference between the gateway's clock and tokio's clock. An eighth of the time is
-/// added to it.
+/// Fixed part of the margin for a difference between the gateway's clock and tokio's clock. The
+/// other part is an eighth of the timer's duration.
 const SLACK_MS: Millis = 500;
 
 impl Timer {

@@ -29,8 +29,8 @@ pub(super) struct BeforeAfter {
 }
 
 impl BeforeAfter {
-    /// Returns the audit rows of these changes. MORE_CHANGES is the number of changes beyond
-    /// [`CHANGES_MAX`], which are left out.
+    /// Returns the audit rows of these changes. Changes beyond [`CHANGES_MAX`] are left out;
+    /// MORE_CHANGES in AFTER is their number.
     pub(super) fn split_events(
         mut changes: impl Iterator<Item = FieldChange>,
         row: AuditEvent,
@@ -98,7 +98,7 @@ fn put(fields: &mut Value, field: &str, value: Value) {
     }
 }
 
-/// Cuts a text that may be longer than [`TEXT_MAX`] as JSON; other values stay unchanged.
+/// Cuts a text that is longer than [`TEXT_MAX`] as JSON; other values stay unchanged.
 fn short(value: Value) -> Value {
     match value {
         Value::String(text) if text.len() > TEXT_MAX / 6 => cut(&text).into(),
@@ -106,7 +106,7 @@ fn short(value: Value) -> Value {
     }
 }
 
-/// Cuts a text to [`TEXT_MAX`] bytes as JSON, where a control character takes six bytes.
+/// Cuts a text to [`TEXT_MAX`] bytes as JSON. A control character takes six bytes as JSON.
 fn cut(text: &str) -> String {
     let mut bytes = 0;
     let more = text.char_indices().find(|(_, c)| {

@@ -26,7 +26,7 @@ impl Realm {
             (Command::RecordRefusals(refusals), _) => {
                 return refusals.iter().map(|it| refusal_event(at, it, origin)).collect();
             }
-            // The first pepper check of a store is not a change of the pepper.
+            // No audit row: the first pepper check of a store is not a change of the pepper.
             (Command::SetPepperCheck(_), _) if self.pepper_check.is_none() => return Vec::new(),
             (Command::RecordSessionUse(_) | Command::MailSent(..), _)
             | (_, Outcome::Repeated | Outcome::EndedSessions(0))

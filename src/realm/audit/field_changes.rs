@@ -31,7 +31,7 @@ pub struct FieldChange {
 /// The fields of one row, in the order in which they are displayed.
 type Fields<'a> = Vec<(&'static str, DisplayValue<'a>)>;
 
-/// The value of a field. Its text is not copied until it is displayed.
+/// The value of a field. A text is copied only when the value is displayed.
 #[derive(Debug, Clone, PartialEq)]
 enum DisplayValue<'a> {
     Text(Cow<'a, str>),
@@ -87,7 +87,7 @@ impl Realm {
     }
 }
 
-/// A lookup of names in the realm and, if it has none, in the rows that the changes add.
+/// A lookup of record names: in the realm and, for new records, in the rows that the changes add.
 #[derive(Clone, Copy)]
 struct Viewpoint<'a> {
     realm: &'a Realm,
@@ -262,7 +262,7 @@ fn display_lifetimes(lifetimes: &TokenLifetimes) -> Fields<'static> {
     ]
 }
 
-/// Returns the fields of a user. Of the password, only its existence is disclosed.
+/// Returns the fields of a user. Of the password, the fields disclose only whether it is set.
 fn display_user(user: &User) -> Fields<'_> {
     let password = user.credential.as_ref().map(|_| "(set)");
     let mut fields = vec![

@@ -1,4 +1,4 @@
-//! Audit events of a command, with the data before and after it.
+//! Audit events of a command, with the data before and after the command.
 
 mod before_after;
 mod events;

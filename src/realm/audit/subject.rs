@@ -8,8 +8,9 @@ use crate::realm::command::{
 use crate::realm::model::{Actor, SessionNo, TokenHash, User};
 use crate::realm::state::Realm;
 
-/// The names of the actor and of the target of a command. Each is `None` if the command has none,
-/// or if the realm does not contain it.
+/// The names of the actor and of the target of a command. A name is `None` if the command has no
+/// actor (or target). It is also `None` if the realm does not contain the session, token, code or
+/// mail that identifies the user.
 pub(super) struct Subject {
     pub(super) actor: Option<String>,
     pub(super) target: Option<String>,
@@ -157,7 +158,7 @@ fn only_name(users: &[NewUser]) -> Option<String> {
     }
 }
 
-/// Returns the name or the id that a message gave for a record that the realm does not contain.
+/// Returns the name, or else the id, by which a message named an unknown record.
 fn name_or_id(name: &Option<impl ToString>, id: &Option<String>) -> Option<String> {
     name.as_ref().map(ToString::to_string).or_else(|| id.clone())
 }

@@ -19,8 +19,8 @@ use crate::realm::model::{
 };
 use crate::realm::row::StoredRow;
 
-/// A command. Stored in the log as JSON, so variants and fields may only be added, or renamed with
-/// an alias.
+/// A command. Stored in the command log as JSON, so variants and fields may only be added, or
+/// renamed with an alias.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "each variant is described by its payload")]
 pub enum Command {
@@ -94,9 +94,11 @@ pub struct Origin {
 pub struct RefusalCount {
     /// MESSAGE_TYPE of the newest message.
     pub event: Box<str>,
-    /// The address of the first client; `(others)` for further networks if there are too many.
+    /// The address of the first client; `(others)` if the messages came from more networks than are
+    /// counted separately.
     pub host: Box<str>,
-    /// The user of the newest message that has one: of its session, or as named by the client.
+    /// The user of the newest message with a known user: the user of the session, or the user that
+    /// the client named.
     pub user_name: Option<UserName>,
     /// The code of the NACK; OK for a message that succeeded without a command.
     pub code: Box<str>,
@@ -137,7 +139,7 @@ pub struct NewUser {
     pub rights: Vec<RightCode>,
 }
 
-/// A password that is set on the command line. Setting it ends the sessions and locks of the user.
+/// The setting of a password on the command line. Also ends the sessions and locks of the user.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SetCredential {
     /// The user.
@@ -163,7 +165,7 @@ pub struct Login {
     /// Whether a connection is bound to the session, so that its heartbeats are monitored.
     #[serde(alias = "watched")]
     pub monitored: bool,
-    /// The client, as far as locks depend on it.
+    /// The properties of the client on which locks depend.
     #[serde(default)]
     #[serde(alias = "peer")]
     pub client: LoginClient,
@@ -194,20 +196,20 @@ pub struct Refresh {
     /// The new SESSION_ID and the hashes of the new token pair.
     #[serde(alias = "pair")]
     pub token_hashes: TokenHashes,
-    /// The new token pair, encrypted with the presented token, for the case that the same token is
-    /// presented again during the grace period.
+    /// The new token pair, encrypted with the presented token. If the same token is presented again
+    /// during the grace period, the reply contains this pair.
     #[serde(alias = "sealed")]
     pub encrypted: Vec<u8>,
     /// The address of the client.
     pub host: String,
-    /// The client, as far as locks depend on it.
+    /// The properties of the client on which locks depend.
     #[serde(default)]
     #[serde(alias = "peer")]
     pub client: LoginClient,
     /// Whether a connection is bound to the session.
     #[serde(alias = "watched")]
     pub monitored: bool,
-    /// The second factor, if none was proved for the session yet.
+    /// The second factor. Checked only if no second factor was proved for the session before.
     #[serde(default)]
     #[serde(alias = "second")]
     pub second_factor: SecondFactorInput,
@@ -220,7 +222,8 @@ pub struct SessionEnd {
     pub session: SessionNo,
     /// Why it ends.
     pub reason: EndReason,
-    /// The session does not end if it was used after this time; `None` means that it ends anyway.
+    /// If the session was used after this time, it does not end. `None` means that the session ends
+    /// in any case.
     pub unless_after: Option<Millis>,
 }
 
@@ -242,7 +245,7 @@ pub struct ChangePassword {
     pub actor: Option<Actor>,
     /// The session that stays live; all other sessions of the user end.
     pub keep: Option<SessionNo>,
-    /// The client, as far as locks depend on it.
+    /// The properties of the client on which locks depend.
     #[serde(default)]
     #[serde(alias = "peer")]
     pub client: LoginClient,

@@ -26,7 +26,8 @@ pub struct SecondFactorInput {
     pub active_code: Option<TokenHash>,
 }
 
-/// MFA_CODE, checked as far as this is possible outside of the realm.
+/// The second factor in MFA_CODE. The handler has already checked a TOTP code; the realm checks all
+/// other codes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum PresentedFactor {
     /// A TOTP code.
@@ -36,13 +37,14 @@ pub enum PresentedFactor {
         checked: Option<Fingerprint>,
         /// The start of the period of the code, in epoch seconds; `None` if the code is wrong.
         at_secs: Option<u64>,
-        /// The secret encrypted with the current key, if it was encrypted with an older one.
+        /// The secret encrypted with the current key, if the stored secret is encrypted with an
+        /// older key.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[serde(alias = "resealed")]
         reencrypted: Option<Arc<str>>,
     },
     /// The hash of a recovery code, the code of a mailed link or an active code. A fast hash
-    /// suffices, since these codes are too long to be guessed.
+    /// suffices, because these codes are too long to be guessed.
     Code(TokenHash),
 }
 
@@ -58,7 +60,7 @@ pub struct FinishLogin {
     pub token_hashes: TokenHashes,
     /// The address of the client.
     pub host: String,
-    /// The client, as far as locks depend on it.
+    /// The properties of the client on which locks depend.
     #[serde(alias = "peer")]
     pub client: LoginClient,
     /// Whether a connection is bound to the session.
@@ -72,7 +74,7 @@ pub struct FinishLogin {
 /// The sender of a command that creates or confirms a TOTP secret.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum EnrolmentActor {
-    /// A session, for its own user, or for another user if its user holds the required right.
+    /// A session or the operator. A session needs the required right to act for another user.
     #[serde(alias = "By")]
     Actor(Actor),
     /// The hash of the token of a pending login that requires enrolment.
@@ -146,7 +148,7 @@ pub enum MailSecret {
 pub enum MailSent {
     /// The mail was sent.
     Sent,
-    /// The attempt failed; a later one may succeed.
+    /// The attempt failed; a later attempt may succeed.
     Failed,
     /// The mail was not sent, because its contents are obsolete.
     Dropped,
@@ -170,7 +172,7 @@ pub struct SyncDirectoryUser {
     pub profiles: Vec<ProfileName>,
     /// Rights that are granted directly to a new user.
     pub rights: Vec<RightCode>,
-    /// All profiles that the directory controls. The user is removed from those of them that are
-    /// not in `profiles`. `None` if the profiles of known users are not synchronized.
+    /// All profiles that the directory controls. The user is removed from each of these profiles
+    /// that is not in `profiles`. `None` if the profiles of known users are not synchronized.
     pub sync: Option<Vec<ProfileName>>,
 }

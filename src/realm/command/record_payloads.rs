@@ -18,13 +18,13 @@ pub struct RightSpec {
     pub description: Description,
 }
 
-/// The wanted state of a profile. An absent field stays unchanged, unless the policy makes an
-/// absent list clear the old list. A list replaces the old list.
+/// The wanted state of a profile. A list replaces the old list. An absent field stays unchanged,
+/// but with the policy `absent_list_clears`, an absent list clears the old list.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ProfileSpec {
     /// The id: chosen for a new profile, or the id of the profile to amend or delete.
     pub id: Option<String>,
-    /// The name: identifies the profile if no id is present. Otherwise an amend renames the
+    /// The name. Identifies the profile if no id is present; with an id, an amend renames the
     /// profile.
     pub name: Option<ProfileName>,
     /// The description, for display.
@@ -68,8 +68,8 @@ impl Amendment {
 /// The number of an attribute, and its text; `None` clears the attribute.
 pub type AttributeSpec = (u8, Option<Box<str>>);
 
-/// The wanted state of a user. An absent field stays unchanged, unless the policy makes an absent
-/// list clear the old list. A list replaces the old list.
+/// The wanted state of a user. A list replaces the old list. An absent field stays unchanged, but
+/// with the policy `absent_list_clears`, an absent list clears the old list.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct UserSpec {
@@ -100,7 +100,7 @@ pub struct ResetPassword {
     /// The hash of a one-time password; `None` if an empty password permits the change, or if the
     /// one-time password is mailed.
     pub credential: Option<Arc<str>>,
-    /// Whether a one-time password is mailed. It is generated when the mail is sent.
+    /// Whether a one-time password is mailed. The password is generated when the mail is sent.
     #[serde(default)]
     pub mailed: bool,
 }

@@ -5,12 +5,12 @@ use serde::{Deserialize, Serialize};
 use super::ids::{Millis, UserNo};
 use super::session::TokenHash;
 
-/// A code that its user can present instead of the code of a mailed link, until it expires.
+/// A code that a user can present at logins instead of the code of a mailed link.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct ActiveCode {
-    /// Its number: the ID by which it can be revoked.
+    /// The number of the code: the ID by which the code can be revoked.
     pub no: u64,
-    /// The user that it was issued to.
+    /// The user to which the code was issued.
     pub user: UserNo,
     /// The hash of the code.
     pub hash: TokenHash,

@@ -1,6 +1,6 @@
 //! The attributes of a user, in one allocation.
 //!
-//! This saves memory: a deployment can have a million users, each with few attributes set.
+//! One allocation saves memory: a deployment can have a million users with few attributes each.
 
 use std::fmt;
 
@@ -8,8 +8,8 @@ use serde::de::Deserializer;
 use serde::ser::{SerializeSeq, Serializer};
 use serde::{Deserialize, Serialize};
 
-/// The attribute names of the user record, in the order of the sample in Genesis authentication.
-/// Names may only be appended: stored rows contain their numbers.
+/// The attribute names of the user record, in the order of the sample in the Genesis authentication
+/// documentation. Names may only be appended: stored rows contain their numbers.
 pub const ATTRIBUTES: &[&str] = &[
     "FIRST_NAME",
     "LAST_NAME",
@@ -79,8 +79,8 @@ impl<T: AsRef<str>> FromIterator<(u8, T)> for Attributes {
         let mut bytes = Vec::new();
         for (number, text) in texts {
             let text = text.as_ref();
-            // This never cuts a stored text: a row with a text of this length exceeds
-            // `Row::VALUE_MAX` and is refused.
+            // Stored texts are never cut: a row with a text of this length exceeds `Row::VALUE_MAX`
+            // and is refused.
             let text = &text[..text.floor_char_boundary(usize::from(u16::MAX))];
             let [high, low] = (text.len() as u16).to_be_bytes();
             bytes.extend([number, high, low]);
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn attributes_are_kept_in_one_piece_and_stored_as_pairs() {
+    fn attributes_are_kept_in_one_allocation_and_stored_as_pairs() {
         let long = "é".repeat(40_000);
         let set = [(0, "Jane"), (2, ""), (5, "\"quoted\" \u{1F600}")];
         let attributes: Attributes = set.into_iter().collect();

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::ids::Millis;
 
-/// Fields by record, before or after a change: a JSON object that is encoded once, when the audit
+/// Field values before or after an event, by record, as a JSON object. Encoded once, when the audit
 /// row is created.
 #[derive(Debug, Clone, Default, Serialize)]
 #[serde(transparent)]
@@ -50,8 +50,8 @@ pub struct AuditEvent {
     pub at: Millis,
     /// MESSAGE_TYPE, or the name of an action of the gateway or the command line.
     pub event: Box<str>,
-    /// The user who acted; `None` if the gateway, the command line or a client with an unknown user
-    /// acted.
+    /// The user who acted; `None` if the gateway or the command line acted, or if it is not known
+    /// which user acted.
     #[serde(default, rename = "USER_NAME", skip_serializing_if = "Option::is_none")]
     pub user_name: Option<Box<str>>,
     /// The name of the user or record that the event is about.

@@ -1,4 +1,4 @@
-//! Results of password checks and the facts about a login that the realm cannot determine.
+//! Results of password checks, and facts about a login that the handler determines.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,8 +11,8 @@ pub enum Verdict {
     Matched,
     /// The password does not match the credential.
     Wrong,
-    /// The password was empty. An empty password never matches, but permits to change the password
-    /// after a reset without a one-time password.
+    /// The password was empty. An empty password never matches. After a reset that set no one-time
+    /// password, an empty password permits the password change.
     Blank,
 }
 
@@ -28,7 +28,7 @@ impl Fingerprint {
     }
 }
 
-/// The client of a login, as far as locks depend on it.
+/// The properties of a client on which locks depend.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LoginClient {
@@ -41,17 +41,17 @@ pub struct LoginClient {
     pub familiar: bool,
 }
 
-/// The authority that checked the password of a login. Stored in the log as two flags, the format
-/// of former versions.
+/// The authority that checked the password of a login. Stored in the command log as two flags, so
+/// that logs of earlier versions can be read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "DirectoryFlags", into = "DirectoryFlags")]
 pub enum AuthenticatedBy {
     /// The gateway, with the stored credential.
     #[default]
     Password,
-    /// A directory alone.
+    /// Only a directory.
     Directory {
-        /// Whether the login gate still checks the account.
+        /// Whether the login gate checks the account, too.
         checks: AccountChecks,
     },
 }
@@ -66,15 +66,15 @@ impl AuthenticatedBy {
     }
 }
 
-/// Whether the login gate checks locks, the user's status and the age of the password. Stored as
-/// the flag `bypass`.
+/// Whether the login gate (the checks before a session is opened or resumed) checks locks, the
+/// user's status and the age of the password. Stored as the flag `bypass`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "bool", into = "bool")]
 pub enum AccountChecks {
-    /// The login gate makes all of these checks.
+    /// The login gate makes all three checks.
     #[default]
     Enforced,
-    /// The directory alone makes these checks; the login gate refuses only disabled users.
+    /// The directory makes all three checks instead; the login gate refuses only disabled users.
     Bypassed,
 }
 

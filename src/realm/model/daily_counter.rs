@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::{DAY_MS, Millis};
 
-/// Maximum number of failed attempts of one user in a day. After that, only clients from a network
-/// in which the user has a session may try until the day ends.
+/// Maximum number of failed attempts of one user in a day. At this number, attempts are refused
+/// until the day ends, except from networks in which the user has a session.
 const PER_DAY_MAX: u32 = 100;
 
 /// The failed attempts of one day (UTC).
@@ -23,7 +23,7 @@ impl DailyCounter {
         self.wrong == 0
     }
 
-    /// Returns the counter after one more failed attempt. On a new day it starts at 1.
+    /// Returns the counter after one more failed attempt. On a new day, the count starts at 1.
     pub(in crate::realm) fn incremented(self, at: Millis) -> Self {
         let no = at / DAY_MS;
         let before = if self.no == no { self.wrong } else { 0 };

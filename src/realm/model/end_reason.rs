@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 macro_rules! end_reasons {
     ($($variant:ident = $word:literal, $meaning:literal;)*) => {
-        /// The reason for the end of a session, as recorded in the log: REASON of SESSION_ENDED.
+        /// The reason for the end of a session, as recorded in the command log: REASON of
+        /// SESSION_ENDED.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
         pub enum EndReason {
             $(#[doc = $meaning] $variant,)*
@@ -32,11 +33,12 @@ end_reasons! {
         "The session was not used for SESSION_TIMEOUT_MINS minutes; heartbeats do not count as \
          use.";
     HeartbeatMissed = "HEARTBEAT_MISSED",
-        "No message was received on any connection of the session for the time of the allowed \
-         missed heartbeats.";
+        "No message was received on any connection of the session within the allowed number of \
+         heartbeat intervals.";
     Logout = "LOGOUT", "The session was ended by EVENT_LOGOUT.";
     Evicted = "EVICTED",
-        "The user logged in elsewhere and has as many sessions as allowed; the oldest one ended.";
+        "The user logged in elsewhere and already had the maximum number of sessions; the oldest \
+         session ended.";
     PasswordChanged = "PASSWORD_CHANGED",
         "The password of the user was changed or reset, by the user or by an administrator.";
     Expired = "EXPIRED", "The lifetime of the access token (token API) has passed.";
@@ -48,7 +50,7 @@ end_reasons! {
 }
 
 impl EndReason {
-    /// Whether the refresh token stays valid, so that the session becomes dormant.
+    /// Whether the refresh token stays valid: the session then becomes dormant and can be resumed.
     pub const fn keeps_refresh(self) -> bool {
         matches!(self, Self::Idle | Self::HeartbeatMissed | Self::Expired)
     }

@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 pub const DAY_MS: Millis = DAY_SECS * 1_000;
 /// A day in seconds.
 pub const DAY_SECS: u64 = 86_400;
-/// The displayed numbers of records that the bootstrap created start above this value. The
-/// displayed numbers of inserted records start at 1.
+/// The displayed numbers of records that the bootstrap (`Command::Bootstrap`) created start above
+/// this value. The displayed numbers of inserted records start at 1.
 const BOOTSTRAP_BASE: u64 = 90_000_000_000_000;
-/// The bit that marks the number of a record of the bootstrap.
+/// The bit that marks the number of a record that the bootstrap created.
 const BOOTSTRAP_BIT: u32 = 1 << 31;
 
 macro_rules! number {
@@ -108,7 +108,8 @@ impl<'de> Deserialize<'de> for Location {
     }
 }
 
-/// The first number of records of the bootstrap. Numbers of inserted records start at 1.
+/// The lowest number of a record that the bootstrap created. Numbers of inserted records start at
+/// 1.
 pub const FIRST_BOOTSTRAP_NO: u32 = BOOTSTRAP_BIT + 1;
 
 fn display(number: u32, kind: &str, location: Location) -> String {
@@ -137,8 +138,8 @@ fn parse(id: &str, kind: &str) -> Option<(u32, Location)> {
 /// Epoch milliseconds, or a duration in milliseconds.
 pub type Millis = u64;
 
-/// The id of an entry of the log, by which a repeated entry is recognised. The node that submits
-/// the entry generates the id.
+/// The id of an entry of the command log, by which a repeated entry is recognized. The node that
+/// submits the entry generates the id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct EntryId(pub u128);
 
@@ -160,7 +161,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_read_back() {
+    fn a_displayed_id_parses_to_its_number() {
         let location = Location::parse("SP0").unwrap();
         assert_eq!(UserNo(1).id(location), "00000000000001USSP0");
         assert_eq!(RightNo(FIRST_BOOTSTRAP_NO).id(location), "90000000000001RISP0");

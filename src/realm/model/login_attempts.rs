@@ -8,7 +8,8 @@ use super::daily_counter::DailyCounter;
 use super::ids::Millis;
 use super::policy::Policy;
 
-/// Maximum number of client networks that are counted for one name: one row contains them all.
+/// Maximum number of client networks with a count of their own for one name. One row contains all
+/// of these counts, and the length of a row is limited.
 pub(in crate::realm) const NETWORKS_MAX: usize = 24;
 
 /// The failed and rejected logins under one user name since its last successful login.
@@ -23,7 +24,8 @@ pub struct Attempts {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[serde(alias = "by_source")]
     pub by_network: Vec<(Box<str>, AttemptCount)>,
-    /// Wrong passwords of one day from all networks: limits guessing from many networks.
+    /// Wrong passwords of one day from all networks. Their daily limit stops guessing from many
+    /// networks.
     #[serde(skip_serializing_if = "DailyCounter::is_empty")]
     pub day: DailyCounter,
     /// All wrong passwords since the last successful login: FAILED_LOGIN_ATTEMPTS.
@@ -97,7 +99,7 @@ impl Attempts {
 }
 
 /// Returns the number that identifies the attempts under a name. A user number would not suffice,
-/// since a name may belong to no user. The number consists of 63 bits of a SHA-256, so that an
+/// because a name may belong to no user. The number consists of 63 bits of a SHA-256, so that an
 /// attacker cannot find a second name with the same number.
 pub fn attempts_ref(name: &UserName) -> u64 {
     let hash: [u8; 32] = Sha256::digest(name.as_str().to_ascii_lowercase()).into();

@@ -8,13 +8,13 @@ use super::session::TokenHash;
 /// A mail that was not sent yet.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct QueuedMail {
-    /// Its number. The Message-ID consists of this number and `made`.
+    /// The number of the mail. The Message-ID consists of this number and `made`.
     pub no: u64,
     /// The recipient.
     pub user: UserNo,
     /// What the mail is about.
     pub kind: MailKind,
-    /// When it was queued.
+    /// When the mail was queued.
     pub made: Millis,
     /// When the next send attempt is due.
     pub due: Millis,
@@ -22,8 +22,8 @@ pub struct QueuedMail {
     #[serde(default)]
     #[serde(alias = "tries")]
     pub send_attempts: u32,
-    /// Whether the secret of the mail was generated. The mail is then being sent, and later
-    /// requests are not merged into it.
+    /// Whether a secret (a code, token or password) was generated for the mail. The first send
+    /// attempt has then begun, and later requests do not change the mail.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[serde(alias = "drawn")]
     pub secret_issued: bool,

@@ -8,12 +8,12 @@ use super::ids::{Millis, SessionNo, UserNo};
 /// A one-time token that has not been spent yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OneTime {
-    /// The user that it was issued to.
+    /// The user to which the token was issued.
     pub user: UserNo,
-    /// The session that created it. The token is invalid once this session is deleted; it stays
-    /// valid while the session is dormant.
+    /// The session that created it. The token is invalid once this session is deleted, but stays
+    /// valid if the session becomes dormant.
     pub session: SessionNo,
-    /// When it expires.
+    /// When the token expires.
     pub until: Millis,
 }
 

@@ -12,18 +12,20 @@ use super::session::TokenHash;
 pub struct PendingLogin {
     /// The user who logs in.
     pub user: UserNo,
-    /// When it expires.
+    /// When the pending login expires.
     pub until: Millis,
     /// The credential that the first factor was checked against. If the credential changes, the
     /// login cannot be completed.
     pub checked: Option<Fingerprint>,
-    /// Whether the login gate checks the account when the login is completed.
+    /// Whether the login gate (the checks before a session is opened) checks the account when the
+    /// login is completed.
     #[serde(rename = "bypass", default, skip_serializing_if = "AccountChecks::are_enforced")]
     pub checks: AccountChecks,
     /// Wrong codes so far.
     #[serde(default)]
     pub wrong: u32,
-    /// Whether the user enrolled a second factor during this login, which counts as its proof.
+    /// Whether the user enrolled a second factor during this login. The enrolment counts as the
+    /// proof of the factor.
     #[serde(default)]
     #[serde(alias = "proved")]
     pub factor_verified: bool,

@@ -1,6 +1,6 @@
 //! The policy: the settings on which decisions of the realm depend.
 //!
-//! The policy is part of the log, so that every node and every replay decides the same.
+//! The policy is part of the command log, so that every node and every replay decides the same.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,12 +12,13 @@ use super::ids::{Location, Millis};
 #[serde(default)]
 pub struct Policy {
     /// Idle time after which an interactive session ends. Only messages that count as use restart
-    /// it.
+    /// the idle time.
     pub idle_ms: Millis,
     /// Lifetime of a refresh token.
     pub refresh_ms: Millis,
-    /// Interval at which the use of sessions is reported to the log. A sweep waits two intervals
-    /// beyond the idle time.
+    /// Interval at which the use of sessions is reported to the command log. `Command::Sweep` ends
+    /// a session only two intervals after its idle time, because newer use may not be in the
+    /// command log yet.
     #[serde(rename = "touch_ms")]
     pub use_report_ms: Millis,
     /// Maximum number of live sessions of one user; `None` means no limit.
@@ -43,14 +44,15 @@ pub struct Policy {
     pub absent_list_clears: bool,
     /// Time after a reset in which the password can be changed.
     pub reset_ms: Millis,
-    /// Whether an empty old password permits to change the password after a reset (Genesis
+    /// Whether an empty old password permits the password change after a reset (Genesis
     /// authentication). Otherwise only a one-time password permits the change.
     pub blank_reset: bool,
-    /// Number of passwords that cannot be used again, the current one included.
+    /// Number of passwords that cannot be used again, including the current password.
     pub history: u8,
     /// Age at which a password must be changed; `None` means never.
     pub password_age_ms: Option<Millis>,
-    /// Lifetime of an access token of the token API, regardless of its use.
+    /// Lifetime of an access token of the token API. The use of the token does not extend the
+    /// lifetime.
     pub access_ms: Millis,
     /// Lifetime of a one-time token.
     pub one_time_ms: Millis,
@@ -72,7 +74,8 @@ pub struct Mfa {
     pub totp: bool,
     /// Profiles whose users must have a TOTP secret; `*` means all users.
     pub totp_for: Vec<Box<str>>,
-    /// Lifetimes of the codes of mailed links; `None` if mailed links are disabled.
+    /// Lifetimes of the codes in mailed links and of active codes; `None` if mailed links are
+    /// disabled.
     pub link: Option<Links>,
     /// Profiles whose users are mailed a link at each login; `*` means all users.
     pub link_for: Vec<Box<str>>,
@@ -95,12 +98,12 @@ impl Default for Mfa {
     }
 }
 
-/// Lifetimes of the codes of mailed links.
+/// Lifetimes of the codes in mailed links and of active codes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Links {
     /// Lifetime of the code in the link.
     pub temporary_ms: Millis,
-    /// Lifetime of the active code that a login by link issues.
+    /// Lifetime of the active code that a login by mailed link issues.
     pub active_ms: Millis,
 }
 

@@ -20,8 +20,8 @@ pub struct SecondFactor {
     /// A new secret that is not confirmed yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pending: Option<PendingSecret>,
-    /// Start of the newest period whose code was accepted, in epoch seconds. Codes of this period
-    /// and of earlier ones are refused.
+    /// Start of the newest TOTP period whose code was accepted, in epoch seconds. Codes of this and
+    /// of earlier periods are refused.
     pub used_secs: u64,
     /// Hashes of the unused recovery codes.
     pub recovery: Vec<TokenHash>,
@@ -48,6 +48,6 @@ pub enum RequiredFactor {
     Totp,
     /// The code of a mailed link, or an active code.
     Link,
-    /// The user must create and confirm a secret first.
+    /// The user must first enrol: create and confirm a TOTP secret.
     Enrol,
 }

@@ -9,7 +9,8 @@ use super::session::TokenHash;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SelfReset {
-    /// When the reset was requested. The cool-down before the next request starts at this time.
+    /// When the reset was requested: the start of the cool-down, in which further requests are
+    /// refused.
     #[serde(alias = "asked")]
     pub requested: Millis,
     /// Hashes of the tokens in the newest sent mail; several if the mail was sent more than once.

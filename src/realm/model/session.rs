@@ -34,8 +34,8 @@ impl<'de> Deserialize<'de> for TokenHash {
     }
 }
 
-/// SESSION_ID, a UUID v4. It is disclosed to few clients, because a client that has it and the user
-/// name can end the session.
+/// SESSION_ID, a UUID v4. A client with the SESSION_ID and the user name can end the session, so
+/// the SESSION_ID is disclosed to few clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SessionId(pub uuid::Uuid);
@@ -87,8 +87,8 @@ pub struct Session {
     pub refresh: TokenHash,
     /// LOGIN_TIME.
     pub opened: Millis,
-    /// LAST_ACCESS_TIME as last reported to the log. The node that serves the session may have a
-    /// newer time.
+    /// LAST_ACCESS_TIME as last reported to the command log. The node that serves the session may
+    /// have a newer time.
     pub accessed: Millis,
     /// When the refresh token expires.
     pub refresh_until: Millis,
@@ -107,11 +107,12 @@ pub struct Session {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[serde(alias = "second")]
     pub factor_verified: bool,
-    /// Why the session became dormant; `None` if it is live.
+    /// Why the session became dormant, that is, ended with a valid refresh token that can resume
+    /// the session. `None` if the session is live.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dormant: Option<EndReason>,
-    /// Token pairs that the last refreshes replaced and that are accepted during the grace period;
-    /// the oldest first.
+    /// Token pairs that the last refreshes replaced, the oldest first. Each pair is accepted during
+    /// its grace period.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[serde(alias = "previous")]
     pub grace_pairs: Vec<GracePair>,
@@ -137,11 +138,11 @@ impl Before {
 /// A token pair that a refresh replaced, during its grace period.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GracePair {
-    /// The hash of a session token that identifies the session until `until`: the replaced token,
-    /// or the new one if the refresh resumed a dormant session.
+    /// The hash of the session token of the pair: the replaced token, or the new token if the
+    /// refresh resumed a dormant session.
     pub token: TokenHash,
-    /// The hash of the replaced refresh token. Until `until`, a refresh with this token returns the
-    /// new pair again.
+    /// The hash of the replaced refresh token. During the grace period, a refresh with this token
+    /// returns the new pair again.
     pub refresh: TokenHash,
     /// The new pair, encrypted with the replaced refresh token; empty if refresh tokens are not
     /// rotated.
@@ -157,13 +158,13 @@ impl Session {
         if self.fixed_end.is_some() { SessionKind::Token } else { SessionKind::Interactive }
     }
 
-    /// Whether the session is live according to the log, so that its messages are served.
+    /// Whether the session is live according to the command log, so that its messages are served.
     pub fn is_live(&self, at: Millis, policy: &Policy) -> bool {
         self.dormant.is_none() && at < self.timeout_at(policy)
     }
 
-    /// Returns when a sweep may end the session: at its fixed end, or after the idle time and two
-    /// report intervals, since newer use may not be in the log yet.
+    /// Returns when a sweep may end the session: at its fixed end, or two report intervals after
+    /// the idle time. The intervals are added because newer use may not be in the command log yet.
     pub(in crate::realm) fn timeout_at(&self, policy: &Policy) -> Millis {
         let idle = || {
             self.accessed

@@ -31,11 +31,11 @@ pub struct User {
     /// The time of the last successful login.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_login: Option<Millis>,
-    /// RECORD_VERSION: incremented by every change of the record, but not by a login and not when a
-    /// mailed one-time password is generated.
+    /// RECORD_VERSION: incremented by every change of the record, except by a login and by the
+    /// generation of a mailed one-time password.
     #[serde(default)]
     pub version: u32,
-    /// Whether a directory checks the password; the gateway then stores none.
+    /// Whether a directory checks the password. The gateway then stores no password.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub directory: bool,
 }

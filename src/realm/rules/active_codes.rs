@@ -10,7 +10,7 @@ use crate::realm::outcome::{Applied, Outcome, Refusal};
 use crate::realm::row::{Change, Key, Row};
 use crate::realm::state::Realm;
 
-/// Maximum number of active codes of one user; a further one replaces the oldest.
+/// Maximum number of active codes of one user; a further code replaces the oldest.
 const CODES_MAX: usize = 20;
 
 impl Realm {
@@ -40,8 +40,8 @@ impl Realm {
         own.find(|it| it.hash == *hash && at < it.until)
     }
 
-    /// Issues the active code whose hash the command of a login by mailed link contains. Returns
-    /// whether a code was issued.
+    /// Issues an active code after a login by mailed link; `factor` contains the hash of the code.
+    /// Returns whether a code was issued.
     pub(super) fn issue_active_code(
         &self,
         at: Millis,

@@ -10,27 +10,28 @@ use crate::realm::row::{Change, Key, Row};
 use crate::realm::state::Realm;
 
 impl Realm {
-    /// Whether the password of this user was reset and may still be changed. Before the change, the
+    /// Whether the password of this user was reset and may still be changed. Until the change, the
     /// user may do nothing else.
     pub fn reset_is_open(&self, at: Millis, user: &User) -> bool {
         user.status == UserStatus::PasswordReset
             && at < user.credential_at.saturating_add(self.policy.reset_ms)
     }
 
-    /// Whether an empty old password permits to change the password: after a reset without a
-    /// one-time password, until the new password is set or the reset expires.
+    /// Whether an empty old password permits the password change. This is so after a reset that set
+    /// no one-time password, until the new password is set or the reset expires.
     pub(super) fn is_blank(&self, at: Millis, user: &User) -> bool {
         let blank = user.credential.is_none() && !user.directory;
         self.policy.blank_reset && blank && self.reset_is_open(at, user)
     }
 
-    /// Whether the time to change the password after a reset has expired: then the one-time
-    /// password is no longer accepted.
+    /// Whether the time to change the password after a reset has passed. The one-time password is
+    /// then refused.
     pub(super) fn is_reset_expired(&self, at: Millis, user: &User) -> bool {
         user.status == UserStatus::PasswordReset && !self.reset_is_open(at, user)
     }
 
-    /// Replaces a password by a one-time password or by none, and ends all sessions of the user.
+    /// Replaces a password by a one-time password, or removes the password, and ends all sessions
+    /// of the user.
     pub(in crate::realm) fn reset_password(
         &self,
         at: Millis,

@@ -1,4 +1,4 @@
-//! Bootstrap: the administration rights, the profile that grants them, the first administrator.
+//! Bootstrap of rights, profile and first administrator; restoring of exported rows.
 
 use protocol::{Description, ProfileName};
 
@@ -11,14 +11,15 @@ use crate::realm::row::{Change, Row, StoredRow};
 use crate::realm::state::Realm;
 
 impl Realm {
-    /// Creates the records that are missing and keeps existing ones. The displayed numbers of
-    /// created records count from 90000000000001.
+    /// Creates missing records and keeps existing records. The displayed numbers of created records
+    /// start at 90000000000001.
     pub(in crate::realm) fn bootstrap(&self, at: Millis, bootstrap: &Bootstrap) -> Applied {
         let mut counters = self.counters.clone();
         let mut changes = Vec::new();
         let mut next = || {
-            // Skips ids that clients chose for rights: users and profiles with such a right must
-            // not gain an administration right.
+            // Skips the numbers in ids that clients chose for rights. If an administration right
+            // got such a number, the holders of the client's right would gain the administration
+            // right.
             while self.rights.contains_key(&RightNo(FIRST_BOOTSTRAP_NO + counters.bootstrapped)) {
                 counters.bootstrapped += 1;
             }
@@ -26,8 +27,8 @@ impl Realm {
             FIRST_BOOTSTRAP_NO + counters.bootstrapped - 1
         };
         let location = self.policy.location;
-        // Rights are granted only to a profile that a bootstrap created. A profile that was
-        // inserted under the same name, after that profile was renamed or deleted, gets no rights.
+        // Rights are granted only to a profile that a bootstrap created. A profile of this name
+        // that a client inserted, after the original was renamed or deleted, gets no rights.
         let mut is_new = false;
         let profile = match self.profiles.keys().find(|no| no.0 >= FIRST_BOOTSTRAP_NO) {
             Some(no) => Some(*no),

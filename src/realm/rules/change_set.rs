@@ -1,4 +1,4 @@
-//! The changes of one command, collected while it is planned.
+//! The changes of one command, collected while the command is planned.
 
 use std::collections::BTreeSet;
 

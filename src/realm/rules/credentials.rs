@@ -10,8 +10,8 @@ use crate::realm::row::{Change, Key, Row};
 use crate::realm::state::Realm;
 
 impl Realm {
-    /// Changes a password if the old one is correct, and ends the user's other sessions. A wrong
-    /// old password counts as a failed attempt.
+    /// Changes a password if the old password is correct, and ends the user's other sessions. A
+    /// wrong old password counts as a failed attempt.
     pub(in crate::realm) fn change_password(&self, at: Millis, change: &ChangePassword) -> Applied {
         let name = &change.user_name;
         if let Some(actor) = &change.actor
@@ -51,7 +51,7 @@ impl Realm {
         self.replace_password(at, user, credential.clone(), change.keep, true, forgiven)
     }
 
-    /// Sets the password of a user, for a sub-command on a stopped store.
+    /// Sets the password of a user. Used by the command line while the gateway is stopped.
     pub(in crate::realm) fn set_credential(&self, at: Millis, set: &SetCredential) -> Applied {
         let Some(user) = self.user_by_name(&set.user_name) else {
             return Applied::refused(Refusal::NotFound("USER", set.user_name.to_string()));
@@ -69,8 +69,8 @@ impl Realm {
         !user.directory && age.is_some_and(is_exceeded)
     }
 
-    /// Returns the hashes that a new password of this user must not match: the current one and the
-    /// former ones, newest first.
+    /// Returns the hashes that a new password of this user must not match: the current hash and the
+    /// former hashes, newest first.
     pub fn remembered_hashes(&self, user: &User) -> Vec<Arc<str>> {
         let old = self.histories.get(&user.no).into_iter().flatten();
         let all = user.credential.iter().chain(old).cloned();
@@ -78,7 +78,7 @@ impl Realm {
     }
 
     /// Returns the row of former hashes to store when the current hash is replaced; `None` if the
-    /// row does not change. A one-time password is not remembered, since the user did not choose
+    /// row does not change. A one-time password is not remembered, because the user did not choose
     /// it.
     pub(super) fn history_after(&self, user: &User) -> Option<Row> {
         let kept = usize::from(self.policy.history).saturating_sub(1);

@@ -19,7 +19,7 @@ pub(super) struct ListDiff<N> {
 
 impl<N: Copy + Ord> ListDiff<N> {
     /// Compares the current list `now` with its new state `target`. Without `target`, the list does
-    /// not change, and `now` is not read, since it may have a million members.
+    /// not change, and `now` is not read, because a list may have a million members.
     pub(super) fn between(now: impl Iterator<Item = N>, target: Option<BTreeSet<N>>) -> Self {
         let Some(target) = target else { return Self { added: Vec::new(), removed: Vec::new() } };
         let now: BTreeSet<N> = now.collect();

@@ -1,4 +1,4 @@
-//! Wrong passwords: counted by user name. The limit locks the name; a login clears the count.
+//! Locks after wrong passwords, which are counted by user name.
 
 use protocol::UserName;
 
@@ -7,9 +7,9 @@ use crate::realm::outcome::Refusal;
 use crate::realm::row::{Change, Key, Row};
 use crate::realm::state::Realm;
 
-/// Maximum number of names without a user whose attempts are kept; a further name replaces the
-/// oldest one. These attempts do not expire: if they expired sooner than the attempts of users, a
-/// client could find out that no user has the name.
+/// Maximum number of unknown names whose attempts are kept; a further name replaces the name whose
+/// last attempt is the oldest. These attempts do not expire: if they expired sooner than the
+/// attempts of users, a client could find out that no user has the name.
 const UNKNOWN_MAX: usize = 10_000;
 
 impl Realm {

@@ -46,8 +46,8 @@ impl Realm {
             return Applied::refused(Refusal::Locked { until: Some(until) });
         }
         let Some(user) = self.user_by_name(name) else {
-            // With every policy, the token API refuses an unknown name like a wrong password.
-            // Unknown names must therefore be locked like known names.
+            // Regardless of the policy, the token API refuses an unknown name like a wrong
+            // password. Unknown names must therefore be locked like known names.
             if !self.policy.uniform && login.session_kind == SessionKind::Interactive {
                 return Applied::refused(Refusal::UnknownAccount);
             }
@@ -94,7 +94,7 @@ impl Realm {
         checks: AccountChecks,
     ) -> Option<Applied> {
         // The previous command synchronized the record with the directory. If a local password was
-        // set in between, the confirmation of the directory no longer counts.
+        // set in between, the confirmation of the directory does not count.
         if login.verdict == Verdict::Matched && user.directory {
             return None;
         }
@@ -121,8 +121,8 @@ impl Realm {
         (!verified).then(|| self.count_wrong_password(at, login))
     }
 
-    /// Checks the login gate: the same checks of account and second factor whenever a session is
-    /// opened or resumed. The first factor must have been proved before.
+    /// Applies the login gate: the checks of account and second factor that are the same whenever a
+    /// session is opened or resumed. The first factor must have been proved before.
     pub(super) fn gate(
         &self,
         at: Millis,
@@ -144,7 +144,7 @@ impl Realm {
         self.verify_factor(at, user, factor.presented.as_ref(), pending, client)
     }
 
-    /// Performs the last steps of every login: checks the login gate and the session limit, and
+    /// Performs the last steps of every login: applies the login gate and the session limit, and
     /// opens the session.
     pub(super) fn open_login(
         &self,

@@ -1,7 +1,7 @@
 //! The mail queue: mails to send, stored as rows.
 //!
-//! No mail is lost by a restart or while the mail server is unavailable. A row contains the
-//! recipient and the subject matter; secrets are generated when the mail is sent.
+//! A restart loses no mail. While the mail server is unavailable, mails wait for up to a day. A row
+//! contains the recipient and the subject matter; secrets are generated when the mail is sent.
 
 use super::change_set::ChangeSet;
 use crate::realm::command::{MailSecret, MailSent};
@@ -12,11 +12,12 @@ use crate::realm::state::Realm;
 
 /// Maximum number of queued mails; further mails are not queued.
 const MAILS_MAX: usize = 10_000;
-/// Time between the first and the second send attempt; it doubles with each further attempt.
+/// Time between the first and the second send attempt. The time doubles with each further attempt.
 const FIRST_WAIT_MS: Millis = 5_000;
 /// Maximum time between two send attempts.
 const LAST_WAIT_MS: Millis = 300_000;
-/// Maximum age of a queued mail: a mail that would be older at its next send attempt is given up.
+/// Maximum age of a queued mail: a mail that would reach this age before its next send attempt is
+/// given up.
 const GIVEN_UP_MS: Millis = 24 * 3_600_000;
 
 impl Realm {

@@ -1,6 +1,6 @@
 //! One-time tokens of sessions (TraderEvolution BO API, "OTT verification").
 //!
-//! Clients create tokens with a session. Each token is valid for a short time and accepted once.
+//! A session creates the tokens. Each token is valid for a short time and accepted once.
 
 use crate::realm::command::SpendOneTime;
 use crate::realm::model::{Actor, Millis, OneTime, TokenHash};
@@ -34,7 +34,7 @@ impl Realm {
         // The tokens of a dormant session stay valid, because the session can be resumed. The
         // tokens of a deleted session are invalid.
         self.sessions.get(&it.session)?;
-        self.user(it.user).filter(|user| Self::rights_count(user.status))
+        self.user(it.user).filter(|user| Self::rights_apply(user.status))
     }
 
     /// Returns the changes that delete expired tokens.

@@ -15,7 +15,8 @@ use crate::realm::outcome::{Applied, Outcome, Refusal};
 use crate::realm::row::{Change, Key, Row};
 use crate::realm::state::Realm;
 
-/// Maximum number of pending logins of one user; a further login replaces the next to expire.
+/// Maximum number of pending logins of one user; a further login replaces the one that expires
+/// first.
 const PENDING_LOGINS_MAX: usize = 5;
 /// Minimum lifetime of a pending login, enough to type a code. Enrolment and links need more.
 const TYPING_MS: Millis = 300_000;
@@ -26,7 +27,8 @@ const LINK_DISTANCE_MS: Millis = 30_000;
 const CODES_MAX: usize = 8;
 
 impl Realm {
-    /// Returns the pending login of a token; `None` if it is unknown or expired.
+    /// Returns the pending login of a token; `None` if the token is unknown or the login has
+    /// expired.
     pub fn pending_login(&self, at: Millis, token: &TokenHash) -> Option<&PendingLogin> {
         self.pending_logins.get(token).filter(|pending| at < pending.until)
     }
@@ -36,9 +38,9 @@ impl Realm {
         self.user(self.pending_logins.get(token)?.user)
     }
 
-    /// Checks the code of a mailed link, or an active code, of this user. If the code finishes the
-    /// pending login `finishes`, only the mailed link of this login is accepted. `None` if the code
-    /// is wrong.
+    /// Checks the code of a mailed link, or an active code, of this user. `finishes` is the pending
+    /// login to finish: links that were mailed for other pending logins are then refused. `None` if
+    /// the code is wrong.
     pub(super) fn verify_link_code(
         &self,
         at: Millis,
@@ -57,9 +59,9 @@ impl Realm {
         own.map(|(hash, _)| FactorProof::Link(hash)).or_else(active)
     }
 
-    /// Refuses a missing or wrong second factor: counts a wrong code, creates or updates the
-    /// pending login, and queues the mail with its link if a link is required. Too many wrong codes
-    /// delete the pending login.
+    /// Refuses a missing or wrong second factor. Counts a wrong code, and creates or updates the
+    /// pending login. If the required factor is a link, queues the mail with the link. Too many
+    /// wrong codes delete the pending login.
     pub(super) fn refuse_second_factor(
         &self,
         at: Millis,

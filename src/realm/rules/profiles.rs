@@ -15,8 +15,9 @@ use crate::realm::outcome::{Applied, ChangedLists, Outcome, Refusal};
 use crate::realm::row::{Change, Counters, Key, Row};
 use crate::realm::state::Realm;
 
-/// A membership check in one profile for many users in ascending order. Between two checks, it
-/// steps over a few members one by one, but searches in the set if it would step over many.
+/// A membership check in one profile for many users in ascending order. Between two checks, a few
+/// members are stepped over one by one. If there are too many to step over, the set is searched
+/// instead.
 pub struct Membership<'a> {
     realm: &'a Realm,
     profile: ProfileNo,

@@ -1,4 +1,4 @@
-//! Refreshes: new token pairs for live sessions, and the resuming of dormant ones.
+//! Refreshes: new token pairs for live sessions, and the resuming of dormant sessions.
 
 use protocol::UserName;
 
@@ -15,12 +15,12 @@ use crate::realm::state::Realm;
 
 /// Maximum number of rotated tokens of one session that are remembered.
 const ROTATED_TOKENS_MAX: usize = 256;
-/// Maximum number of token pairs of one session that have a grace period: one row contains them
-/// all.
+/// Maximum number of token pairs of one session that have a grace period. One row contains all of
+/// them, and the length of a row is limited.
 const GRACE_PAIRS_MAX: usize = 4;
 
 impl Realm {
-    /// Decides a refresh: a live session gets a new token pair, a dormant one is resumed.
+    /// Decides a refresh: a live session gets a new token pair, a dormant session is resumed.
     pub(in crate::realm) fn refresh(&self, at: Millis, refresh: &Refresh) -> Applied {
         let Some(session) = self.refreshes.get(&refresh.presented) else {
             return self.handle_rotated_token(at, refresh);
@@ -96,8 +96,8 @@ impl Realm {
         change_set: &mut ChangeSet,
     ) {
         let TokenHashes { id, token, refresh: next } = refresh.token_hashes.clone();
-        // Several browser tabs may try to resume a dormant session at the same time. Its replaced
-        // refresh token therefore has a grace period, too; its old session token stays invalid.
+        // Several browser tabs may try to resume a dormant session at the same time. The replaced
+        // refresh token therefore has a grace period, too. The old session token stays invalid.
         let is_live = session.is_live(at, &self.policy);
         let grace_pair = GracePair {
             token: if is_live { session.token } else { token },
@@ -137,8 +137,8 @@ impl Realm {
     }
 
     /// Handles a refresh token that is not current. Within its grace period, a rotated token gets
-    /// the same new pair as at its first use; after that, it revokes the session. An unknown token
-    /// gets the same refusal as an expired one.
+    /// the same new pair as at its first use. After the grace period, its use revokes the session.
+    /// An unknown token gets the same refusal as an expired token.
     fn handle_rotated_token(&self, at: Millis, refresh: &Refresh) -> Applied {
         let session = self
             .rotated_tokens

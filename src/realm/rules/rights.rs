@@ -34,7 +34,7 @@ impl Realm {
 
     /// Whether a user with this status has effective rights. A status that ends sessions also
     /// suspends the rights.
-    pub fn rights_count(status: UserStatus) -> bool {
+    pub fn rights_apply(status: UserStatus) -> bool {
         matches!(status, UserStatus::Enabled | UserStatus::PasswordExpired)
     }
 
@@ -46,13 +46,13 @@ impl Realm {
     /// Like [`Realm::holds`], for a user record.
     pub fn is_held_by(&self, user: &User, right: RightNo) -> bool {
         let is_granted = |profile| self.is_granted(profile, right);
-        Self::rights_count(user.status)
+        Self::rights_apply(user.status)
             && (self.direct.contains(&(user.no, right))
                 || self.enabled_profiles_of(user.no).any(is_granted))
     }
 
-    /// Whether any user may hold the right, directly or through an enabled profile. Always true if
-    /// the realm has too many profiles to search.
+    /// Whether a user has the right directly, or an enabled profile grants it. Also true if the
+    /// realm has too many profiles to search.
     pub fn may_be_held(&self, right: RightNo) -> bool {
         let gives = |profile: &Profile| {
             profile.status == ProfileStatus::Enabled && self.is_granted(profile.no, right)
@@ -62,7 +62,8 @@ impl Realm {
             || self.profiles.values().any(gives)
     }
 
-    /// Whether the profile has the right. A disabled profile has rights, but does not grant them.
+    /// Whether the profile has the right. A disabled profile keeps its rights, but does not give
+    /// them to its users.
     pub fn is_granted(&self, profile: ProfileNo, right: RightNo) -> bool {
         self.grants.contains(&(profile, right))
     }
@@ -72,15 +73,15 @@ impl Realm {
         self.right_codes.get(code).is_some_and(|right| self.holds(user, *right))
     }
 
-    /// Returns the effective rights of a user: the direct ones and those of the user's enabled
-    /// profiles. Empty if the user's status suspends rights.
+    /// Returns the effective rights of a user: the direct rights and the rights of the user's
+    /// enabled profiles. Empty if the user's status suspends rights.
     pub fn effective(&self, user: UserNo) -> BTreeSet<RightNo> {
         self.user(user).map_or_else(BTreeSet::new, |user| self.rights_held_by(user))
     }
 
     /// Like [`Realm::effective`], for a user record.
     pub fn rights_held_by(&self, user: &User) -> BTreeSet<RightNo> {
-        if Self::rights_count(user.status) { self.potential(user.no) } else { BTreeSet::new() }
+        if Self::rights_apply(user.status) { self.potential(user.no) } else { BTreeSet::new() }
     }
 
     /// Returns the rights that the user would hold if the user's status did not suspend them.

@@ -62,7 +62,7 @@ impl Realm {
             || (!profiles.is_empty() && self.profiles_of(user).any(is_in))
     }
 
-    /// Checks that the presented factor is the required one. `pending` is the pending login to
+    /// Checks that the presented factor is the required factor. `pending` is the pending login to
     /// finish.
     pub(super) fn verify_factor(
         &self,
@@ -146,7 +146,7 @@ impl Realm {
     }
 
     /// Returns the user whose second factor is to be changed. Refused if the actor may not change
-    /// it.
+    /// this factor.
     fn enrolment_target(
         &self,
         at: Millis,
@@ -160,7 +160,8 @@ impl Realm {
             EnrolmentActor::PendingLogin(hash) => {
                 let pending = self.pending_login(at, hash).ok_or(Refusal::RefreshExpired)?;
                 let user = self.user(pending.user).ok_or(Refusal::RefreshExpired)?;
-                // Only for a user without a second factor: a pending login must not replace one.
+                // Only for a user without a second factor: a pending login must not replace a
+                // second factor.
                 let may = self.required_factor(user) == Some(RequiredFactor::Enrol);
                 if name.is_none_or(|name| user.name == *name) && may {
                     Ok(user)
@@ -254,7 +255,7 @@ impl Realm {
         plan().unwrap_or_else(Applied::refused)
     }
 
-    /// Records the second factor as proved for the pending login or the session by which users
+    /// Records that the second factor is proved for the pending login or session with which users
     /// confirmed their own secret.
     fn mark_factor_verified(
         &self,
@@ -343,8 +344,8 @@ impl Realm {
         Applied::done(Outcome::Done, reencrypted.iter().filter_map(replacement).collect())
     }
 
-    /// Returns the changes that remove secrets that were not confirmed in time. A row without a
-    /// confirmed secret is deleted, unless it counts wrong codes.
+    /// Returns the changes that remove expired unconfirmed secrets. A row without a confirmed
+    /// secret is deleted, unless the row counts wrong codes.
     pub(super) fn expired_pending_secrets(&self, at: Millis) -> impl Iterator<Item = Change> + '_ {
         self.second_factors.iter().filter_map(move |(user, it)| {
             let late = it.pending.as_ref().is_some_and(|it| it.until <= at);

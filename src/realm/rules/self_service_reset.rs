@@ -9,8 +9,8 @@ use crate::realm::outcome::{Applied, Outcome, Refusal};
 use crate::realm::row::{Change, Key, Row};
 use crate::realm::state::Realm;
 
-/// Maximum number of tokens of one reset; it has several if the mail was sent more than once. The
-/// newest tokens are kept.
+/// Maximum number of tokens of one reset; a reset has several tokens if the mail was sent more than
+/// once. The newest tokens are kept.
 const TOKENS_MAX: usize = 8;
 
 impl Realm {
@@ -88,8 +88,8 @@ impl Realm {
         }
         let mut used = self.self_resets.get(&user.no).cloned().unwrap_or_default();
         used.tokens.clear();
-        // The token proves access to the user's mail. After that, wrong passwords that other people
-        // sent must not lock the user out.
+        // The token proves access to the user's mail. Wrong passwords that other people sent must
+        // therefore not lock the user out.
         let has_attempts = self.attempts.contains_key(&user.name);
         let forgiven = has_attempts.then(|| Change::Delete(Key::Attempts(user.name.clone())));
         let used = Change::Put(Row::SelfReset(user.no, used));
@@ -97,8 +97,8 @@ impl Realm {
         self.replace_password(at, user, reset.credential.clone(), None, !reset.keep_sessions, also)
     }
 
-    /// Returns the changes that delete resets that have expired and no longer delay the next
-    /// request. A reset is kept for at least an hour.
+    /// Returns the changes that delete expired resets after the cool-down for the next request. A
+    /// reset is kept for at least an hour.
     pub(super) fn expired_self_resets(&self, at: Millis) -> impl Iterator<Item = Change> + '_ {
         let cool_ms = self.policy.self_reset.as_ref().map_or(0, |it| it.cool_ms);
         let is_expired = move |it: &SelfReset| {

@@ -13,8 +13,8 @@ use crate::realm::state::Realm;
 
 /// Maximum number of dormant sessions of one user; a further session replaces the oldest.
 const DORMANT_MAX: usize = 100;
-/// Maximum number of rows that one sweep ends or deletes of each of these groups: sessions, rotated
-/// tokens, all other rows.
+/// Maximum number of rows of one group that a sweep ends or deletes. The groups are sessions,
+/// rotated tokens and all other rows.
 const SWEEP_MAX: usize = 512;
 
 impl Realm {
@@ -23,8 +23,8 @@ impl Realm {
         self.sessions.get(&no).map(|it| &**it)
     }
 
-    /// Returns the live session of a session token. The token is the current one, or a replaced one
-    /// in its grace period.
+    /// Returns the live session of a session token. The token is the current token, or a replaced
+    /// token in its grace period.
     pub fn session_by_token(&self, at: Millis, token: &TokenHash) -> Option<&Session> {
         let session = self.sessions.get(self.tokens.get(token)?)?;
         let current = session.token == *token;
@@ -32,7 +32,8 @@ impl Realm {
         (session.dormant.is_none() && (current || in_grace())).then_some(session)
     }
 
-    /// Returns the user of the session to which a refresh token belongs, be it current or rotated.
+    /// Returns the user of the session to which a refresh token belongs. The token may be the
+    /// current token or a rotated token.
     pub fn user_by_refresh(&self, refresh: &TokenHash) -> Option<&User> {
         let rotated = || self.rotated_tokens.get(refresh).map(|rotated| &rotated.session);
         let session = self.sessions.get(self.refreshes.get(refresh).or_else(rotated)?)?;
@@ -156,9 +157,10 @@ impl Realm {
         change_set.applied(Outcome::Done)
     }
 
-    /// Ends sessions that timed out and deletes what has expired: dormant sessions, rotated tokens,
-    /// one-time tokens, pending logins, codes, secrets and resets. A sweep handles a limited number
-    /// of rows; the next sweep continues. Repeating a sweep is harmless.
+    /// Ends sessions that timed out and deletes expired rows: dormant sessions, rotated tokens,
+    /// one-time tokens, pending logins, active codes, unconfirmed secrets and self-service resets.
+    /// A sweep handles a limited number of rows; the next sweep continues. Repeating a sweep is
+    /// harmless.
     pub(in crate::realm) fn sweep(&self, at: Millis) -> Applied {
         let mut change_set = ChangeSet::default();
         let due = |session: &&Session| match session.dormant {

@@ -31,8 +31,8 @@ impl Realm {
         self.memberships.range(range).map(|(_, profile)| *profile)
     }
 
-    /// Inserts all of these users, or none if one is refused. Used by the command line while the
-    /// gateway is stopped.
+    /// Inserts all of these users. If one user is refused, inserts no user. Used by the command
+    /// line while the gateway is stopped.
     pub(in crate::realm) fn add_users(&self, at: Millis, new_users: &[NewUser]) -> Applied {
         let mut counters = self.counters.clone();
         let mut changes = Vec::with_capacity(new_users.len() * 2 + 1);

@@ -1,4 +1,4 @@
-//! Expecting steps: waits for frames, compares them and captures values.
+//! Steps that expect frames: waiting for frames, comparison, and capture of values.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -14,7 +14,7 @@ use crate::replay::received::InboxItem;
 use crate::replay::transport::Transport;
 
 impl<T: Transport> Player<'_, T> {
-    /// Receives frames on all connections until `found` returns a value. `None` after `within`.
+    /// Receives frames on all connections until `found` returns a value; `None` if `within` passes.
     pub(super) async fn wait<R>(
         &mut self,
         within: Duration,
@@ -56,7 +56,7 @@ impl<T: Transport> Player<'_, T> {
         .await
     }
 
-    /// Waits for the frame that a step expects and compares it.
+    /// Waits for the frame that a step expects, and compares the frame with the step.
     pub(super) async fn compare(&mut self, step: &Step, pattern: &Value) -> Result<(), PlayError> {
         let reply = matches!(step.action, Action::Reply(_));
         let filled = reply.then(|| self.state.known_in(pattern));
@@ -84,7 +84,7 @@ impl<T: Transport> Player<'_, T> {
                 (Ok(()), _) => return Ok(()),
                 (Err(_), Action::Seek(_)) => {}
                 (Err(what), Action::Reply(_)) => {
-                    // A recording is compared to the end, despite differences.
+                    // A recording (`<=`) is compared to the end, despite differences.
                     self.differs(step.line, what);
                     self.state.learn(pattern, &value);
                     return Ok(());

@@ -39,7 +39,7 @@ pub struct Scenario<T> {
     pub values: Variables,
     /// Opens connections to the gateway.
     pub transport: Arc<T>,
-    /// How it is played.
+    /// How the script is played.
     pub options: PlayOptions,
 }
 
@@ -93,7 +93,7 @@ impl<'a, T: Transport> Player<'a, T> {
         *self = Self::new(self.scenario, self.recorder.clone());
     }
 
-    /// Plays steps; counts an error.
+    /// Plays steps, and counts the error that ends them.
     pub(in crate::replay) async fn play(&mut self, steps: &[Step]) -> Result<(), PlayError> {
         let played = self.steps(steps).await;
         match &played {
@@ -189,7 +189,8 @@ impl<'a, T: Transport> Player<'a, T> {
             let more = match times {
                 Times::Count(count) => round < count,
                 Times::For(time) => self.recorder.measurements.now() < began + time,
-                // `load` repeats this part. Inside another repetition it is played once.
+                // `load` repeats the steps of an endless repetition. Inside another repetition they
+                // are played once.
                 Times::Endless => round < 1,
             };
             if !more {
@@ -293,7 +294,7 @@ fn can_receive(io: &impl ConnectionIo, action: &Action) -> bool {
     match action {
         Action::Closed(_) => io.can_receive(None),
         Action::Expect(pattern) | Action::Reply(pattern) | Action::Seek(pattern) => {
-            // A session that ends also ends its subscriptions (LOGGED_OUT).
+            // A message with LOGGED_OUT is pushed when the session ends, like SESSION_ENDED.
             let ended = pattern.get("LOGGED_OUT").is_some();
             let kind = pattern.get("MESSAGE_TYPE").and_then(Value::as_str).unwrap_or_default();
             io.can_receive(Some(if ended { "SESSION_ENDED" } else { kind }))

@@ -11,7 +11,7 @@ use super::transcript::{Direction, Transcript};
 
 /// Why a file cannot be converted.
 #[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "named by the text")]
+#[expect(missing_docs, reason = "the error texts describe the variants")]
 pub enum HarError {
     #[error("not a HAR file: {0}")]
     Json(#[from] serde_json::Error),
@@ -60,7 +60,7 @@ pub fn script(text: &str, from: &str) -> Result<String, HarError> {
         let texts = messages.into_iter().filter(|it| it.opcode == TEXT);
         frames.extend(texts.map(|message| (connection.clone(), message)));
     }
-    // The frames of one connection keep their order.
+    // The sort is stable: frames of one connection with equal times keep their order.
     frames.sort_by(|a, b| a.1.time.total_cmp(&b.1.time));
     let first = frames.first().ok_or(HarError::Empty)?.1.time;
     let mut transcript = Transcript::default();

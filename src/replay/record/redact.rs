@@ -44,8 +44,8 @@ fn to_upper_snake(name: &str) -> String {
     out
 }
 
-/// Whether a text is an id that the store generates. Such ids differ between stores, and later
-/// messages refer to them.
+/// Whether a text is an id that the gateway generates: an id of a record or a UUID. Such ids differ
+/// between stores, and later messages refer to them.
 pub(super) fn is_generated(text: &str) -> bool {
     let letters = |text: &str| text.bytes().take_while(u8::is_ascii_uppercase).count();
     let id = text.get(..14).is_some_and(|head| head.bytes().all(|b| b.is_ascii_digit()))

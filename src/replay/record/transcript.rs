@@ -10,11 +10,12 @@ use super::redact;
 
 /// Shortest pause that is written.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
-/// Shortest secret that is also replaced inside other texts; a shorter one could match by chance.
+/// Shortest secret, in bytes, that is also replaced inside other texts; a shorter secret could
+/// match by chance.
 const INSIDE_MIN: usize = 8;
 /// Longest body that is written on one line.
 const LINE_MAX: usize = 100;
-/// Fields of tollgate's messages that differ in every run.
+/// Fields of tollgate's messages whose values differ in every run.
 const VOLATILE: &str = "LAST_LOGIN LAST_LOGIN_DATETIME RECORD_VERSION RIGHTS_VERSION ROW_REF \
                         RETRY_AFTER_MS IN_SECS DAYS_TO_PASSWORD_EXPIRY";
 
@@ -57,7 +58,7 @@ impl Transcript {
     ) -> String {
         let mut out = self.pause(direction, at);
         let Ok(Value::Object(root)) = serde_json::from_str(text) else {
-            // It is not written, because it could contain a password.
+            // The frame is not written, because it could contain a password.
             let way = if direction == Direction::Sent { "sent" } else { "received" };
             let _ = writeln!(
                 out,
@@ -120,7 +121,7 @@ impl Transcript {
     }
 }
 
-/// Replaces the secrets of one frame.
+/// The replacement of the secrets in one frame.
 struct Redaction<'a> {
     transcript: &'a mut Transcript,
     direction: Direction,

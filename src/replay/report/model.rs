@@ -80,7 +80,7 @@ pub struct NamedCount {
     pub count: u64,
 }
 
-/// Pushed messages: received frames that are no reply.
+/// Pushed messages: received frames that are not replies.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Pushes {
     /// Number of pushed messages.

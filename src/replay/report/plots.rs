@@ -76,7 +76,7 @@ pub(super) fn plots(results: &Results) -> Vec<Plot> {
     all.into_iter().flatten().collect()
 }
 
-const ERRORS: &str = "refusals, missing replies and lost connections per second";
+const ERRORS: &str = "refusals, missing replies, and failed or lost connections per second";
 
 fn plot(
     title: &'static str,

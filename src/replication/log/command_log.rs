@@ -100,14 +100,12 @@ pub trait CommandLog: Send + Sync {
     /// to the follower.
     fn append(&self, entry: Arc<Entry>) -> AppendFuture<'_>;
 
-    /// Returns all entries after `after`, then new ones as they become durable. The iterator
-    /// blocks; it is meant for the one thread that applies entries, and ends when the log is
-    /// closed.
+    /// Returns all entries after `after`, then each new entry when it is durable. The iterator
+    /// blocks, so it needs a thread of its own. It ends when the log is closed.
     fn follow(&self, after: Seq) -> Result<Box<dyn Iterator<Item = LogEvent> + Send>, LogError>;
 
-    /// Removes the oldest entries: only those that were submitted before `before`, none after
-    /// `upto`, and a bounded number for each call. `upto` is the last entry that the saved rows
-    /// reflect.
+    /// Removes a bounded number of the oldest entries, up to `upto`, that were submitted before
+    /// `before`. `upto` is the last entry that the saved rows reflect.
     fn trim(&self, upto: Seq, before: Millis) -> TrimFuture<'_>;
 
     /// Refuses further entries, makes the accepted ones durable and ends the follower. Blocks until

@@ -9,21 +9,21 @@ use super::ldap::Ldap;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Authentication {
-    /// What checks the password of a login: "INTERNAL", the gateway; "LDAP", a directory; "HYBRID",
-    /// first the gateway and then a directory, both with the same password. "LDAP" and "HYBRID"
-    /// require at least one `ldap.connection`.
+    /// System that checks the password of a login: "INTERNAL", the gateway; "LDAP", a directory;
+    /// "HYBRID", both, and the password must be right in both. "LDAP" and "HYBRID" require at least
+    /// one `ldap.connection`.
     #[serde(rename = "type")]
     #[schemars(extend("x-genesis-key" = "type"))]
     pub kind: AuthType,
-    /// Names of users whose password only the gateway checks, regardless of `type`, so that they
-    /// can log in while no directory is reachable; empty: no users.
+    /// Names of users whose password only the gateway checks, regardless of `type`; empty: no
+    /// users. These users can log in while no directory is reachable.
     pub internal_users: Vec<String>,
     /// LDAP directories.
     #[schemars(extend("x-genesis-key" = "ldap"))]
     pub ldap: Ldap,
 }
 
-/// The authority that checks the password of a login.
+/// The system that checks the password of a login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 #[expect(missing_docs, reason = "explained at the key")]

@@ -10,7 +10,7 @@ use crate::settings::duration::minutes_to_millis;
 use crate::settings::range::RangeCheck;
 use crate::settings::secret::Secret;
 
-/// Users whose passwords the gateway stores.
+/// Passwords that the gateway stores.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct GenesisPassword {
@@ -20,8 +20,8 @@ pub struct GenesisPassword {
     /// Locks after wrong passwords.
     #[schemars(extend("x-genesis-key" = "retry"))]
     pub retry: Retry,
-    /// Password resets that users request themselves, by mail; absent: off. They require
-    /// `mail.transport`.
+    /// Password resets that users request themselves, by mail; absent: off. They require a
+    /// `mail.transport` other than "off".
     #[schemars(extend("x-genesis-key" = "selfServiceReset"))]
     pub self_service_reset: Option<SelfServiceReset>,
 }
@@ -30,14 +30,14 @@ pub struct GenesisPassword {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Validation {
-    /// Pepper: a secret that is mixed into every password hash; empty: no pepper. If it changes, no
-    /// stored password matches any more. A change takes effect at the next start.
+    /// Pepper: a secret that is mixed into every password hash; empty: no pepper. After a change,
+    /// no stored password matches. A change takes effect at the next start.
     #[schemars(extend("x-genesis-key" = "passwordSalt"))]
     pub password_salt: Secret,
-    /// Whether a rule violation whose code Genesis authentication does not list is sent with the
-    /// code ILLEGAL_MATCH, for clients that support only the listed codes.
+    /// Whether ILLEGAL_MATCH replaces each rule violation code that the document "Genesis
+    /// authentication" does not list, for clients that support only the listed codes.
     pub legacy_codes_only: bool,
-    /// Password rules: what a new password must be like.
+    /// Password rules, which a new password must satisfy.
     #[schemars(extend("x-genesis-key" = "passwordStrength"))]
     pub password_strength: PasswordStrength,
 }
@@ -56,9 +56,9 @@ pub struct Retry {
     pub wait_time_mins: f64,
     /// What is locked: "user", the user for all addresses, as in Genesis authentication;
     /// "user_and_address", the user only for the address (IPv4) or /64 network (IPv6) that sent the
-    /// wrong passwords, so that an attacker elsewhere cannot lock the user out. With
-    /// "user_and_address", 100 wrong passwords in a day (UTC) lock the user until the end of that
-    /// day for all addresses from which the user has no session.
+    /// wrong passwords. With "user_and_address", an attacker elsewhere cannot lock the user out.
+    /// However, 100 wrong passwords in a day (UTC), from all addresses together, lock the user
+    /// until the day ends. Addresses from which the user has a session are excepted.
     pub scope: LockScopeSetting,
 }
 

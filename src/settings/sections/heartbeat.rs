@@ -10,14 +10,15 @@ use crate::settings::range::RangeCheck;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct HeartbeatSettings {
-    /// Seconds between two heartbeats, 1 to 86400; the login ack sends it to the client. It is also
-    /// the interval of the WebSocket pings of the gateway, which closes a connection that left two
+    /// Seconds between two heartbeats, 1 to 86400; the login ack contains this interval. The
+    /// gateway sends WebSocket pings at the same interval and closes a connection that left two
     /// pings unanswered.
     pub interval_secs: u64,
-    /// Number of heartbeat intervals without any message after which a session ends if it has or
-    /// had a WebSocket connection; 0: sessions never end for this reason.
+    /// Number of heartbeat intervals after which a session ends if the client sent no message; 0:
+    /// sessions do not end for this reason. Sessions that never had a WebSocket connection are
+    /// excepted.
     pub misses_allowed: u32,
-    /// Whether a WebSocket pong counts as a heartbeat; false: only messages do.
+    /// Whether a WebSocket pong counts as a heartbeat; false: only messages count.
     pub pong_counts: bool,
 }
 

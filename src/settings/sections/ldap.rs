@@ -18,7 +18,7 @@ use crate::settings::secret::Secret;
 #[serde(default, deny_unknown_fields)]
 pub struct Ldap {
     /// LDAP servers, tried in this order until one confirms the password. A server that failed is
-    /// skipped for 5 to 60 seconds while another one is available.
+    /// skipped for 5 to 60 seconds if another server is available.
     #[schemars(extend("x-genesis-key" = "connection"))]
     pub connection: Vec<LdapConnection>,
 }
@@ -43,10 +43,11 @@ pub struct LdapConnection {
     /// DNs of further entries below which groups, but not users, are searched; empty: only
     /// `search_bases`.
     pub group_bases: Vec<String>,
-    /// Text that is put in front of the user name in searches; empty: none.
+    /// Text that searches put in front of the user name; empty: no text.
     #[schemars(extend("x-genesis-key" = "userPrefix"))]
     pub user_prefix: String,
-    /// DN to bind as for searches; empty: anonymous. Requires `bind_password`.
+    /// DN with which the gateway binds for searches; empty: anonymous searches. Requires
+    /// `bind_password`.
     #[schemars(extend("x-genesis-key" = "bindDn"))]
     pub bind_dn: String,
     /// Password of `bind_dn`.
@@ -55,8 +56,9 @@ pub struct LdapConnection {
     /// Attribute that contains the user name, such as `cn`, `uid` or `sAMAccountName`.
     #[schemars(extend("x-genesis-key" = "userIdType"))]
     pub user_id_type: String,
-    /// Encryption of the connection: "none"; "start_tls", which fails if the server does not
-    /// support it; "ldaps", from the first byte. true means "start_tls", false means "none".
+    /// Encryption of the connection: "none"; "start_tls", TLS after a StartTLS request; "ldaps",
+    /// TLS from the first byte. true means "start_tls", false means "none". With "start_tls",
+    /// logins fail at a server that does not support StartTLS.
     #[serde(deserialize_with = "tls")]
     #[schemars(extend("x-genesis-key" = "useTLS"))]
     pub use_tls: LdapTls,
@@ -65,8 +67,8 @@ pub struct LdapConnection {
     /// Milliseconds in which the server must answer a login, 1 to 60000; after that, the next
     /// server is tried.
     pub timeout_ms: u64,
-    /// Whether only the directory checks locks after wrong passwords, the status of the user and
-    /// the age of the password; the gateway then refuses only disabled users.
+    /// Whether the directory alone checks locks after wrong passwords, the status of the user and
+    /// the age of the password. If true, the gateway itself refuses only disabled users.
     #[schemars(extend("x-genesis-key" = "bypassLoginInternalAuth"))]
     pub bypass_login_internal_auth: bool,
     /// The user record that the first login of a directory user creates.
@@ -95,16 +97,16 @@ pub struct OnFirstLogin {
     /// UNKNOWN_ACCOUNT.
     #[schemars(extend("x-genesis-key" = "createUser"))]
     pub create_user: bool,
-    /// Fields of the user record, each with the attribute of the directory that its value is read
-    /// from, such as `{ CITY = "l" }`; empty: no fields.
+    /// Fields of the user record, each with the directory attribute that has its value; empty: no
+    /// fields. Example: `{ CITY = "l" }`.
     pub attributes: BTreeMap<String, String>,
-    /// Names of profiles that a new user is put into; empty: none.
+    /// Names of profiles that a new user gets; empty: no profiles.
     #[schemars(extend("x-genesis-key" = "createUserPermissions"))]
     pub profiles: Vec<String>,
-    /// Codes of rights that are granted directly to a new user; empty: none.
+    /// Codes of rights that are granted directly to a new user; empty: no rights.
     pub rights: Vec<String>,
-    /// Names or DNs of groups of the directory, each with the name of the profile that a new user
-    /// in this group is put into; empty: none.
+    /// Names or DNs of directory groups, each with the name of the profile that a new user in the
+    /// group gets; empty: no groups.
     pub group_profiles: BTreeMap<String, String>,
 }
 
@@ -114,9 +116,9 @@ pub struct OnFirstLogin {
 pub struct OnLoginSuccess {
     /// Whether a login updates the fields of `on_first_login.attributes` from the directory.
     pub update_attributes: bool,
-    /// Whether a login adds the user to and removes the user from the profiles that
-    /// `on_first_login` names, according to the groups in the directory; other profiles stay
-    /// unchanged.
+    /// Whether a login updates the profiles of the user: it adds the profiles that `on_first_login`
+    /// gives to a new user with the same groups, and removes other profiles in
+    /// `on_first_login.group_profiles`. All further profiles stay unchanged.
     pub sync_profiles: bool,
 }
 
@@ -199,7 +201,7 @@ fn is_attribute(name: &str) -> bool {
 }
 
 impl LdapConnection {
-    /// Returns the server for the directory client.
+    /// Returns the settings of the server for the LDAP client.
     pub fn to_ldap_server(&self) -> LdapServer {
         let first = &self.on_first_login;
         let bind = (self.bind_dn.clone(), self.bind_password.expose().to_owned());
@@ -226,7 +228,8 @@ impl LdapConnection {
 
     fn check(&self, key: impl Fn(&str) -> String, wrong: &mut Vec<String>) {
         if self.url.is_empty() || self.url.contains(['/', ' ']) || self.port == 0 {
-            wrong.push(format!("{} must be a host name, with a port above 0", key("url")));
+            let text = "must be a host name without a scheme; port must be above 0";
+            wrong.push(format!("{} {text}", key("url")));
         }
         if self.search_bases.is_empty() {
             wrong.push(format!("{} must have at least one DN", key("search_bases")));
@@ -242,20 +245,21 @@ impl LdapConnection {
         for (field, from) in &self.on_first_login.attributes {
             if !ATTRIBUTES.contains(&field.as_str()) || !is_attribute(from) {
                 let text =
-                    "must be a field of the user record, and its value an attribute of the entry";
+                    "must be a field of the user record, and its value an LDAP attribute name";
                 wrong.push(format!("{}: {field:?} {text}", key("on_first_login.attributes")));
             }
         }
         let first = &self.on_first_login;
         for name in first.profiles.iter().chain(first.group_profiles.values()) {
             if ProfileName::parse(name).is_err() {
-                wrong.push(format!("{}: {name:?} is not a profile name", key("on_first_login")));
+                let key = key("on_first_login");
+                wrong.push(format!("{key}: {name:?} is not a valid profile name"));
             }
         }
         for code in &first.rights {
             if RightCode::parse(code).is_err() {
                 let key = key("on_first_login.rights");
-                wrong.push(format!("{key}: {code:?} is not a right code"));
+                wrong.push(format!("{key}: {code:?} is not a valid right code"));
             }
         }
     }

@@ -7,16 +7,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::realm::ATTRIBUTES;
 
-/// Additional contents of the login ack. They do not change the rights of a user.
+/// Additional contents of the login ack. These contents do not change the rights of a user.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LoginAckSettings {
     /// Fields of the user record that the login ack contains under USER, such as `[{ field =
-    /// "ACCESS_TYPE", prefix = "USER" }, { field = "CITY" }]`; empty: none.
+    /// "ACCESS_TYPE", prefix = "USER" }, { field = "CITY" }]`; empty: no fields.
     #[schemars(extend("x-genesis-key" = "fields"))]
     pub fields: Vec<AckField>,
-    /// Rules that add contents to PERMISSION, PROFILE and USER for some users, or remove them. They
-    /// are applied in this order; empty: no rules.
+    /// Rules that change PERMISSION, PROFILE and USER in the login ack of some users, applied in
+    /// this order; empty: no rules.
     #[schemars(extend("x-genesis-key" = "customLoginAck"))]
     pub custom: Vec<CustomAck>,
 }
@@ -42,20 +42,21 @@ pub struct CustomAck {
     pub users: Vec<String>,
     /// Names of profiles whose users the rule applies to, in addition to `users`.
     pub profiles: Vec<String>,
-    /// Codes that are added to PERMISSION; empty: none.
+    /// Codes that are added to PERMISSION; empty: no codes.
     #[schemars(extend("x-genesis-key" = "permissions"))]
     pub add_permissions: Vec<String>,
-    /// Names that are added to PROFILE; empty: none.
+    /// Names that are added to PROFILE; empty: no names.
     #[schemars(extend("x-genesis-key" = "profiles"))]
     pub add_profiles: Vec<String>,
-    /// Codes that are removed from PERMISSION; empty: none.
+    /// Codes that are removed from PERMISSION; empty: no codes.
     pub remove_permissions: Vec<String>,
-    /// Names that are removed from PROFILE; empty: none.
+    /// Names that are removed from PROFILE; empty: no names.
     pub remove_profiles: Vec<String>,
-    /// Fields that are set under USER, with values that are flags, numbers or texts; empty: none.
+    /// Fields that are set under USER, each with its value: a flag, a number or a text; empty: no
+    /// fields.
     #[schemars(extend("x-genesis-key" = "userPreferences"))]
     pub set_preferences: BTreeMap<String, Preference>,
-    /// Names of fields that are removed from USER; empty: none.
+    /// Names of fields that are removed from USER; empty: no fields.
     pub remove_preferences: Vec<String>,
 }
 
@@ -73,7 +74,9 @@ impl LoginAckSettings {
     pub(super) fn check(&self, wrong: &mut Vec<String>) {
         for AckField { field, .. } in &self.fields {
             if !ATTRIBUTES.contains(&field.as_str()) {
-                wrong.push(format!("security.login_ack.fields: {field} is not a user field"));
+                wrong.push(format!(
+                    "security.login_ack.fields: {field} is not a field of the user record"
+                ));
             }
         }
     }

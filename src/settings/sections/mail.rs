@@ -21,8 +21,9 @@ pub struct MailSettings {
     pub smtp: SmtpSettings,
     /// The folder of the transport "file".
     pub file: MailFolderSettings,
-    /// Transports by topic, such as `{ MFA = "file" }`. The keys `notify_topic` define the topics;
-    /// a topic that is not listed uses `transport`.
+    /// Transports by topic, such as `{ MFA = "file" }`; a topic that is not listed uses
+    /// `transport`. The keys `notify_topic` set the topics. The mails of `security.reset_mode` have
+    /// the topic PASSWORD_RESET.
     pub topics: BTreeMap<String, MailTransportKind>,
 }
 
@@ -44,13 +45,14 @@ pub struct SmtpSettings {
     pub host: String,
     /// TCP port of the mail server, above 0.
     pub port: u16,
-    /// Encryption of the connection: "none"; "start_tls", which fails if the server does not
-    /// support it; "tls", from the first byte.
+    /// Encryption of the connection: "none"; "start_tls", TLS after the command STARTTLS; "tls",
+    /// TLS from the first byte. With "start_tls", sending fails if the server does not support
+    /// STARTTLS.
     pub tls: SmtpTls,
     /// User name for the mail server, permitted only if `tls` is not "none"; empty: no
     /// authentication.
     pub user_name: String,
-    /// Password for the mail server, if `user_name` is set.
+    /// Password of `user_name`.
     pub password: Secret,
     /// PEM file with the certificate authorities to trust; empty: those of the operating system.
     pub ca_file: String,

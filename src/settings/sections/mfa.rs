@@ -16,17 +16,18 @@ use crate::settings::secret::Secret;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct MfaSettings {
-    /// Names of profiles whose users must enrol an authenticator app at their next login, unless
-    /// they log in with a mailed link; `["*"]`: all users; empty: no users. Requires `qr_code`.
+    /// Names of profiles whose users must enrol an authenticator app at their next login; `["*"]`:
+    /// all users; empty: no users. Users who log in with a mailed link are excepted. Requires
+    /// `qr_code`.
     pub required_for: Vec<String>,
-    /// Number of wrong codes, above 0, that ends a login whose password was right, or discards a
-    /// new secret before it is confirmed.
+    /// Number of wrong codes, above 0, after which a login with a right password ends. After as
+    /// many wrong codes, a new secret that is not confirmed is discarded.
     pub max_attempts: u32,
-    /// Codes of an authenticator app; absent: off. Turning them on or off takes effect at the next
-    /// start.
+    /// Codes of an authenticator app; absent: off. A change between on and off takes effect at the
+    /// next start.
     #[schemars(extend("x-genesis-key" = "qrCode"))]
     pub qr_code: Option<QrCode>,
-    /// Login links by mail; absent: off. They require `mail.transport`.
+    /// Login links by mail; absent: off. They require a `mail.transport` other than "off".
     #[schemars(extend("x-genesis-key" = "notify"))]
     pub notify: Option<Notify>,
 }
@@ -58,16 +59,17 @@ pub struct QrCode {
     /// Seconds in which a new secret must be confirmed by a code, 1 to 86400.
     #[schemars(extend("x-genesis-key" = "confirmWaitPeriodSecs"))]
     pub confirm_wait_period_secs: u64,
-    /// Key that encrypts secrets; empty: the key file `mfa.key` in the folder of the store, created
-    /// at first use. A change takes effect at the next start.
+    /// Key that encrypts the secrets of authenticator apps; empty: the key in the file `mfa.key` in
+    /// the directory of the store. The gateway creates this file at first use. A change takes
+    /// effect at the next start.
     #[schemars(extend("x-genesis-key" = "secretEncryptKey"))]
     pub secret_encrypt_key: Secret,
-    /// Earlier values of `secret_encrypt_key`, with which older secrets can still be decrypted;
-    /// empty: no earlier keys. A login of the user, or the command `rekey`, encrypts a secret with
-    /// the current key. A change takes effect at the next start.
+    /// Earlier values of `secret_encrypt_key`, which can still decrypt older secrets; empty: no
+    /// earlier keys. A login of its user, or `tollgate rekey`, encrypts a secret with the current
+    /// key. A change takes effect at the next start.
     pub old_secret_encrypt_keys: Vec<Secret>,
-    /// A key for the hash of the user name to which each encrypted secret is bound; empty: no key.
-    /// If it changes, no stored secret can be decrypted. A change takes effect at the next start.
+    /// Key of the hash that binds each encrypted secret to the name of its user; empty: no key.
+    /// After a change, no stored secret can be decrypted. A change takes effect at the next start.
     #[schemars(extend("x-genesis-key" = "usernameTableLookUpSalt"))]
     pub username_table_look_up_salt: Secret,
 }
@@ -91,15 +93,15 @@ pub struct Notify {
     /// URL of the page that a link opens: http or https, without a fragment.
     #[schemars(extend("x-genesis-key" = "loginUrl"))]
     pub login_url: String,
-    /// Names of profiles whose users must log in with a mailed link, unless they use an
-    /// authenticator app; `["*"]`: all users; empty: no users.
+    /// Names of profiles whose users must log in with a mailed link; `["*"]`: all users; empty: no
+    /// users. Users with an authenticator app are excepted.
     pub required_for: Vec<String>,
     /// Time for which the code of a link is valid, 1ms to 1d: a whole number with the unit ms, s,
     /// m, h or d, such as "15m".
     #[schemars(extend("x-genesis-key" = "tempCodeExpiryDuration"))]
     pub temp_code_expiry_duration: Duration,
-    /// Time for which an active code is valid, 1ms to 3650d, such as "30d". A login by link issues
-    /// this code; with it, the client can log in again without a link.
+    /// Time for which an active code is valid, 1ms to 3650d, such as "30d". A login with a link
+    /// issues an active code; with this code, the client can log in again without a link.
     #[schemars(extend("x-genesis-key" = "activeCodeExpiryDuration"))]
     pub active_code_expiry_duration: Duration,
     /// Topic of the mails, for `mail.topics`.
@@ -181,8 +183,8 @@ impl QrCode {
         }
     }
 
-    /// Opens the key ring that encrypts secrets. `dir` is the folder of the key file; `None` means
-    /// that no key file is used.
+    /// Opens the key ring that encrypts secrets. `dir` is the directory of the key file; `None` if
+    /// no key file is used.
     pub fn keyring(&self, dir: Option<&Path>) -> Result<Keyring, KeyError> {
         let earlier: Vec<_> = self.old_secret_encrypt_keys.iter().map(Secret::expose).collect();
         let salt = self.username_table_look_up_salt.expose();
@@ -200,7 +202,7 @@ impl QrCode {
             wrong.range(format!("security.mfa.qr_code.{key}"), value, range);
         }
         for (key, text) in [("issuer", &self.issuer), ("label", &self.label)] {
-            // Both are part of the link that a QR code contains, whose size is limited.
+            // Both are part of the link in a QR code, and the size of a QR code is limited.
             if text.contains(':') || text.len() > 100 {
                 let error = "must have at most 100 bytes and no colon";
                 wrong.push(format!("security.mfa.qr_code.{key} {error}"));

@@ -1,4 +1,6 @@
 //! The sections of the configuration, one file for each.
+//!
+//! "Genesis authentication" is the document of the Genesis platform whose chapters the files cite.
 
 mod authentication;
 mod genesis_password;

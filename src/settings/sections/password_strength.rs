@@ -29,9 +29,9 @@ pub struct PasswordStrength {
     /// Minimum number of characters that are neither letter nor digit.
     #[schemars(extend("x-genesis-key" = "minNonAlphaNumericCharacters"))]
     pub min_non_alpha_numeric_characters: Option<u32>,
-    /// How many of the rules that are set among `min_digits`, `min_uppercase_characters`,
-    /// `min_lowercase_characters` and `min_non_alpha_numeric_characters` a password must satisfy;
-    /// absent or 0: all of them.
+    /// Number of rules that a password must satisfy, among those of `min_digits`,
+    /// `min_uppercase_characters`, `min_lowercase_characters` and
+    /// `min_non_alpha_numeric_characters` that are set; absent or 0: all of them.
     pub min_characteristics: Option<u32>,
     /// Whether passwords with white space are refused.
     #[schemars(extend("x-genesis-key" = "restrictWhitespace"))]
@@ -54,7 +54,7 @@ pub struct PasswordStrength {
     /// at most 24.
     #[schemars(extend("x-genesis-key" = "historicalCheck"))]
     pub historical_check: Option<u8>,
-    /// Whether the most common passwords are refused, by a built-in list.
+    /// Whether the passwords in a built-in list of the most common ones are refused.
     #[schemars(extend("x-genesis-key" = "restrictPassword"))]
     pub restrict_password: bool,
     /// Whether passwords that contain an English word of four or more letters, forwards or
@@ -64,15 +64,15 @@ pub struct PasswordStrength {
     /// Whether passwords that contain the user name, forwards or backwards, are refused.
     #[schemars(extend("x-genesis-key" = "restrictUserName"))]
     pub restrict_user_name: bool,
-    /// Number of equal characters in a row, 2 or more, from which on a password is refused: with 3,
+    /// Number of equal characters in a row, 2 or more, that a password must not contain: with 3,
     /// passwords that contain "aaa" are refused.
     #[schemars(extend("x-genesis-key" = "repeatCharacterRestrictSize"))]
     pub repeat_character_restrict_size: Option<u32>,
     /// Days after which a password must be changed, at most 36500; absent or 0: never.
     #[schemars(extend("x-genesis-key" = "passwordExpiryDays"))]
     pub password_expiry_days: Option<u32>,
-    /// Days before `password_expiry_days` from which on the login ack sets NOTIFY_EXPIRY, at most
-    /// 36500.
+    /// Number of days before the expiry of a password in which the login ack sets NOTIFY_EXPIRY; at
+    /// most 36500.
     #[schemars(extend("x-genesis-key" = "passwordExpiryNotificationDays"))]
     pub password_expiry_notification_days: Option<u32>,
 }
@@ -110,7 +110,8 @@ const HISTORY_MAX: u8 = 24;
 const DAYS_MAX: u32 = 36_500;
 
 impl PasswordStrength {
-    /// Returns the class rules that are set: the class of characters and their minimum number.
+    /// Returns the rules on character classes that are set: each class, and the minimum number of
+    /// its characters.
     pub fn classes(&self) -> impl Iterator<Item = (Class, u32)> {
         let all = [
             (Class::Digits, self.min_digits),

@@ -17,13 +17,13 @@ use crate::settings::range::RangeCheck;
 #[serde(default, deny_unknown_fields)]
 pub struct Security {
     /// Minutes without use after which a session ends, from one millisecond to 5256000 minutes (ten
-    /// years); decimals are allowed, as for all keys in minutes. Sessions of the token API end
-    /// after `access_token_life_secs` instead.
+    /// years). Decimals are allowed in all keys in minutes. Sessions of the token API end after
+    /// `access_token_life_secs` instead.
     #[schemars(extend("x-genesis-key" = "sessionTimeoutMins"))]
     pub session_timeout_mins: f64,
     /// Minutes for which a refresh token is valid; more than `session_timeout_mins` and at most
-    /// 5256000. For the token API, users with the right CONNECTOR_SETTINGS can override it at run
-    /// time.
+    /// 5256000. Users with the right CONNECTOR_SETTINGS can override the value for the token API at
+    /// run time.
     #[schemars(extend("x-genesis-key" = "refreshTokenExpirationMins"))]
     pub refresh_token_expiration_mins: f64,
     /// Minutes between two sweeps, from one millisecond to 5256000 minutes. A sweep ends sessions
@@ -40,35 +40,36 @@ pub struct Security {
     /// Whether a refresh issues a new refresh token; false: the refresh token stays the same, as in
     /// the sample of the Genesis REST API.
     pub refresh_rotation: bool,
-    /// Seconds for which the replaced tokens are still accepted after a refresh, 0 to 86400; 0: not
-    /// at all. With `refresh_rotation`, a later use of the replaced refresh token ends the session.
+    /// Seconds for which the replaced tokens are still accepted after a refresh, 0 to 86400; 0:
+    /// they are refused at once. With `refresh_rotation`, a later use of the replaced refresh token
+    /// ends the session.
     pub refresh_grace_secs: u64,
-    /// How a login with an unknown user name is refused: "specific" with UNKNOWN_ACCOUNT, as in
-    /// Genesis authentication; "uniform" like a wrong password, so that clients cannot find out
-    /// which users exist.
+    /// How a login with an unknown user name is refused: "specific", with UNKNOWN_ACCOUNT, as in
+    /// Genesis authentication; "uniform", like a login with a wrong password, so that clients
+    /// cannot find out which users exist.
     pub login_errors: LoginErrors,
     /// What EVENT_RESET_USER_PASSWORD does: "blank" lets any client set a new password with an
     /// empty OLD_PASSWORD, as in Genesis authentication; "one_time_password" sets a generated
-    /// password, which only the reply contains; "email" sends a generated password to the user,
-    /// which requires `mail.transport`.
+    /// password, which only the reply contains; "email" mails a generated password to the user.
+    /// "email" requires a `mail.transport` other than "off".
     pub reset_mode: ResetMode,
     /// Minutes after a reset in which the password can be changed, from one millisecond to 5256000
-    /// minutes. After that, another reset is necessary.
+    /// minutes. Later, another reset is necessary.
     pub reset_window_mins: f64,
     /// Whether the login ack omits the version of the product.
     pub hide_versions: bool,
     /// Whether MAX_ACTIVE_SESSIONS_REACHED omits the hosts of sessions.
     pub hide_hosts: bool,
     /// Seconds for which an access token of the token API is valid, 1 to 86400; use does not extend
-    /// it. Users with the right CONNECTOR_SETTINGS can override it at run time.
+    /// this time. Users with the right CONNECTOR_SETTINGS can override the value at run time.
     pub access_token_life_secs: u64,
     /// Seconds for which a one-time token can be verified, 1 to 3600. Users with the right
-    /// CONNECTOR_SETTINGS can override it at run time.
+    /// CONNECTOR_SETTINGS can override the value at run time.
     pub one_time_token_secs: u64,
     /// Clients that may verify one-time tokens: "right", users with the right VERIFY_OTT; "open",
     /// all clients.
     pub one_time_token_verify_by: OneTimeTokenVerify,
-    /// Whether an amend of a user or profile clears the lists that the message does not contain, as
+    /// Whether an amend of a user or profile clears the lists that are absent from the message, as
     /// in Genesis authentication; false: these lists stay unchanged.
     pub absent_list_clears: bool,
     /// Cost and threads of password hashing. Changes take effect at the next start.
@@ -76,7 +77,7 @@ pub struct Security {
     /// The system that checks passwords: the gateway or a directory.
     #[schemars(extend("x-genesis-key" = "authentication"))]
     pub authentication: Authentication,
-    /// Users whose passwords the gateway stores.
+    /// Passwords that the gateway stores.
     #[schemars(extend("x-genesis-key" = "genesisPassword"))]
     pub genesis_password: GenesisPassword,
     /// Second factors of logins.
@@ -94,7 +95,7 @@ pub struct Security {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Sso {
-    /// Must be false: with true the gateway does not start, since single sign-on is not built in
+    /// Must be false: with true the gateway does not start, because single sign-on is not built in
     /// yet.
     #[schemars(extend("x-genesis-key" = "enabled"))]
     pub enabled: bool,
@@ -177,8 +178,8 @@ pub struct Scrypt {
     pub r: u32,
     /// Number of repetitions of scrypt, above 0; N r p must be at most 2^26.
     pub p: u32,
-    /// Number of threads that hash passwords, 0 to 1024; 0: the number of processor cores less one,
-    /// at least one.
+    /// Number of threads that hash passwords, 0 to 1024; 0: one less than the number of processor
+    /// cores, but at least 1.
     pub threads: usize,
     /// Maximum time in milliseconds that a login waits for its hash, 1 to 86400000. A login that
     /// would wait longer is refused immediately.
@@ -199,7 +200,7 @@ impl Scrypt {
 }
 
 impl Security {
-    /// Returns the idle time in milliseconds.
+    /// Returns the session timeout in milliseconds.
     pub fn session_timeout_ms(&self) -> Millis {
         minutes_to_millis(self.session_timeout_mins)
     }
@@ -209,7 +210,7 @@ impl Security {
         minutes_to_millis(self.refresh_token_expiration_mins)
     }
 
-    /// Returns the time for the change of a password after a reset in milliseconds.
+    /// Returns the time after a reset in which the password can be changed, in milliseconds.
     pub fn reset_window_ms(&self) -> Millis {
         minutes_to_millis(self.reset_window_mins)
     }

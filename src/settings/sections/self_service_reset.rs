@@ -1,4 +1,4 @@
-//! The section `[security.genesis_password.self_service_reset]` (Genesis authentication).
+//! The section `[security.genesis_password.self_service_reset]`.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -16,8 +16,8 @@ pub struct SelfServiceReset {
     /// decimals are allowed.
     #[schemars(extend("x-genesis-key" = "timeoutInMinutes"))]
     pub timeout_in_minutes: f64,
-    /// Minutes after a request before the user can request another reset, 0 to 10080; decimals are
-    /// allowed. 0: immediately.
+    /// Minutes that a user must wait between two reset requests, 0 to 10080; decimals are allowed.
+    /// 0: no wait.
     #[schemars(extend("x-genesis-key" = "coolDownInMinutes"))]
     pub cool_down_in_minutes: f64,
     /// Topic of the mails, for `mail.topics`.

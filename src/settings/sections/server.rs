@@ -20,12 +20,12 @@ pub struct ServerSettings {
     /// IP address and port for metrics and health checks; empty: off. A change takes effect at the
     /// next start.
     pub management_listen: String,
-    /// PRODUCT.NAME in the login ack, and the product in mails; must not be empty.
+    /// Name of the product in the login ack (PRODUCT.NAME) and in mails; must not be empty.
     pub product_name: String,
     /// Last part of generated ids: 1 to 8 characters of A-Z and 0-9.
     pub location: String,
-    /// Origins of web pages that may connect in addition to the origin of the gateway itself, such
-    /// as `https://desk.example:8443`; empty: no others. Programs that send no Origin header may
+    /// Origins of web pages that may connect, such as `https://desk.example:8443`, in addition to
+    /// the origin of the gateway itself; empty: no others. Programs that send no Origin header may
     /// always connect.
     pub allowed_origins: Vec<String>,
     /// IP addresses or ranges (10.0.0.0/8) of proxies whose X-Forwarded-For header is trusted;
@@ -34,23 +34,24 @@ pub struct ServerSettings {
     /// Whether a NACK over REST has the HTTP status of its code; false: status 200, as in the
     /// Genesis REST API.
     pub strict_http_status: bool,
-    /// Whether the gateway may listen without TLS on an address that is not a loopback address,
-    /// because a TLS proxy is in front; false: the gateway then does not start.
+    /// Whether the gateway may listen without TLS on an address that is not a loopback address;
+    /// false: the gateway does not start on such an address without TLS. For use behind a TLS proxy
+    /// only.
     pub allow_plaintext: bool,
     /// Format of SYSTEM.DATE in the login ack: "genesis_rest" (Sun Jan 21 20:53:48 UTC 2018) or
     /// "genesis_auth" (2014-06-18 12:27:01).
     pub system_date_format: SystemDateFormat,
     /// MESSAGE_TYPE of NACKs: "event" (EVENT_LOGIN_AUTH_NACK) or "legacy" (LOGIN_AUTH_NACK).
     pub nack_naming: NackNaming,
-    /// MESSAGE_TYPE of acks of record events: "specific" (EVENT_INSERT_PROFILE_ACK) or "generic"
-    /// (EVENT_ACK).
+    /// MESSAGE_TYPE of acks of messages that change records: "specific" (EVENT_INSERT_PROFILE_ACK)
+    /// or "generic" (EVENT_ACK).
     pub ack_naming: AckNaming,
     /// How a shutdown closes WebSocket connections: "code" sends SESSION_ENDED and a close code;
     /// "drop" sends neither.
     pub shutdown_close: ShutdownClose,
-    /// Seconds that a shutdown waits for connections to close, 0 to 86400; 0: it does not wait.
+    /// Seconds that a shutdown waits for connections to close, 0 to 86400; 0: no wait.
     pub shutdown_grace_secs: u64,
-    /// TLS on the port of the gateway. Turning it on or off takes effect at the next start.
+    /// TLS on the port of the gateway. A change between on and off takes effect at the next start.
     pub tls: TlsSettings,
     /// Limits of connections, addresses and messages.
     pub limits: ServerLimits,
@@ -76,7 +77,7 @@ pub enum NackNaming {
     Legacy,
 }
 
-/// The naming of acks of record events.
+/// The naming of acks of messages that change records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "explained at the key")]
@@ -124,14 +125,14 @@ pub struct ServerLimits {
     pub frame_bytes: usize,
     /// Maximum size of the body of a REST request in bytes, 1 to 1073741824.
     pub body_bytes: usize,
-    /// Maximum size of a WebSocket message, which can consist of several frames, in bytes: at least
-    /// `frame_bytes`, at most 1073741824. The same limit applies to the total size of the queued
-    /// messages of a connection.
+    /// Maximum size of a WebSocket message in bytes, `frame_bytes` to 1073741824; a message can
+    /// consist of several frames. The same limit applies to the total size of the queued messages
+    /// of a connection.
     pub message_bytes: usize,
     /// Maximum nesting depth of the JSON of a message, 2 to 128.
     pub json_depth: usize,
     /// Maximum number of open connections of the gateway, above 0. Further connections are refused
-    /// with HTTP status 503. The number of file descriptors can impose a lower limit.
+    /// with HTTP status 503. The open-file limit of the process can be lower.
     pub connections_max: usize,
     /// Maximum number of open connections of one address (IPv4) or /64 network (IPv6), above 0.
     /// Further connections are refused with HTTP status 429.
@@ -146,22 +147,22 @@ pub struct ServerLimits {
     /// many wait, the gateway does not read from the connection.
     pub queued_messages_per_connection: usize,
     /// Maximum number of messages per second of one connection, above 0. Further messages are
-    /// refused with TOO_MANY_REQUESTS; more than ten times as many close a WebSocket connection.
+    /// refused with TOO_MANY_REQUESTS. More than ten times as many close a WebSocket connection.
     pub messages_per_sec_per_connection: u32,
-    /// Maximum number of failed logins per minute from one address (IPv4) or /64 network (IPv6);
-    /// further logins are refused until time has passed. 0: no limit.
+    /// Maximum number of failed logins per minute from one address (IPv4) or /64 network (IPv6); 0:
+    /// no limit. Further logins are refused with TOO_MANY_REQUESTS and the time to wait.
     pub failed_logins_per_min_per_address: u32,
     /// IP addresses or ranges (10.0.0.0/8) to which the limits by address do not apply, such as
-    /// load testers; empty: no exemptions.
+    /// those of load testers; empty: no exemptions.
     pub exempt_addresses: Vec<AddressRange>,
     /// Seconds without a poll after which a subscription over REST ends, 1 to 86400.
     pub polling_timeout_secs: u64,
-    /// Maximum size in bytes of the rows that wait for one client, 1 to 1073741824. A WebSocket
-    /// connection that exceeds it is closed once its writes have been blocked for a tenth of
-    /// `write_timeout_secs`; a REST client that exceeds it loses the subscription.
+    /// Maximum size in bytes of the rows that wait for one client, 1 to 1073741824. Above this
+    /// size, a WebSocket connection is closed after its writes were blocked for a tenth of
+    /// `write_timeout_secs`, and a REST client loses the subscription.
     pub outbox_bytes: usize,
-    /// Seconds without progress of a write after which the WebSocket connection is closed, 1 to
-    /// 86400.
+    /// Seconds for which a write may be blocked, 1 to 86400; after this time, the WebSocket
+    /// connection is closed.
     pub write_timeout_secs: u64,
 }
 
@@ -248,7 +249,7 @@ impl ServerSettings {
     }
 }
 
-/// Whether a browser could send the text as its Origin.
+/// Whether a browser could send the text as the value of its header Origin.
 fn is_origin(text: &str) -> bool {
     let host = text.split_once("://").map(|(_, host)| host);
     host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '?', '#', ' ', '*']))
@@ -313,8 +314,8 @@ impl AddressRange {
         self.bits == 0
     }
 
-    /// Whether the range contains the address. `::ffff:10.0.0.1`, as a socket on `[::]` reports an
-    /// IPv4 address, is treated as 10.0.0.1.
+    /// Whether the range contains the address. A socket on `[::]` reports the IPv4 address 10.0.0.1
+    /// as `::ffff:10.0.0.1`; both are treated as 10.0.0.1.
     pub fn contains(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         let masked = |address: IpAddr| match address {

@@ -35,15 +35,15 @@ pub struct HostSettings {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ServiceListSettings {
-    /// Order in which the hosts of a service are listed for a session: "static", as configured;
-    /// "rotate", beginning with another host for each session; "random", shuffled for each session.
-    /// Hosts that fail the health check are always last.
+    /// Order in which a session receives the hosts of a service: "static", as configured; "rotate",
+    /// beginning with another host for each session; "random", shuffled for each session. Hosts
+    /// that fail the health check are always last.
     pub order: HostOrder,
     /// Connections to which a changed list is pushed: "all", every connection with a session;
     /// "subscribed", those with a subscription to SERVICES; "off", no connections.
     pub push: PushServices,
-    /// Seconds between two health checks, 0 to 86400. A check opens a TCP connection to each host;
-    /// 0: no checks.
+    /// Seconds between two health checks, 0 to 86400; 0: no checks. A check opens a TCP connection
+    /// to each host.
     pub health_check_secs: u64,
     /// Milliseconds in which a host must accept the connection of a health check, 10 to 60000.
     pub health_check_timeout_ms: u64,
@@ -96,7 +96,7 @@ pub(in crate::settings) fn check(services: &[ServiceSettings], wrong: &mut Vec<S
             wrong.push("services.name must have 1 to 128 bytes".to_owned());
         }
         if !names.insert(name) {
-            wrong.push(format!("services: several services have the name {name:?}"));
+            wrong.push(format!("services: the name {name:?} is not unique; rename a service"));
         }
         if service.hosts.is_empty() {
             wrong.push(format!("services.hosts of {name:?} must not be empty"));

@@ -5,21 +5,22 @@ use serde::{Deserialize, Serialize};
 
 use crate::settings::range::RangeCheck;
 
-/// The store of commands and rows. Its folder is set by the flag --data-dir.
+/// The store of the command log and of rows. The option --data-dir of `tollgate serve` sets its
+/// directory.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct StoreSettings {
-    /// Storage engine: "sled", a database in the folder of the store; "memory", nothing is stored,
-    /// for trials. A change takes effect at the next start.
+    /// Storage engine: "sled", a database in the directory of the store; "memory", for trials,
+    /// because it stores nothing. A change takes effect at the next start.
     pub engine: Engine,
     /// Approximate size of the cache of the database in megabytes, 1 to 65536. A change takes
     /// effect at the next start.
     pub cache_mb: u64,
-    /// Megabytes of the disk that must stay free, 0 to 1048576: with less free space, the gateway
-    /// refuses changes. 0: free space is not checked. A change takes effect at the next start.
+    /// Free space in megabytes below which the gateway refuses changes, 0 to 1048576. 0: free space
+    /// is not checked. A change takes effect at the next start.
     pub disk_reserve_mb: u64,
-    /// Days for which the command log keeps entries, 0 to 36500; entries that the saved rows do not
-    /// reflect yet are kept longer. 0: no limit, entries are never removed.
+    /// Days for which the command log keeps entries, 0 to 36500; 0: no limit, entries are never
+    /// removed. Entries whose rows are not saved yet are kept longer.
     pub log_retention_days: u64,
     /// Days for which the audit trail keeps rows, 0 to 36500. 0: no limit, rows are never removed.
     pub audit_retention_days: u64,

@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TlsSettings {
-    /// PEM file with the certificate of the gateway and its intermediate certificates; read again
-    /// when it changes. Empty: no TLS; `key` must then be empty, too.
+    /// PEM file with the certificate of the gateway and its intermediate certificates; empty: no
+    /// TLS, and `key` must be empty, too. The gateway reads a changed file again.
     pub certificate: String,
-    /// PEM file with the private key, which only its owner may be able to read (mode 0600); read
-    /// again when it changes.
+    /// PEM file with the private key, which only its owner may be able to read (mode 0600). The
+    /// gateway reads a changed file again.
     pub key: String,
 }
 

@@ -1,10 +1,11 @@
-//! A block: records that are stored together, in as few values as possible.
+//! A block: records that are stored together, in as few database values as possible.
 
 use crate::storage::hash_chain::{ChainEnd, ChainHash};
 
-/// The most bytes of one stored value, a chunk. sled never syncs a value of more than about 4 KiB.
-/// sled's pages have 8 to 16 values each, and some pages stay in memory however small the cache is:
-/// chunks of 3,500 bytes would be slightly faster, but take half a KiB more memory for each login.
+/// The most bytes of a chunk: a part of a block that is stored as one value. sled never syncs a
+/// value of more than about 4 KiB. A page of sled has 8 to 16 values, and some pages stay in memory
+/// even with a small cache. Chunks of 3,500 bytes would be slightly faster, but would take half a
+/// KiB more memory for each login.
 const CHUNK: usize = 1_000;
 /// The bytes of the header: the number of chunks, and the chain hash up to the end of the block.
 const HEADER_BYTES: usize = 4 + 32;

@@ -3,8 +3,8 @@
 //! The numbers begin at 1 and have no gaps. The command log and the audit trail are ledgers. sled
 //! has neither append-only records nor a hash chain, so the ledger adds both to a tree of sled.
 //!
-//! For sled, each further value costs far more than its bytes. Records that are appended together
-//! are therefore stored together, as a block.
+//! In sled, an additional value costs far more than additional bytes in an existing value. Records
+//! that are appended together are therefore stored together, as a block.
 
 use std::iter::Peekable;
 
@@ -97,11 +97,12 @@ impl Ledger {
         Ok(found.map(|(key, _)| number(&key)).filter(|first| *first > 0))
     }
 
-    /// Returns blocks in order. The first is the block with the record `no` or, if that record is
-    /// not stored, the last block before it. The last is the last block that begins at or before
-    /// `upto`. The iterator ends after the first error.
+    /// Returns the blocks from the record `no` to the record `upto`, in order. The first block
+    /// contains the record `no`, or is the last block before `no` if that record is not stored. The
+    /// final block is the last that begins at or before `upto`. The iterator ends after the first
+    /// error.
     ///
-    /// Not locked against a trim: used at start, when nothing is trimmed yet.
+    /// No lock protects the iterator from a trim: it is used only at start, before any trim.
     pub(crate) fn blocks_from(&self, no: u64, upto: u64) -> Result<Blocks, StoreError> {
         let first = self.first_before(no.saturating_add(1))?;
         Ok(self.blocks(first.unwrap_or(no), upto))

@@ -1,4 +1,4 @@
-//! External rows: services and the audit trail.
+//! External rows, which are not records of the realm: services and the audit trail.
 
 use std::sync::Arc;
 
@@ -36,7 +36,8 @@ impl Subscription {
     /// Sets the boundary between audit rows: rows up to `last` are read, later rows are pushed.
     ///
     /// A row is in the trail before it is published. If a row up to `last` is published after this
-    /// call, the publication is ignored, because the row is read: no row is missed or sent twice.
+    /// call, the publication is ignored, because a read finds the row: no row is missed or sent
+    /// twice.
     pub(in crate::subscriptions) fn start_audit_after(&mut self, last: AuditNo) {
         self.last_audit_no = self.last_audit_no.max(last);
         self.start_audit();
@@ -68,7 +69,7 @@ impl Subscription {
             {
                 self.diff_row(oldest, None, None);
                 // The read position moves back to the last row that remains, so that MORE_ROWS
-                // finds the removed one.
+                // finds the removed row.
                 if self.read_position == ReadPosition::End {
                     self.read_position =
                         ReadPosition::At(self.view.last().copied().unwrap_or(row_ref(no)));
@@ -78,8 +79,8 @@ impl Subscription {
         }
     }
 
-    /// Returns the audit row before which the next step of reading begins; `None` if nothing is to
-    /// be read.
+    /// Returns the number of the audit row before which the next step of reading begins; `None` if
+    /// there is nothing to read.
     pub(in crate::subscriptions) fn audit_read_position(&self) -> Option<AuditNo> {
         match self.read_position {
             ReadPosition::At(row) if self.sees_all => Some((RowRef::MAX >> 1) - row),
@@ -96,8 +97,8 @@ impl Subscription {
         rows: &[(AuditNo, AuditEvent)],
         rows_left: &mut usize,
     ) -> bool {
-        // The owner may no longer read the audit trail. If the commit that revoked the right is not
-        // published yet, its publication will refresh the scope.
+        // If the owner may not read the audit trail, a commit revoked the right. If this commit is
+        // not published yet, its publication will refresh the scope.
         if !self.may_read(realm) || !self.sees_all {
             return true;
         }

@@ -1,4 +1,4 @@
-//! One subscription: the rows that its client has, and those that it may see.
+//! One subscription: the rows that its client has, and those that the client may see.
 
 mod external_rows;
 mod first_rows;

@@ -15,11 +15,11 @@ impl Subscription {
     /// Begins the subscription with the changes since `version`. Returns false, and changes
     /// nothing, if
     ///
-    /// * the subscription is not to the rights of exactly one user,
+    /// * the subscription does not show the rights of exactly one user,
     /// * this gateway has not reached that version,
     /// * the owner did not see these rights at that version, or does not see them now,
     /// * the history does not reach back to that version, or
-    /// * the rights at that version exceed the rows of one update or the view.
+    /// * the rights at that version exceed the maximum of one update or of the view.
     pub(super) fn resume_from(
         &mut self,
         realm: &Realm,

@@ -21,8 +21,8 @@ pub struct KeyChange {
 }
 
 impl Subscription {
-    /// Whether a change of rights of the owner may change what the subscription shows. `sources`:
-    /// the sources for which these rights decide what is shown.
+    /// Whether the subscription depends on a change of rights of its owner. `sources` are the
+    /// sources whose visible rows and columns depend on these rights.
     pub(in crate::subscriptions) fn depends_on(&self, sources: SourceSet) -> bool {
         sources.contains(self.request.source) || self.own_records_only()
     }
@@ -60,8 +60,9 @@ impl Subscription {
             && matches!(self.request.source, DataSource::AllProfiles | DataSource::AllRights)
     }
 
-    /// Determines what the owner may see now. If this or the filter limits the subscription to the
-    /// rows of certain users, determines these users. Returns the index keys of the subscription.
+    /// Determines what the owner may see now. If the rights of the owner or the filter limit the
+    /// subscription to the rows of certain users, determines these users. Returns the index keys of
+    /// the subscription.
     pub(super) fn resolve_scope(&mut self, realm: &Realm) -> Vec<FilterKey> {
         let SubscriptionRequest { source, owner, .. } = self.request;
         self.sees_all = Viewer::new(realm, source, owner).sees_all;

@@ -15,20 +15,20 @@ use crate::subscriptions::request::ReadPosition;
 use crate::subscriptions::right_change::RightChange;
 use crate::subscriptions::source_record::{right_ref, split_right_ref};
 
-/// The most rows that an update writes directly, without queueing them.
+/// Maximum number of rows that an update writes directly, without queueing them.
 const DIRECT_ROWS_MAX: usize = 8;
-/// The most users that are checked for one subscription and commit.
+/// Maximum number of users that are checked for one subscription and commit.
 const USERS_CHECKED_MAX: usize = 10_000;
 
 /// A row to be inserted into the view or deleted from it: the ROW_REF, the right, and the user who
-/// holds it (`None`: the row is deleted).
+/// holds the right. The user is `None` if the row is deleted.
 type ViewChange<'a> = (RowRef, &'a RightChange, Option<&'a User>);
 
 impl Subscription {
-    /// Compares `rights` of one user (`None`: all rights) with the view after a commit. An update
-    /// that can be sent at once is appended to `out`, unless `out` is `None`; other rows are
-    /// queued. Returns false if neither the view nor the part of the source that was read reaches
-    /// this user.
+    /// Compares `rights` of one user with the view after a commit; all rights if `rights` is
+    /// `None`. An update that can be sent at once is appended to `out`, unless `out` is `None`;
+    /// other rows are queued. Returns false if neither the view nor the part of the source that was
+    /// read reaches this user.
     pub(in crate::subscriptions) fn check_rights(
         &mut self,
         realm: &Realm,
@@ -62,8 +62,8 @@ impl Subscription {
         self.read_position.covers(first) || self.view.last().is_some_and(|held| *held >= first)
     }
 
-    /// Compares all rights of one user with the view. `visible_user`: `None` if the user does not
-    /// exist any more or the owner may not see their rows.
+    /// Compares all rights of one user with the view. `visible_user` is `None` if the user does not
+    /// exist, or if the owner may not see the rows of the user.
     fn check_all_rights(&mut self, realm: &Realm, user: UserNo, visible_user: Option<&User>) {
         let held = visible_user.map_or_else(BTreeSet::new, |user| realm.rights_held_by(user));
         let mut rows =
@@ -133,9 +133,9 @@ impl Subscription {
         out.extend_from_slice(b"]}");
     }
 
-    /// Compares rights of all affected users with the view after a commit: the right `only` or,
-    /// with `None`, the rights that may differ. Checks a bounded number of users; the rows of the
-    /// other users are sent after MORE_ROWS.
+    /// Compares the right `only` of all affected users with the view after a commit. If `only` is
+    /// `None`, compares all rights that may differ. Checks a bounded number of users; the rows of
+    /// the other users are sent after MORE_ROWS.
     pub(in crate::subscriptions) fn check_rights_of_users(
         &mut self,
         realm: &Realm,
@@ -157,12 +157,13 @@ impl Subscription {
             match left {
                 0 => Visit::Stop,
                 _ if self.check_rights(realm, seq, user, rights, None) => Visit::Next,
-                // The view reaches neither this user nor those after it.
+                // The view reaches neither this user nor the users after this user.
                 _ => Visit::Skip,
             }
         });
         if !done {
-            // Rows that may no longer be seen are deleted at once; the rest waits for MORE_ROWS.
+            // Rows that may no longer be seen are deleted at once; all other rows are sent after
+            // MORE_ROWS.
             self.check_view(realm);
             self.advance_version(seq);
             self.read_position = ReadPosition::Start;

@@ -16,7 +16,7 @@ use crate::subscriptions::rights_history::RightsHistory;
 use crate::subscriptions::source_record::{SourceRecord, Viewer};
 use crate::subscriptions::source_scan::ScanPage;
 
-/// One subscription of one connection.
+/// One subscription of one connection. Its owner is the user who subscribed.
 #[derive(Debug)]
 pub struct Subscription {
     _permit: QuotaPermit,
@@ -26,13 +26,14 @@ pub struct Subscription {
     pub(in crate::subscriptions) sees_all: bool,
     /// Whether the owner holds the right to see masked columns.
     pub(in crate::subscriptions) unmasked: bool,
-    /// The users to whose rows the subscription is limited, in ascending order, by the filter or
-    /// because the owner sees only their own rows; `None` if it is not limited to certain users.
+    /// The users to whose rows the subscription is limited, in ascending order; `None` if it shows
+    /// rows of all users. The filter sets the limit, or the owner sees only own rows.
     pub(super) user_keys: Option<Box<[UserNo]>>,
-    /// Whether rows must be matched against the filter. False if there is no filter, or if it
-    /// requires only that rows belong to `user_keys`.
+    /// Whether rows must be matched against the filter. False if there is no filter, or if the
+    /// filter requires only that rows belong to `user_keys`.
     pub(super) needs_filter: bool,
-    /// The values under which the index files the subscription, besides `user_keys`.
+    /// The index keys of the subscription besides `user_keys`: values of key columns, or names of
+    /// users who do not exist yet.
     pub(super) value_keys: Vec<Box<str>>,
     pub(super) read_position: ReadPosition,
     /// The rows that the client has once all waiting rows are sent, sorted.
@@ -40,7 +41,8 @@ pub struct Subscription {
     pub(super) pending: PendingRows,
     /// SEQUENCE_ID of the next QUERY_UPDATE.
     sequence: u64,
-    /// The commit that the rows of the client reflect once all waiting rows are sent.
+    /// The sequence number of the commit that the rows of the client reflect once all waiting rows
+    /// are sent.
     pub(super) version: Seq,
     /// The newest audit row that was pushed, or that existed before rows were pushed.
     pub(super) last_audit_no: AuditNo,
@@ -91,8 +93,8 @@ impl Subscription {
         }
     }
 
-    /// Whether this JSON text has the same value as the SOURCE_REF; it may be written in another
-    /// way, for example with escapes.
+    /// Whether this JSON text has the same value as the SOURCE_REF. The two texts may differ, for
+    /// example in escapes.
     pub(in crate::subscriptions) fn is_named(&self, source_ref: &str) -> bool {
         let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok();
         let may_vary = |text: &str| text.contains('\\') || !text.starts_with('"');
@@ -140,7 +142,7 @@ impl Subscription {
     }
 
     /// Returns the position of a row in the view (`Ok`) or the position for its insertion (`Err`).
-    /// The end is checked first, as new rows have the highest numbers.
+    /// The end is checked first, because new rows have the highest numbers.
     pub(super) fn view_index(&self, row: RowRef) -> Result<usize, usize> {
         match self.view.last() {
             Some(last) if *last < row => Err(self.view.len()),
@@ -224,8 +226,8 @@ impl Subscription {
             if let Err(at) = self.view_index(row)
                 && let Some(data) = self.visible_row(realm, Some(record))
             {
-                // Reading ends only at the first row beyond the requested number: that makes
-                // MORE_ROWS in the update exact.
+                // Reading ends only when a row beyond the requested number is found, so that
+                // MORE_ROWS in the update is exact.
                 if *rows_left == 0 || self.view.len() >= self.request.view_max {
                     return true;
                 }
@@ -242,8 +244,8 @@ impl Subscription {
     /// Compares the whole view with what the owner may see, after the rights of the owner changed.
     ///
     /// First, rows that may no longer be seen are deleted. Then the source is read again from its
-    /// start: all rows if the owner sees only their own, up to one page if the owner sees all rows.
-    /// The steps are bounded; rows that are not reached are sent after MORE_ROWS.
+    /// start: all rows if the owner sees only own rows, at most MAX_ROWS rows if the owner sees all
+    /// rows. The steps are bounded; rows that are not reached are sent after MORE_ROWS.
     pub(super) fn recompute(&mut self, realm: &Realm) {
         let waiting = self.pending.len();
         self.check_view(realm);
@@ -266,7 +268,7 @@ impl Subscription {
                 break;
             }
         }
-        // An update without rows reports that there are more.
+        // An update without rows reports that there are more rows.
         self.update_due |= self.pending.len() != waiting || self.read_position != ReadPosition::End;
     }
 
@@ -320,8 +322,8 @@ impl Subscription {
         self.update_due = self.update_due && !complete;
     }
 
-    /// Appends the part of a QUERY_UPDATE before its rows. `is_whole`: with these rows the client
-    /// has all that it may see.
+    /// Appends the part of a QUERY_UPDATE before its rows. `is_whole` is true if the client then
+    /// has all rows that it may see.
     pub(super) fn write_header(&mut self, out: &mut Vec<u8>, rows: usize, is_whole: bool) {
         out.reserve(160 + 160 * rows);
         protocol::envelope::write_head(out, "QUERY_UPDATE", Some(&self.request.source_ref));
@@ -337,5 +339,5 @@ impl Subscription {
     }
 }
 
-/// The most scan steps of one comparison, during which the index stays locked.
+/// Maximum number of scan steps of one recomputation. The index stays locked during these steps.
 const RECOMPUTE_STEPS: usize = 8;

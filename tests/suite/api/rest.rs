@@ -1,7 +1,7 @@
 //! Tests of the Genesis REST API with curl.
 //!
-//! They cover messages with headers and queries, HTTP statuses of invalid requests, and polled data
-//! sources.
+//! The tests cover messages with headers and queries, HTTP statuses of invalid requests, and polled
+//! data sources.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -222,7 +222,7 @@ fn a_subscription_that_is_not_polled_expires() {
     assert!(free, "the subscription did not expire within 10 s");
 }
 
-/// A token from REST authenticates a WebSocket, and a logout over REST ends the session there.
+/// A token from REST authenticates a WebSocket. A logout over REST ends the session on both.
 #[tokio::test]
 async fn both_transports_share_sessions() {
     let home = Home::new(QUICK);

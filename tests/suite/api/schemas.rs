@@ -31,7 +31,7 @@ fn the_committed_schemas_match_the_handlers() {
     }
 }
 
-/// The program itself is run, since it assembles the reference from several modules.
+/// The test runs the program, which assembles the reference from several modules.
 #[test]
 fn the_committed_reference_matches_the_code() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -57,7 +57,7 @@ fn the_gateway_serves_the_committed_schemas() {
         let url = format!("http://{}/{name}", gateway.address);
         let out = Command::new("curl").args(["-sf", "--max-time", "20", &url]).output().unwrap();
         let served: Value = serde_json::from_slice(&out.stdout).unwrap();
-        assert!(served == read(&committed(name)), "{name}");
+        assert!(served == read(&committed(name)), "{name} differs from protocol/schemas");
     }
 }
 
@@ -77,7 +77,7 @@ fn public_validators_accept_the_schemas() {
     assert_eq!(out.stdout, b"valid\n");
 }
 
-/// Schemathesis generates requests from the served document. None may cause an internal error.
+/// Schemathesis generates requests from the served document.
 #[test]
 fn no_generated_request_causes_an_internal_error() {
     let limits = "[server.limits]\nmessages_per_sec_per_connection = 1000000";

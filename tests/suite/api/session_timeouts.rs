@@ -53,7 +53,7 @@ struct Desk {
     _tasks: Option<JoinSet<()>>,
 }
 
-/// One client: a connection that its login binds to a session, or, without an outbox, a REST
+/// One client: a connection, which a login binds to a session. Without an outbox it is a REST
 /// client.
 struct Gui {
     router: Router,
@@ -97,7 +97,7 @@ impl Desk {
             for _ in 0..32 {
                 tokio::task::yield_now().await;
             }
-            // Commands are applied in order: when this one is, all earlier ones are, too.
+            // Commands are applied in order: when this command is applied, all earlier ones are.
             self.router
                 .gateway()
                 .replica
@@ -152,7 +152,7 @@ impl Desk {
 }
 
 impl Drop for Desk {
-    /// Stops the replica: the runtime waits for its blocking thread.
+    /// Stops the replica, because the runtime waits until the thread of the replica has ended.
     fn drop(&mut self) {
         self.router.gateway().replica.close();
     }
@@ -239,7 +239,7 @@ async fn a_silent_session_ends_after_the_allowed_misses() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_without_connection_misses_heartbeats_only_if_it_had_one() {
+async fn only_a_session_that_had_a_connection_misses_heartbeats() {
     let desk = Desk::open(true).await;
     let mut never = desk.connect(None);
     never.login(0).await;

@@ -64,7 +64,7 @@ async fn heartbeats_do_not_prolong_an_unused_session_and_its_clients_are_warned(
     let heartbeat = json!({"MESSAGE_TYPE": "EVENT_HEARTBEAT", "SOURCE_REF": 1}).to_string();
     let mut frames = Vec::new();
     let code = loop {
-        // Heartbeats alone: the session does not miss any, but it is not used.
+        // Only heartbeats are sent: none is missed, but the session is not used.
         let _ = unused.socket.send(Message::text(heartbeat.clone())).await;
         match unused.socket.next().await {
             Some(Ok(Message::Text(text))) => {

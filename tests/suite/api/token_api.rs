@@ -1,5 +1,5 @@
 //! Tests of the token API with curl: tokens, refresh, one-time tokens, lifetimes.
-#![expect(clippy::disallowed_methods, reason = "these tests time a process that has its own clock")]
+#![expect(clippy::disallowed_methods, reason = "these tests measure the time of another process")]
 
 use std::time::Duration;
 
@@ -55,7 +55,7 @@ fn refusals_have_http_statuses_and_do_not_reveal_which_users_exist() {
             wrong.push(format!("{what}: {} {}", answer.status, answer.body));
         }
     };
-    // A lock does not reveal it, either: unknown names are locked, too.
+    // Locks do not reveal which users exist, either: unknown names are locked, too.
     for _ in 0..3 {
         let [name, password] =
             [("unknown", "x"), ("admin", "x")].map(|(user, word)| log_in(&gateway, user, word));
@@ -89,7 +89,7 @@ fn refusals_have_http_statuses_and_do_not_reveal_which_users_exist() {
 
 /// An access token authenticates on a WebSocket, too, with the rights of its user.
 #[tokio::test]
-async fn an_access_token_is_a_session_everywhere() {
+async fn an_access_token_authenticates_on_every_transport() {
     let home = Home::new(QUICK);
     let gateway = home.start();
     let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
@@ -128,7 +128,7 @@ fn amend(gateway: &GatewayProcess, access: &str, spec: Value) -> Response {
     curl(gateway, path, &words)
 }
 
-/// Use of an access token does not prolong it; only a refresh does.
+/// The use of an access token does not prolong its lifetime.
 #[tokio::test]
 async fn an_access_token_expires_at_a_fixed_time() {
     let home = Home::new(QUICK);

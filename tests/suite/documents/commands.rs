@@ -1,4 +1,4 @@
-//! Commands in the documents are accepted by the parser of the command line.
+//! Tests that the command line accepts the commands in the documents.
 
 use clap::error::ErrorKind;
 
@@ -31,7 +31,8 @@ fn spans(prose: &str) -> Vec<String> {
     spans.filter(|span| span.starts_with("tollgate ")).map(str::to_owned).collect()
 }
 
-/// Why the command line refuses a command. A code span may leave out what is required.
+/// Returns why the command line refuses a command; `None` if it does not. A command in a code span
+/// may lack required arguments.
 fn fault(arguments: &[String], may_be_incomplete: bool) -> Option<String> {
     let parsed = tollgate::cli::command().try_get_matches_from(arguments);
     let error = parsed.err()?;
@@ -46,7 +47,7 @@ fn fault(arguments: &[String], may_be_incomplete: bool) -> Option<String> {
     (!is_accepted).then(|| format!("{}: {error}", arguments.join(" ")))
 }
 
-/// The number of commands of a document, and those that are refused.
+/// Returns the number of commands of a document, and the faults of the refused commands.
 fn check(document: &Document) -> (usize, Vec<String>) {
     let (mut count, mut wrong) = (0, Vec::new());
     let prose = document.prose();

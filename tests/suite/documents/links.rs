@@ -1,4 +1,4 @@
-//! Links of the documents point to existing files and headings; cited tests exist.
+//! Tests that the links of the documents work and that cited tests exist.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ fn citations(text: &str) -> impl Iterator<Item = (&str, &str)> {
     text.split('`').filter(|it| it.contains(".rs::")).filter_map(|it| it.split_once("::"))
 }
 
-/// The anchors of a document's headings, made as the common forges make them.
+/// Returns the anchors of the headings in the form of common forges such as GitHub.
 fn anchors(text: &str) -> Vec<String> {
     let headings = text.lines().filter(|line| line.starts_with('#'));
     headings

@@ -1,7 +1,8 @@
-//! Shell blocks of the documents, run in order as a reader pastes them.
+//! Tests that run the shell blocks of the documents as a reader pastes them.
 //!
-//! All `sh` blocks of a document run in one shell, in an empty directory, in a network namespace of
-//! their own, where the default ports are free. A `text` block after one shows its output.
+//! The `sh` blocks of a document run in one shell, which has an empty directory and a network
+//! namespace of its own. The default ports are free there. A `text` block shows the output of the
+//! `sh` block before it.
 
 use std::path::Path;
 use std::process::Command;
@@ -34,7 +35,7 @@ fn blocks(document: &Document) -> Vec<Block> {
     blocks
 }
 
-/// A shell script that runs the blocks and writes the output of each to a file of its number. Job
+/// Returns a shell script that runs the blocks and writes the output of block N to the file N. Job
 /// control is on, as in an interactive shell, so that `kill %1` ends a background block.
 fn script(blocks: &[Block], output: &Path) -> String {
     let output = output.display();
@@ -57,8 +58,9 @@ fn script(blocks: &[Block], output: &Path) -> String {
     script
 }
 
-/// Begins a script: the loopback interface, a `cargo` that runs the program of the tests, and an
-/// end that stops what still runs and, after a failure, prints what the failed block has printed.
+/// The beginning of a script. It enables the loopback interface, and replaces `cargo run` by the
+/// program under test. `finish` stops background jobs; after a failure it first prints the output
+/// of the failed block.
 const PREPARE: &str = r#"
 set -eum -o pipefail
 finish() {
@@ -73,13 +75,13 @@ cargo() { case "$*" in 'run '*) shift 3; tollgate "$@";; *) ;; esac; }
 ip link set lo up
 "#;
 
-/// Expected lines that the output does not contain in this order.
+/// Returns the first expected line that the output does not contain in this order.
 fn missing_line<'a>(expected: &'a [String], output: &str) -> Option<&'a str> {
     let mut lines = output.lines();
     expected.iter().map(String::as_str).find(|wanted| !lines.any(|line| matches(wanted, line)))
 }
 
-/// Whether a line has the parts of `pattern` between its `…`, in order.
+/// Whether a line matches `pattern`, in which `…` stands for any text.
 fn matches(pattern: &str, line: &str) -> bool {
     let (pattern, line) = (pattern.trim_end(), line.trim_end());
     let parts: Vec<_> = pattern.split('…').collect();

@@ -1,4 +1,4 @@
-//! The configurations of the page about reverse proxies: real proxies in front of a gateway.
+//! Tests of the documented reverse-proxy configurations with real proxies in front of a gateway.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ const PAGE: &str = "src/docs/reverse-proxies.md";
 const START_MAX: Duration = Duration::from_secs(20);
 /// The limit of messages of each connection to the gateway.
 const MESSAGES_PER_SEC: usize = 5;
-// The addresses of the clients. That of the proxy is 127.0.0.1.
+// The addresses of the clients. The address of the proxy is 127.0.0.1.
 const DESK: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
 const ATTACKER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 3));
 const PROGRAM: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 4));
@@ -52,8 +52,8 @@ struct Setup {
 }
 
 impl Setup {
-    /// Starts a gateway and a proxy with the configuration of the page, whose addresses and paths
-    /// are replaced. `command` gets the folder of the proxy and the file of its configuration.
+    /// Starts a gateway and a proxy with the configurations of the page, in which addresses and
+    /// paths are replaced. `command` gets the folder and the configuration file of the proxy.
     async fn start(language: &str, command: impl Fn(&Path, &Path) -> Command) -> Self {
         let (home, authority) = (Home::new(&block("toml")), Authority::new());
         let (gateway, management) = start_gateway(&home);
@@ -159,7 +159,7 @@ async fn start_proxy(mut command: Command, logs: &Path, port: u16) -> Child {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(START_MAX, listens).await.expect("the proxy does not listen");
+    tokio::time::timeout(START_MAX, listens).await.expect("the proxy did not listen within 20 s");
     proxy
 }
 
@@ -194,8 +194,9 @@ async fn rows(client: &mut TlsClient) -> Value {
     }
 }
 
-/// Logs in over a WebSocket, sends a heartbeat, and changes a right over REST, which is pushed.
-/// Returns the connection of the user whose right changed, and the tokens of the REST session.
+/// Logs in over a WebSocket, sends a heartbeat, and changes a right over REST. The change is
+/// pushed. Returns the connection of the user whose right changed, and the tokens of the REST
+/// session.
 async fn converse(setup: &Setup) -> (TlsClient, [String; 2]) {
     let mut admin = setup.login(DESK, "admin").await;
     let jane = json!({ "USER_NAME": "jane", "PASSWORD": PASSWORD });
@@ -246,8 +247,8 @@ async fn check_addresses(setup: &Setup) {
     assert_eq!(hosts, expected.each_ref().map(|(host, code)| (host, code)));
 }
 
-/// Checks that the requests of a client do not share a connection to the gateway, which limits the
-/// requests of each connection and closes idle ones.
+/// Checks that the requests of a client do not share a connection to the gateway: the gateway
+/// limits the requests of a connection.
 async fn check_connections(setup: &Setup, token: &str) {
     let mut program = setup.program();
     for _ in 0..4 * MESSAGES_PER_SEC {
@@ -263,7 +264,7 @@ fn check_logs(setup: &Setup, secrets: &[String]) {
         let text = std::fs::read_to_string(&file).unwrap();
         let mut found = secrets.iter().map(String::as_str).chain([PASSWORD]);
         let secret = found.find(|secret| text.contains(secret));
-        assert_eq!(secret, None, "it is in {}: {text}", file.display());
+        assert_eq!(secret, None, "a secret is in {}: {text}", file.display());
     }
 }
 

@@ -1,4 +1,4 @@
-//! Configurations and messages in the documents are valid.
+//! Tests that the configurations and messages in the documents are valid.
 
 use serde_json::Value;
 use tollgate::settings::Settings;

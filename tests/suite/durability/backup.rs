@@ -1,5 +1,5 @@
 //! Tests of backups of a running gateway: complete under load, private, restorable.
-#![expect(clippy::disallowed_methods, reason = "these tests time a process that has its own clock")]
+#![expect(clippy::disallowed_methods, reason = "these tests measure the time of another process")]
 
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
@@ -141,8 +141,8 @@ async fn a_backup_and_an_export_are_the_same() {
     gateway::run(&mut home.command(&["export", written.to_str().unwrap()]));
     let rows = |file: &Path| -> Vec<String> {
         let text = std::fs::read_to_string(file).unwrap();
-        // Sessions are excluded, since their last use is saved later: their keys begin with `s`, 73
-        // in hexadecimal. Header and footer differ, too: they have no KEY.
+        // Sessions are excluded, because their last use is saved later. Their keys begin with `s`,
+        // 73 in hexadecimal. Header and footer have no KEY and are excluded, too: they differ.
         let is_lasting = |line: &&str| !line.contains(r#""KEY":"73"#) && line.contains(r#""KEY""#);
         text.lines().filter(is_lasting).map(str::to_owned).collect()
     };

@@ -1,4 +1,4 @@
-//! Tests of the command log: trimming, its anchor, appends with unknown outcome.
+//! Tests of the command log: trims, restarts after a trim, appends with unknown outcome.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -41,7 +41,7 @@ fn numbers(log: &dyn CommandLog, after: Seq, count: usize) -> Vec<Seq> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_trimmed_log_begins_at_its_anchor() {
+async fn a_trimmed_log_begins_after_the_trimmed_entries() {
     let home = tempfile::tempdir().unwrap();
     let (store, log) = open(home.path());
     let live = log.follow(0).unwrap();
@@ -132,11 +132,11 @@ async fn a_restart_needs_no_trimmed_entry() {
     let last = opened.replica.read(|_, seq| seq);
     clock.advance(SEEN_MS + 1);
     opened.replica.submit(add("later")).await.unwrap();
-    // Entries stay in the log until the rows reflect them and their ids can no longer be repeated.
+    // An entry stays in the log until the rows reflect it and no repetition of its id is expected.
     while opened.replica.trim(Millis::MAX).await != Ok(last) {
         tokio::task::yield_now().await;
     }
-    // After these commands the store no longer remembers the trimmed entries.
+    // Each command deletes up to 8 old entry ids: the ids of the trimmed entries are forgotten.
     for number in 0..8 {
         opened.replica.submit(add(&format!("after{number}"))).await.unwrap();
     }
@@ -203,7 +203,7 @@ async fn an_append_with_unknown_outcome_is_repeated_and_applied_once() {
     assert_eq!(replica.submit(add("JaneDee")).await.unwrap(), Outcome::Done);
     let again = replica.submit(add("JaneDee")).await.unwrap();
     assert!(matches!(again, Outcome::Refused(Refusal::Duplicate(..))), "{again:?}");
-    // The log has the command once, and again for each repetition before the outcome was known.
+    // The log has both commands, and a copy for each repetition that was stored.
     let entries = replica.read(|_, seq| seq);
     assert!((2..=4).contains(&entries), "{entries}");
     let named = replica.read(|realm, _| realm.users_after(None).count());

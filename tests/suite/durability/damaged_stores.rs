@@ -1,5 +1,5 @@
 //! Tests of damaged stores: opened completely or refused with a reason, in bounded time.
-#![expect(clippy::disallowed_methods, reason = "these tests time a process that has its own clock")]
+#![expect(clippy::disallowed_methods, reason = "these tests measure the time of another process")]
 
 use std::fs::{File, OpenOptions};
 use std::net::SocketAddr;
@@ -22,7 +22,8 @@ const USERS: usize = 150;
 const ANSWER_MAX: Duration = Duration::from_secs(5);
 /// The exit code for a damaged store.
 const DAMAGED: i32 = 3;
-/// The exit code and text for a store of another version. A damaged format file may look like one.
+/// The exit code and text for a store of another version. A store with a damaged format file may
+/// cause them, too.
 const FOREIGN: (i32, &str) = (5, "the store has format");
 
 #[derive(Debug, Clone, Copy)]
@@ -79,7 +80,7 @@ async fn damaged_stores_open_completely_or_are_refused() {
         renew();
         let what = mutate(&copy, &files, number);
         let (shown, first) = look(&home, &copy).await;
-        // Changes that the first start made must not mislead the second.
+        // The second start uses the store as the first start left it.
         let (listed, second) = list(&home, &copy);
         let same = [
             shown.map(|shown| shown.map(|shown| shown == whole.shown)),
@@ -124,7 +125,8 @@ async fn fill(home: &Home) {
     assert_eq!(gateway.signal("-TERM").0, Some(0));
 }
 
-/// Lists the users of a stopped store with status and profiles; `None` if the store is refused.
+/// Lists the users of a store with status and profiles; `None` if the store is refused. Also
+/// returns the duration of the start.
 fn list(home: &Home, data: &Path) -> (Result<Option<String>, String>, Duration) {
     let mut start = Start::of(home, data, &["user", "list"]);
     let answer = start.fault().map_or(Ok(()), Err);
@@ -132,13 +134,14 @@ fn list(home: &Home, data: &Path) -> (Result<Option<String>, String>, Duration) 
     (answer.map(|()| (start.code == Some(0)).then_some(printed)), start.took)
 }
 
-/// Starts a gateway and reads the data as the administrator; `None` if the store is refused.
+/// Starts a gateway and reads the data as the administrator; `None` if the store is refused. Also
+/// returns the duration of the start.
 async fn look(home: &Home, data: &Path) -> (Result<Option<Vec<String>>, String>, Duration) {
     let start = Start::of(home, data, &["serve", "--listen", "127.0.0.1:0"]);
     let answer = match (start.fault(), start.address()) {
         (Some(fault), _) => Err(fault),
         (None, None) => Ok(None),
-        // In a task, so that a panic is reported as one of several faults.
+        // The data is read in a task, so that a panic becomes one of the reported faults.
         (None, Some(address)) => {
             tokio::spawn(read(address)).await.map(Some).map_err(|error| error.to_string())
         }
@@ -202,7 +205,7 @@ impl Start {
         line["fields"]["address"].as_str()?.parse().ok()
     }
 
-    /// What is wrong with the start, apart from the data; `None` if nothing is.
+    /// Returns the fault of the start; `None` if it has no fault. Lost data is not a fault here.
     fn fault(&self) -> Option<String> {
         let Self { code, stderr, took, .. } = self;
         let foreign = *code == Some(FOREIGN.0) && stderr.contains(FOREIGN.1);
@@ -218,13 +221,13 @@ impl Start {
             Some(format!("the exit code was {code:?}: {stderr}"))
         } else {
             let clear = words.len() == 1 && words[0].starts_with("tollgate:");
-            (!clear).then(|| format!("standard error is not one error message: {stderr}"))
+            (!clear).then(|| format!("expected exactly one error on standard error: {stderr}"))
         }
     }
 }
 
 impl Drop for Start {
-    /// Kills the program, so that a clean shutdown does not hide the changes of the start.
+    /// Kills the program: the next start must find the store as this start left it.
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -248,14 +251,14 @@ fn files(data: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Damages one file. Every second time it is the database file, otherwise all files and kinds of
-/// damage in rotation. Returns a description.
+/// Damages one file and returns a description of the damage. Even numbers damage the database file;
+/// odd numbers rotate through all files and kinds of damage.
 fn mutate(copy: &Path, files: &[PathBuf], number: usize) -> String {
     let all = [Mutation::Flip, Mutation::Zero, Mutation::Truncate, Mutation::Delete];
     let mut rng = StdRng::seed_from_u64(number as u64);
     let turn = number / 2;
     let (name, mutation) = match number % 2 {
-        // Deletion is left out: it would be the same every time. The others have a random position.
+        // Deletion is left out: it is the same every time. Other damage has a random position.
         0 => (Path::new("sled/db"), all[turn % 3]),
         _ => (files[turn % files.len()].as_path(), all[turn / files.len() % 4]),
     };

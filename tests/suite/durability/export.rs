@@ -84,7 +84,7 @@ async fn an_export_restores_the_same_store() {
     Client::login(gateway.address, "admin", PASSWORD).await;
 }
 
-/// An export of version 1, written by an older release from a store with rows of every shape.
+/// An export of version 1, written by an older release from a store with rows of every kind.
 const VERSION_1: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/exports/version-1.jsonl");
 
@@ -140,7 +140,7 @@ async fn an_export_without_credentials_has_no_hash_and_no_token() {
 }
 
 #[tokio::test]
-async fn a_damaged_export_is_refused_with_the_line() {
+async fn a_damaged_export_is_refused_with_its_line_number() {
     let (home, _) = filled().await;
     let file = home.path().join("a.jsonl");
     assert!(run(&home, &["export", file.to_str().unwrap()]).status.success());

@@ -29,7 +29,7 @@ async fn a_first_start_can_be_killed_at_every_step() {
                 killed += 1;
                 let gateway = home.try_start();
                 let gateway = gateway.unwrap_or_else(|| {
-                    panic!("no start after a kill at {call} {number} of {file}")
+                    panic!("no start after a kill at {call} call {number} on {file}")
                 });
                 Client::login(gateway.address, "admin", PASSWORD).await;
             }
@@ -38,8 +38,8 @@ async fn a_first_start_can_be_killed_at_every_step() {
     println!("{killed} first starts were killed, each at a different step");
 }
 
-/// Starts a gateway that is killed at this call on a file of its store. Returns false if the
-/// gateway listened before.
+/// Starts a gateway that is killed at call `number` of `call` on a file of its store. Returns false
+/// if the gateway listened earlier.
 fn is_killed_at(home: &Home, file: &str, call: &str, number: usize) -> bool {
     let serve = home.command(&["serve", "--listen", "127.0.0.1:0"]);
     let (file, trace) = (home.data().join(file), home.path().join("trace"));

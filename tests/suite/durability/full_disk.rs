@@ -1,5 +1,5 @@
 //! Tests of a full disk: writes are refused, reads continue, nothing is lost.
-#![expect(clippy::disallowed_methods, reason = "these tests time a process that has its own clock")]
+#![expect(clippy::disallowed_methods, reason = "these tests measure the time of another process")]
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -125,8 +125,8 @@ async fn a_full_disk_refuses_writes_until_there_is_space() {
     whole(&mut admin, &acknowledged).await;
 }
 
-/// Without a reserve, a write of the database itself fails. The outcome of that one command may be
-/// unknown and is reported as such. Writes are refused until a restart.
+/// Without `disk_reserve_mb` a write of the database fails. The command is then refused, or its
+/// outcome is reported as unknown. Later commands are refused until a restart.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_disk_that_fills_during_a_commit_loses_nothing() {
     let (home, disk, management) = small("0").await;
@@ -140,7 +140,7 @@ async fn a_disk_that_fills_during_a_commit_loses_nothing() {
     let (_, log) = gateway.signal("-KILL");
     let met = |words: &str| log.iter().filter(|line| line.contains(words)).count();
     let (commits, rows) = (met("storing commands failed"), met("refused until a restart"));
-    println!("{} fit; {commits} commits and {rows} saves failed: {refused}", acknowledged.len());
+    println!("{} stored; {commits} commits and {rows} saves failed: {refused}", acknowledged.len());
     assert!(commits + rows > 0, "{log:#?}");
     let gateway = home.start();
     let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;

@@ -62,7 +62,7 @@ async fn a_first_start_that_is_killed_can_be_repeated() {
         early += usize::from(!log.contains("listening"));
         let gateway = home.try_start();
         let gateway =
-            gateway.unwrap_or_else(|| panic!("{number}: no start after a kill after {after:?}"));
+            gateway.unwrap_or_else(|| panic!("{number}: no start after a kill at {after:?}"));
         Client::login(gateway.address, "admin", PASSWORD).await;
     }
     println!("{early} of {FIRST_STARTS} first starts were killed before they listened");

@@ -1,5 +1,5 @@
 //! Tests of power cuts, simulated by a copy of the disk without unsynced data.
-#![expect(clippy::disallowed_methods, reason = "these tests time a process that has its own clock")]
+#![expect(clippy::disallowed_methods, reason = "these tests measure the time of another process")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -46,7 +46,7 @@ impl Drop for Disk {
     fn drop(&mut self) {
         let unmounted = Command::new("umount").arg(&self.point).status();
         if !unmounted.is_ok_and(|status| status.success()) {
-            // A file is still open: unmount the disk when it is closed.
+            // A file is still open. A lazy unmount takes effect when the file is closed.
             let _ = Command::new("umount").arg("-l").arg(&self.point).status();
         }
     }
@@ -100,7 +100,7 @@ fn make(image: &Path) {
     gateway::run(Command::new("mkfs.ext4").arg("-q").arg(image));
 }
 
-/// Stops all threads of the gateway. A thread in a system call completes it first.
+/// Stops all threads of the gateway. A thread in a system call completes the call first.
 fn stop(gateway: &GatewayProcess) {
     let id = gateway.child.id();
     gateway::run(Command::new("kill").args(["-STOP", &id.to_string()]));
@@ -127,7 +127,8 @@ async fn insert_big(address: std::net::SocketAddr) {
     assert!(clients::insert(&mut admin, "PROFILE", BIG, details).await);
 }
 
-/// Checks that all users of the big profile have its right, or, if not `there`, none has.
+/// Checks that the users of the big profile have its right if `there`, and that no user has it
+/// otherwise.
 async fn check_big(address: std::net::SocketAddr, there: bool) {
     let mut admin = Client::login(address, "admin", PASSWORD).await;
     let mut rows = clients::rows(&mut admin, "USER_RIGHTS").await;

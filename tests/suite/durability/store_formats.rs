@@ -6,14 +6,14 @@ use std::path::Path;
 use serde_json::json;
 use tollgate::realm::{Realm, Row};
 use tollgate::replication::{CommandLog, LogEvent, open_log};
-use tollgate::storage::{RowStore, rebuild_realm};
+use tollgate::storage::{RowStore, export, rebuild_realm};
 
 use crate::harness::{Client, Home, PASSWORD, QUICK, clients, gateway};
 
 /// Packed data folders, their formats and numbers of users: at least one for each released format.
-/// Each was created by the version with that format. It contains a right ORDEN, a user JohnWolf
-/// (password FullMoon1) who has it, a profile DESK with both, a deleted user, and a failed login of
-/// JohnWolf.
+/// Each was created by the version with that format, and contains a right ORDEN and a user JohnWolf
+/// (password FullMoon1) with this right. A profile DESK has both. Another user was deleted, and a
+/// login of JohnWolf failed.
 const STORES: &[(&str, &str, usize)] = &[
     ("tests/fixtures/stores/format-1.tar.gz", "tollgate store 1", 2),
     ("tests/fixtures/stores/format-2.tar.gz", "tollgate store 2", 2),
@@ -23,8 +23,8 @@ const STORES: &[(&str, &str, usize)] = &[
     (ALL_SHAPES[0], "tollgate store 5", 4),
     (ALL_SHAPES[1], CURRENT, 4),
 ];
-/// Stores of the last two formats that contain every row and entry renamed between them: logins
-/// with second factors, links, access tokens, resets, queued mails.
+/// Stores of the last two formats. They contain every kind of row and entry with names that differ
+/// between the two: logins with second factors, links, access tokens, resets, queued mails.
 const ALL_SHAPES: [&str; 2] =
     ["tests/fixtures/stores/format-5-all-shapes.tar.gz", "tests/fixtures/stores/format-6.tar.gz"];
 /// The format of this version.
@@ -98,9 +98,9 @@ fn realms(data: &Path) -> (Realm, Realm, BTreeSet<String>) {
     (rebuild_realm(rows).unwrap(), replayed, variants)
 }
 
-/// Replaying the log gives the rows of the store, also if the log has names of an older version.
+/// The log of the older store has former names.
 #[test]
-fn the_log_gives_the_rows_of_every_shape() {
+fn replaying_the_log_gives_the_stored_rows() {
     for packed in ALL_SHAPES {
         let home = Home::new(QUICK);
         unpack(packed, &home);
@@ -132,6 +132,26 @@ fn the_log_gives_the_rows_of_every_shape() {
             assert!(variants.contains(variant), "{packed} has no {variant}: {variants:?}");
         }
     }
+}
+
+#[test]
+fn an_export_without_credentials_has_no_session_link_or_code() {
+    let home = Home::new(QUICK);
+    unpack(ALL_SHAPES[1], &home);
+    let (stored, ..) = realms(&home.data());
+    let is_secret = |row: &Row| {
+        matches!(row, Row::Session(_) | Row::RotatedToken(..) | Row::PendingLogin(..))
+            || matches!(row, Row::OneTime(..) | Row::SelfReset(..) | Row::ActiveCode(_))
+            || matches!(row, Row::Mail(_) | Row::History(..) | Row::Attempts(..))
+            || matches!(row, Row::User(user) if user.credential.is_some())
+    };
+    let exported = |credentials: bool| {
+        let mut out = Vec::new();
+        export::write(&stored, 0, credentials, &mut out).unwrap();
+        export::read(&mut out.as_slice()).unwrap()
+    };
+    assert!(exported(true).realm.rows().filter(is_secret).count() > 5);
+    assert_eq!(exported(false).realm.rows().find(is_secret), None);
 }
 
 /// A store with one flipped bit, so that some rows are found by key but not by a scan. It has 120

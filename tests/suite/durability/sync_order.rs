@@ -65,8 +65,8 @@ async fn the_sync_is_between_write_and_ack() {
     assert!(synced.text.ends_with("= 0"), "the fdatasync failed: {}", synced.text);
 }
 
-/// The command under strace with these options. With -D the gateway is the child process, so that
-/// signals reach it.
+/// Returns `serve` as a command under strace. With `-D` the gateway is the child process, so that
+/// signals reach the gateway.
 pub fn traced(serve: &Command, trace: &Path, options: &[&str]) -> Command {
     let there = Command::new("strace").arg("-V").output();
     assert!(there.is_ok(), "strace cannot be run; install it: apt-get install -y strace");

@@ -8,7 +8,7 @@ use tollgate::net::Client;
 
 use super::gateway::{Home, QUICK, run};
 
-/// A throwaway certificate authority and a certificate for localhost, in the folder of a gateway.
+/// A certificate authority and its certificate for localhost, in the folder of a gateway.
 pub struct Authority {
     pub home: Home,
 }

@@ -1,4 +1,4 @@
-//! The gateway as a process, with a free port and a throwaway folder.
+//! The gateway as a process, with a free port and a temporary folder.
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -17,13 +17,13 @@ pub const PASSWORD: &str = "Test-Password-7";
 pub struct GatewayProcess {
     /// The child process.
     pub child: Child,
-    /// The address on which it listens.
+    /// The address on which the gateway listens.
     pub address: SocketAddr,
-    /// The thread that reads its log; returns the lines once the process has ended.
+    /// The thread that reads the log of the gateway. It returns the lines when the process ends.
     pub log: std::thread::JoinHandle<Vec<String>>,
 }
 
-/// A throwaway folder with the configuration and the data folder of a gateway.
+/// A temporary folder with the configuration and the data folder of a gateway.
 pub struct Home {
     folder: tempfile::TempDir,
 }
@@ -66,7 +66,7 @@ impl Home {
 }
 
 impl GatewayProcess {
-    /// Starts a command and waits until it logs `listening`; `None` if it exits before.
+    /// Starts a gateway and waits until it logs `listening`; `None` if it exits earlier.
     pub fn spawn(command: &mut Command) -> Option<GatewayProcess> {
         Self::spawn_to(command, Stdio::null())
     }

@@ -17,7 +17,7 @@ pub struct Fence<'a> {
     pub text: String,
     /// The line number of the first line of `text`.
     pub line: usize,
-    /// Whether only empty lines separate it from the fence before it.
+    /// Whether only empty lines separate this fence from the previous fence.
     pub follows_fence: bool,
 }
 
@@ -69,7 +69,7 @@ impl Document {
                 }
                 (Some(_), true) => (is_open, follows_fence) = (false, true),
                 (None, true) => {
-                    let fence = fences.last_mut().expect("the open fence");
+                    let fence = fences.last_mut().expect("no fence is open");
                     fence.text.push_str(line);
                     fence.text.push('\n');
                 }

@@ -33,6 +33,7 @@ impl MovedClock {
         GatewayProcess::spawn(&mut command).expect("the gateway did not start")
     }
 
+    /// Sets the wall clock to the real time plus `seconds`.
     pub fn jump(&self, seconds: i64) {
         std::fs::write(&self.offset, format!("{seconds:+}")).unwrap();
     }

@@ -14,7 +14,9 @@ pub const MINUTE: u64 = 60_000;
 /// A realm with a manual clock, to which a test applies commands.
 pub struct Script {
     pub realm: Realm,
+    /// The current time in milliseconds.
     pub at: u64,
+    /// The number of the last entry.
     pub next: u64,
 }
 
@@ -45,7 +47,7 @@ impl Script {
         self.at += ms;
     }
 
-    /// Logs in. The session gets the tokens of [`pair`] `pair`.
+    /// Logs in. The session gets token pair number `pair`.
     pub fn login(&mut self, name: &str, pair: u64) -> Outcome {
         let command = login_command(&self.realm, name, pair);
         self.outcome(command)
@@ -58,6 +60,7 @@ impl Script {
         }
     }
 
+    /// Attempts a login with a wrong password.
     pub fn wrong(&mut self, name: &str) -> Outcome {
         let Command::Login(mut login) = login_command(&self.realm, name, 0) else { unreachable!() };
         login.verdict = Verdict::Wrong;
@@ -93,10 +96,12 @@ impl Script {
         self.outcome(Command::End(SessionEnd { session, reason, unless_after: None }))
     }
 
+    /// Makes a session dormant.
     pub fn sleep(&mut self, session: SessionNo) {
         assert_eq!(self.end(session, EndReason::HeartbeatMissed), Outcome::EndedSessions(1));
     }
 
+    /// Changes a password. All sessions of the user except `keep` end.
     pub fn change(&mut self, name: &str, verdict: Verdict, keep: Option<SessionNo>) -> Applied {
         let user = self.realm.user_by_name(&user(name)).unwrap();
         self.apply(Command::ChangePassword(ChangePassword {
@@ -110,11 +115,12 @@ impl Script {
         }))
     }
 
-    /// Whether the session token of a pair belongs to a live session.
+    /// Whether the session token of pair `number` belongs to a live session.
     pub fn speaks(&self, number: u64) -> bool {
         self.realm.session_by_token(self.at, &pair(number).token).is_some()
     }
 
+    /// Returns the number of live sessions of a user.
     pub fn live(&self, name: &str) -> usize {
         let user = self.realm.user_by_name(&user(name)).unwrap();
         let live = |it: &&Session| it.is_live(self.at, self.realm.policy());
@@ -132,7 +138,7 @@ pub fn expired() -> Outcome {
     Outcome::Refused(Refusal::RefreshExpired)
 }
 
-/// A login command with the correct password. The session gets the tokens of [`pair`] `number`.
+/// Returns a login command with the correct password. The session gets token pair `number`.
 pub fn login_command(realm: &Realm, name: &str, number: u64) -> Command {
     let user_name = user(name);
     let credential = realm.user_by_name(&user_name).and_then(|user| user.credential.clone());
@@ -165,7 +171,7 @@ pub fn hash(number: u64) -> TokenHash {
     bytes[..8].copy_from_slice(&number.to_be_bytes());
     TokenHash(bytes)
 }
-/// A token pair that is unique to `number`.
+/// Returns token pair `number`.
 pub fn pair(number: u64) -> TokenHashes {
     TokenHashes {
         id: SessionId(uuid::Uuid::from_u128(number.into())),
@@ -173,7 +179,7 @@ pub fn pair(number: u64) -> TokenHashes {
         refresh: hash(2 * number + 1),
     }
 }
-/// The hash of a second-factor code, unique to `number`.
+/// Returns the hash of second-factor code `number`.
 pub fn code_hash(number: u64) -> TokenHash {
     hash(950_000 + number)
 }
@@ -188,6 +194,7 @@ pub fn new_user(name: &str, profiles: &[&str]) -> NewUser {
         ..NewUser::named(user(name))
     }
 }
+/// Returns a bootstrap command.
 pub fn found() -> Command {
     let right = |(code, description): &(&str, &str)| {
         (RightCode::parse(code).unwrap(), Description::parse(description).unwrap())

@@ -1,4 +1,4 @@
-//! Players of the scripts in `protocol/scripts`: in process through the router, or with `replay`.
+//! Functions that play `protocol/scripts` through the router, or with `tollgate replay`.
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -43,7 +43,7 @@ name = 'SBL_DATA_SERVER'
 hosts = [{ name = 'genesisserv1', port = 9002 }, { name = 'genesisserv2', port = 9002 }]
 ";
 
-/// The configuration of a script: the common one, overridden by the `.toml` file of the script.
+/// Returns [`CONFIGURATION`] with the keys of the `.toml` file of the script, which override it.
 fn configuration(script: &Path) -> toml::Table {
     let own = std::fs::read_to_string(script.with_extension("toml")).unwrap_or_default();
     let mut all: toml::Table = CONFIGURATION.parse().unwrap();
@@ -60,7 +60,8 @@ fn put_over(all: &mut toml::Table, own: toml::Table) {
     }
 }
 
-/// Scripts that need more than a gateway (many clients, an LDAP server) and are played elsewhere.
+/// Scripts that need many clients or an LDAP server. `tools/replay/load.rs` and
+/// `security/ldap/logins.rs` play them.
 const PLAYED_ELSEWHERE: &[&str] = &["load", "login/ldap-login.script"];
 
 pub fn scripts() -> Vec<PathBuf> {

@@ -26,6 +26,7 @@ pub struct Acknowledged {
 struct Profile {
     name: String,
     codes: [String; 2],
+    /// Whether the gateway acknowledged the profile, so that the profile must exist.
     promised: bool,
 }
 
@@ -42,8 +43,8 @@ impl Acknowledged {
         self.profiles.extend(other.profiles);
     }
 
-    /// Adds the changes of another client as possible, not as required: they were requested while
-    /// the state was copied.
+    /// Adds changes that another client requested while the state was copied. They may exist, but
+    /// need not.
     pub fn expect_part(&mut self, other: Acknowledged) {
         self.requested.extend(other.requested);
         let unsure = |profile: Profile| Profile { promised: false, ..profile };
@@ -56,8 +57,8 @@ impl Acknowledged {
     }
 
     /// Reads the records of a restarted gateway and checks them: no acknowledged record is missing,
-    /// no profile is partial, and every record was requested. Records that were read are required
-    /// from now on.
+    /// no profile is partial, and every record was requested. Later checks require the records that
+    /// this check reads.
     pub async fn check(&mut self, address: SocketAddr) {
         let mut admin = Client::login(address, "admin", PASSWORD).await;
         let rights = column(&rows(&mut admin, "ALL_RIGHTS").await, "CODE");
@@ -74,7 +75,7 @@ impl Acknowledged {
             );
             for code in &profile.codes {
                 let part = held.contains(code);
-                assert_eq!(part, there, "the profile {} is partial at {code}", profile.name);
+                assert_eq!(part, there, "the profile {} is incomplete: {code}", profile.name);
             }
             profile.promised = there;
         }
@@ -118,8 +119,8 @@ impl Acknowledged {
         answered
     }
 
-    /// Inserts two rights and a profile of both for a user. Returns false if the connection ended
-    /// before a reply.
+    /// Inserts two rights, and a profile that grants both rights to a user. Returns false if the
+    /// connection ended before a reply.
     async fn profile(&mut self, client: &mut Client, name: &str, user: &str) -> bool {
         let codes = ["A", "B"].map(|end| format!("{name}_{end}"));
         for code in &codes {

@@ -1,5 +1,5 @@
 //! Tests of clock jumps and suspended processes: sessions end on time.
-#![expect(clippy::disallowed_methods, reason = "these tests time a process that has its own clock")]
+#![expect(clippy::disallowed_methods, reason = "these tests measure the time of another process")]
 
 use std::process::Command;
 use std::time::{Duration, Instant};

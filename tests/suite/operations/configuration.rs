@@ -112,7 +112,7 @@ fn aliases_of_keys_are_accepted_with_one_warning() {
     let checked = home.command(&["doctor"]).output().unwrap();
     assert!(
         checked.status.code() == Some(1),
-        "findings, but no invalid configuration: {checked:?}"
+        "`doctor` must report findings, not an invalid configuration: {checked:?}"
     );
     let file = home.path().join("tollgate.toml");
     let checked = tollgate(&["check-config", "--config", file.to_str().unwrap()]);
@@ -126,7 +126,7 @@ fn aliases_of_keys_are_accepted_with_one_warning() {
 }
 
 #[test]
-fn single_sign_on_stops_the_start() {
+fn a_configuration_with_single_sign_on_is_refused() {
     let out = Home::new("[security.sso]\nenabled = true").command(&["serve"]).output().unwrap();
     assert_eq!(out.status.code(), Some(6));
     assert!(String::from_utf8_lossy(&out.stderr).contains("single sign-on is not built in yet"));

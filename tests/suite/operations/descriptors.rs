@@ -1,5 +1,5 @@
-//! Tests without free file descriptors: connections continue, new ones are refused.
-#![expect(clippy::disallowed_methods, reason = "these tests time a process that has its own clock")]
+//! Tests of a gateway without file descriptors: open connections continue, new ones are refused.
+#![expect(clippy::disallowed_methods, reason = "these tests measure the time of another process")]
 
 use std::io::Read;
 use std::net::{SocketAddr, TcpStream};
@@ -76,7 +76,7 @@ async fn without_descriptors_open_connections_continue() {
     }
     let share = (cpu(&gateway) - used) / began.elapsed().as_secs_f64();
     println!("{} connections, {:.1} % of a CPU", crowd.len(), share * 100.0);
-    assert!(share < 0.2, "the full gateway used {share} of a CPU");
+    assert!(share < 0.2, "without descriptors the gateway used {share} of a CPU");
 
     drop(crowd);
     let freed = Instant::now();

@@ -135,7 +135,7 @@ fn bash_completes_the_command_line() {
     for shell in ["elvish", "fish", "powershell", "zsh"] {
         let script = tollgate(&["completions", shell]);
         for word in ["audit", "backup", "check-config", "data-dir"] {
-            assert!(script.contains(word), "{shell}: {word}");
+            assert!(script.contains(word), "the completions of {shell} lack {word}");
         }
     }
 }

@@ -1,5 +1,5 @@
 //! Tests of reload by SIGHUP: all or nothing, at once, with open connections.
-#![expect(clippy::disallowed_methods, reason = "these tests time a process that has its own clock")]
+#![expect(clippy::disallowed_methods, reason = "these tests measure the time of another process")]
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -62,7 +62,10 @@ async fn services_and_the_policy_change_with_open_connections() {
         let refused = format!("tollgate_config_reloads_total{{result=\"refused\"}} {}", at + 1);
         let began = Instant::now();
         while !get(free, "/metrics").await.1.contains(&refused) {
-            assert!(began.elapsed() < Duration::from_secs(10), "not refused: {wrong}");
+            assert!(
+                began.elapsed() < Duration::from_secs(10),
+                "the reload was not refused within 10 s: {wrong}"
+            );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         let listed = heartbeat(&mut admin).await;

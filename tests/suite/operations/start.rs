@@ -1,4 +1,4 @@
-//! Tests of start and shutdown: first start, second process, exit codes, drain.
+//! Tests of start and shutdown: first start, second process, exit codes, open connections.
 
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
@@ -98,7 +98,7 @@ async fn a_first_start_that_cannot_listen_creates_no_administrator() {
 }
 
 #[tokio::test]
-async fn a_drain_ends_in_time_despite_silent_clients() {
+async fn a_shutdown_ends_in_time_despite_silent_clients() {
     let grace = QUICK.replace("[server]", "[server]\nshutdown_grace_secs = 5");
     let gateway = Home::new(&grace).start();
     let mut clients = Vec::new();
@@ -108,7 +108,7 @@ async fn a_drain_ends_in_time_despite_silent_clients() {
     // SIGHUP does not end the process.
     let hung_up = Command::new("kill").args(["-HUP", &gateway.child.id().to_string()]).status();
     assert!(hung_up.unwrap().success());
-    // The clients read and send nothing. One has not even sent a request.
+    // The clients read and send nothing. `_silent` has not even sent an HTTP request.
     let _silent = TcpStream::connect(gateway.address).await.unwrap();
     let ended = tokio::task::spawn_blocking(move || gateway.signal("-TERM"));
     let ended = tokio::time::timeout(std::time::Duration::from_secs(15), ended).await;

@@ -1,4 +1,4 @@
-//! Rules of password age, password history, rehashes and locks.
+//! Tests of the rules of password age, password history, rehashes and locks.
 
 use tollgate::realm::{
     Applied, ChangePassword, Command, EndReason, Fingerprint, LockoutScope, Login, LoginClient,
@@ -33,7 +33,7 @@ fn a_password_must_be_changed_at_the_maximum_age_and_not_before() {
     assert!(matches!(script.login("Ada", 7), Outcome::LoggedIn(_)));
 }
 
-/// Changes the password to the one with the hash `to`.
+/// Changes the password. `to` is the hash of the new password.
 fn change(script: &mut Script, name: &str, to: &str) -> Applied {
     let known = script.realm.user_by_name(&user(name)).unwrap();
     let change = ChangePassword {
@@ -61,8 +61,8 @@ fn the_policy_limits_how_many_passwords_are_remembered() {
         assert_eq!(change(&mut script, "Ada", to).outcome, Outcome::Done);
     }
     assert_eq!(remembered(&script, "Ada"), ["$d", "$c", "$b"]);
-    // A reset removes the password, but its hash is remembered. A one-time password is not, since
-    // the user did not choose it.
+    // After a reset the hash of the former password is still remembered. The hash of a one-time
+    // password is forgotten with this password, because the user did not choose it.
     let reset = |credential: Option<&str>| {
         let credential = credential.map(Into::into);
         let reset = ResetPassword { user_name: user("Ada"), credential, mailed: false };
@@ -87,7 +87,7 @@ fn twenty_four_of_the_longest_hashes_fit_into_a_row() {
 }
 
 #[test]
-fn without_a_policy_nothing_is_remembered() {
+fn the_default_policy_remembers_no_password() {
     let mut script = Script::new(|_| {});
     change(&mut script, "Ada", "$b");
     assert_eq!(remembered(&script, "Ada"), Vec::<String>::new());

@@ -1,4 +1,4 @@
-//! Rules of logins, sessions, rights, profiles and repeated entries.
+//! Tests of the rules of logins, sessions, rights, profiles and repeated entries.
 
 use protocol::UserName;
 use tollgate::realm::{
@@ -198,7 +198,7 @@ fn a_user_leaves_at_most_a_hundred_dormant_sessions() {
 }
 
 #[test]
-fn a_wrong_old_password_counts() {
+fn a_wrong_old_password_counts_as_a_failed_login() {
     let mut it = Script::new(|_| {});
     assert_eq!(it.change("Ada", Verdict::Wrong, None).outcome, incorrect());
     assert_eq!(it.wrong("Ada"), incorrect());
@@ -259,7 +259,7 @@ fn a_sweep_is_harmless_when_repeated() {
 }
 
 #[test]
-fn unknown_names_are_counted_only_when_uniform() {
+fn unknown_names_are_counted_only_if_refusals_are_uniform() {
     let mut it = Script::new(|_| {});
     assert_eq!(it.wrong("unknown"), Outcome::Refused(Refusal::UnknownAccount));
     assert_eq!(it.realm.attempts().count(), 0);
@@ -271,7 +271,7 @@ fn unknown_names_are_counted_only_when_uniform() {
     it.wait(5 * MINUTE);
     it.apply(Command::Sweep);
     let known = it.realm.attempts().count();
-    assert_eq!(known, 1, "an unknown name was forgotten sooner than a user's");
+    assert_eq!(known, 1, "an unknown name was forgotten sooner than the name of a user");
     assert_eq!(it.wrong("unknown"), incorrect());
 }
 
@@ -287,7 +287,7 @@ fn at_most_ten_thousand_unknown_names_are_remembered() {
         (0..9_999).map(|no| attempt(&format!("unknown{no}"), 500_000 + no)).collect();
     it.realm.apply_changes(&others);
     it.wrong("one");
-    assert_eq!(it.realm.attempts().count(), 10_001, "the name of a user was counted");
+    assert_eq!(it.realm.attempts().count(), 10_001, "the name of a user counted as unknown");
     it.wrong("two");
     assert_eq!(it.realm.attempts().count(), 10_001);
     let remembered = |name: &str| it.realm.attempts().any(|(known, _)| known.is(name));

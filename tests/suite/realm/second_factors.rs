@@ -1,4 +1,4 @@
-//! Rules of second factors, links, mails, resets and directory users.
+//! Tests of the rules of second factors, mailed links, resets and directory users.
 
 use tollgate::realm::{
     AccountChecks, Actor, AuthenticatedBy, Change, Command, ConfirmSecret, CreateSecret,
@@ -9,7 +9,7 @@ use tollgate::realm::{
 
 use crate::harness::realm::{MINUTE, Script, code_hash, login_command, pair, user};
 
-/// A script with TOTP and self-service resets enabled; `change` changes the MFA policy further.
+/// Returns a realm with TOTP and self-service resets enabled. `change` modifies its MFA policy.
 fn mfa(change: impl FnOnce(&mut Mfa)) -> Script {
     Script::new(|policy| {
         policy.mfa = Mfa { totp: true, codes_max: 5, confirm_ms: 5 * MINUTE, ..Mfa::default() };
@@ -18,6 +18,7 @@ fn mfa(change: impl FnOnce(&mut Mfa)) -> Script {
     })
 }
 
+/// Requires all users to present the code of a mailed link.
 fn by_links(mfa: &mut Mfa) {
     mfa.link = Some(Links { temporary_ms: 15 * MINUTE, active_ms: 600 * MINUTE });
     mfa.link_for = vec!["*".into()];
@@ -32,7 +33,7 @@ fn totp(at_secs: Option<u64>) -> PresentedFactor {
 }
 
 impl Script {
-    /// Gives Ada a secret, confirmed by the operator with the code of `at_secs`.
+    /// Gives Ada a TOTP secret, which the operator confirms with the code of the time `at_secs`.
     fn enrol(&mut self, at_secs: u64) {
         let actor = EnrolmentActor::Actor(Actor::Operator);
         let (user_name, encrypted) = (Some(user("Ada")), "encrypted".into());
@@ -93,7 +94,7 @@ fn factor_required(reason: MfaReason, required: RequiredFactor) -> Outcome {
 }
 
 #[test]
-fn a_code_is_accepted_once_and_no_earlier_one_afterwards() {
+fn a_code_is_accepted_once_and_then_no_earlier_code() {
     let mut it = mfa(|_| {});
     it.enrol(900);
     assert_eq!(it.login_with(1, None), factor_required(MfaReason::Required, RequiredFactor::Totp));
@@ -174,7 +175,7 @@ fn a_pending_login_can_only_be_finished_or_enrol_a_required_factor() {
     let wrong = Refusal::SecondFactor(MfaReason::Invalid, RequiredFactor::Enrol);
     assert_eq!(it.confirm(actor.clone(), None), Outcome::Refused(wrong));
     assert_eq!(it.confirm(actor, Some(900)), Outcome::Done);
-    // The pending login must not replace the secret that is in force now.
+    // The pending login must not replace the confirmed secret.
     assert_eq!(it.outcome(create(None)), expired);
     let Outcome::LoggedIn(no) = it.finish(1, 50, None) else { panic!() };
     assert!(it.realm.session(no).unwrap().factor_verified);
@@ -216,7 +217,7 @@ fn a_session_opened_before_enrolment_does_not_bypass_the_factor() {
     assert_eq!(refresh(1, 2, None), required);
     assert_eq!(refresh(1, 3, Some(totp(Some(930)))), Outcome::Refreshed(session));
     assert_eq!(refresh(3, 4, None), Outcome::Refreshed(session));
-    // Such a session may not disable the second factor.
+    // A session without a proved factor may not disable the second factor.
     let mut it = mfa(|_| {});
     let session = it.session("Ada", 1);
     it.enrol(900);
@@ -341,7 +342,7 @@ fn a_reset_is_accepted_once_and_the_next_one_must_wait() {
     let request = || Command::RequestReset(RequestReset { user_name: user("Ada"), url: None });
     assert_eq!(it.outcome(request()), Outcome::Done);
     let mail = it.mail();
-    // The mail is sent twice: both tokens are valid, since only one mail may have arrived.
+    // The mail is sent twice. Both tokens are valid, because one of the mails may be lost.
     for number in [41, 42] {
         assert_eq!(
             it.outcome(Command::IssueMailSecret(mail, MailSecret::Token(code_hash(number)))),
@@ -425,7 +426,6 @@ fn directory_users_and_local_users_never_become_each_other() {
     assert_eq!(it.outcome(Command::ExpirePassword(Actor::Operator, user("Dora"))), refused);
 }
 
-/// A pending login stores whether the account checks apply to it.
 #[test]
 fn a_pending_login_stores_whether_a_directory_bypasses_the_account_checks() {
     for checks in [AccountChecks::Bypassed, AccountChecks::Enforced] {

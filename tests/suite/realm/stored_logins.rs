@@ -63,7 +63,7 @@ fn a_login_of_the_first_format_is_read() {
     let bypassed = AuthenticatedBy::Directory { checks: AccountChecks::Bypassed };
     assert_eq!(login.authenticated_by, bypassed);
     assert!(login.second_factor.pending_login.is_some());
-    // No version wrote a bypass without a directory, so it must not bypass anything.
+    // No version wrote the flag `bypass` without `directory`: alone it must have no effect.
     let alone = read(self::login(json!({ "bypass": true })));
     assert_eq!(alone.authenticated_by.account_checks(), AccountChecks::Enforced);
 }

@@ -1,4 +1,4 @@
-//! Former names in stored commands and rows: read as aliases, written by their current names.
+//! Tests of stored commands and rows with former names: these are read, never written.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use tollgate::realm::{Command, Policy, Row};
 const HASH: &str = "5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a";
 const SESSION_ID: &str = "00000000-0000-4000-8000-000000000001";
 
-/// Returns commands with former names and with current names.
+/// Returns commands, each with its former names and with its current names.
 fn commands() -> Vec<(Value, Value)> {
     [renamed_variants(), logins(), other_payloads()].concat()
 }
@@ -169,7 +169,7 @@ fn attempts(name: &str) -> Value {
     })
 }
 
-/// Returns keys of rows, with their values with former names and with current names.
+/// Returns rows: the key, the value with former names, and the value with current names.
 fn rows() -> Vec<(Vec<u8>, Value, Value)> {
     let key = |kind: u8, rest: &[u8]| [&[kind][..], rest].concat();
     let hash = [0x5a; 32];

@@ -1,4 +1,4 @@
-//! Rules of access tokens, one-time tokens and their lifetimes.
+//! Tests of the rules of access tokens, one-time tokens and token lifetimes.
 
 use tollgate::realm::{
     Actor, Command, EndReason, Login, Outcome, Refusal, SessionKind, SessionNo, SpendOneTime,

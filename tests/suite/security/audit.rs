@@ -77,7 +77,7 @@ async fn create_events(address: SocketAddr) -> Client {
     admin
 }
 
-/// Waits until the audit trail has the refusals, which are written once a second, and returns it.
+/// Waits until the audit trail has the refusals, which are written once a second. Returns its rows.
 async fn rows_with_refusals(admin: &mut Client) -> Vec<Value> {
     loop {
         let rows = clients::rows(admin, "AUDIT_EVENTS").await;
@@ -177,7 +177,7 @@ async fn rows_are_pushed_until_the_right_to_view_them_is_revoked() {
 }
 
 #[tokio::test]
-async fn failed_logins_are_inserted_modified_and_deleted() {
+async fn rows_of_failed_logins_are_inserted_modified_and_deleted() {
     let home = Home::new(QUICK);
     let gateway = home.start();
     let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
@@ -247,7 +247,7 @@ async fn altered_and_removed_rows_are_detected() {
     };
     let (whole, output_text) = verify();
     assert!(whole && output_text.contains("audit rows, 1 to "), "{output_text}");
-    // Rows of a later start are stored in separate values.
+    // A later start stores its rows in other values than the first.
     let gateway = home.start();
     Client::login(gateway.address, "admin", PASSWORD).await;
     gateway.signal("-TERM");
@@ -256,7 +256,7 @@ async fn altered_and_removed_rows_are_detected() {
         change(&db.open_tree("audit").unwrap());
         db.flush().unwrap();
     };
-    // The first stored value, and the one with the row about the right R1. They may be the same.
+    // The first stored value, and the value with the row about the right R1. Both may be one value.
     let about = br#""R1""#;
     let at = |value: &[u8]| value.windows(about.len()).position(|it| it == about);
     let found = std::cell::RefCell::default();
@@ -283,7 +283,7 @@ async fn altered_and_removed_rows_are_detected() {
         });
         assert!(verify().0, "the restored audit trail is refused");
     }
-    // The number of the last row is stored elsewhere, and missing rows are restored from the log.
+    // The number of the last row is stored elsewhere, so a missing row is noticed and restored.
     let shown = show(&home, &["--json"]);
     trail(&|tree| drop(tree.pop_max().unwrap()));
     assert!(verify().0, "the removed row was not restored");

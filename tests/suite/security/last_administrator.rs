@@ -43,8 +43,8 @@ async fn restore(survivor: &mut Client, other: &str) {
     }
 }
 
-/// Sends a message. Returns whether it succeeded: false also if the connection ended, since then
-/// the other administrator was faster.
+/// Sends a message and returns whether it succeeded. If the connection ends, the message did not
+/// succeed: the other administrator was faster.
 async fn strike(mut client: Client, message: Value) -> bool {
     let source_ref = message["SOURCE_REF"].clone();
     client.send(message).await;
@@ -72,7 +72,7 @@ async fn one_of_two_racing_administrators_remains() {
         let (one, two) =
             (one.expect("the first cannot log in"), two.expect("the second cannot log in"));
         let mut strikes = [(0, one, names[1]), (1, two, names[0])];
-        // They alternate in starting first.
+        // The administrator who starts first changes every four rounds.
         strikes.rotate_left(round / 4 % 2);
         let strikes = strikes.map(|(at, client, other)| {
             let struck = tokio::spawn(strike(client, attack(round, other)));

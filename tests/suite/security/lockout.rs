@@ -1,5 +1,5 @@
 //! Tests of locks by user and address: an attacker cannot lock the user out.
-#![expect(clippy::disallowed_methods, reason = "these tests time a process that has its own clock")]
+#![expect(clippy::disallowed_methods, reason = "these tests measure the time of another process")]
 
 use std::net::SocketAddr;
 use std::time::Duration;

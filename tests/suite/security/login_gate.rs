@@ -1,6 +1,6 @@
 //! Tests of the login gate: every token-issuing path, for every state of a user.
 //!
-//! Paths are found by their schemas, so that a new path without an entry here fails.
+//! A test finds the paths by their schemas, and fails for a path without an entry in `CELLS`.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::harness::authenticator::totp;
 use crate::harness::curl::{self, Response};
 use crate::harness::{Client, GatewayProcess, Home, PASSWORD};
 
-/// The states of a user.
+/// The states of a user. In the state `SECOND` a second factor is enrolled.
 const STATES: [&str; 7] =
     ["ENABLED", "DISABLED", "LOCKED", "EXPIRED", "RESET", "DELETED", "SECOND"];
 
@@ -47,15 +47,15 @@ enum Path {
     Refresh,
     /// Login by the refresh token of a dormant session.
     Resume,
-    /// The reply to the login once more, without tokens.
+    /// Repetition of the reply to the login, without tokens.
     Details,
-    /// A one-time token, with a live session.
+    /// Creation of a one-time token in a live session.
     OneTime,
     /// Login over the token API, by password.
     AuthToken,
     /// Refresh over the token API, of a dormant session.
     AuthRefresh,
-    /// A one-time token over the token API, with a live session.
+    /// Creation of a one-time token over the token API, in a live session.
     ExternalToken,
 }
 
@@ -118,8 +118,8 @@ async fn event(client: &mut Client, name: &str, details: Value) {
     assert!(answer["MESSAGE_TYPE"].as_str().unwrap().ends_with("_ACK"), "{answer}");
 }
 
-/// Codes of 10 periods before and after are accepted, so that a test need not wait for the next
-/// one.
+/// A configuration that accepts codes of the 10 periods before and after, so that no test waits for
+/// the next code.
 const SECOND: &str = "[server]\nmanagement_listen = ''\n[server.limits]\n\
     exempt_addresses = ['127.0.0.0/8']\n[security.scrypt]\nlog_n = 4\nr = 8\np = 1\n\
     [security.mfa.qr_code]\ncode_period_discrepancy = 10\n";

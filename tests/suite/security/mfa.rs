@@ -128,7 +128,7 @@ fn codes_equal_those_of_oathtool() {
 }
 
 #[tokio::test]
-async fn of_many_simultaneous_logins_with_one_code_one_succeeds() {
+async fn one_of_many_simultaneous_logins_with_a_code_succeeds() {
     let home = Home::new(&configuration(""));
     let gateway = home.start();
     let (shown, recovery) = enrol(&gateway, |secret| totp(secret, -240)).await;
@@ -149,7 +149,8 @@ async fn of_many_simultaneous_logins_with_one_code_one_succeeds() {
             logged_in += usize::from(code == "OK");
         }
         assert_eq!(logged_in, 1);
-        // The failures lock the user for unknown addresses only; this one has logged in before.
+        // The failures lock the user only for unknown addresses. The user has logged in from this
+        // address.
         let mut admin = Client::connect(gateway.address).await;
         let pending = request(&mut admin, "EVENT_LOGIN_AUTH", by_code("")).await;
         assert_eq!(pending["CODE"], "MFA_FAILED", "{pending}");

@@ -59,7 +59,7 @@ async fn a_changed_pepper_is_reported_at_every_start_until_accepted() {
         assert_eq!(
             refused.as_deref(),
             Some("INCORRECT_CREDENTIALS"),
-            "a changed pepper must not stop the start"
+            "the password matched with a pepper that has changed"
         );
         let (_, log) = gateway.signal("-TERM");
         assert!(warns(&log));
@@ -71,7 +71,7 @@ async fn a_changed_pepper_is_reported_at_every_start_until_accepted() {
     assert_eq!(
         login(&gateway, "admin", PASSWORD).await,
         None,
-        "the original pepper does not match any more"
+        "the password does not match with the original pepper"
     );
     assert!(!warns(&gateway.signal("-TERM").1));
 
@@ -103,7 +103,7 @@ fn the_command_line_checks_a_chosen_password() {
     assert!(add("Crescent-1").status.success());
 }
 
-/// A password that is valid for thirty days, with a clock set ahead.
+/// The password is valid for thirty days. The test sets the clock ahead.
 #[tokio::test]
 async fn a_password_that_is_too_old_must_be_changed() {
     let rules = "[security.genesis_password.validation.password_strength]\n\

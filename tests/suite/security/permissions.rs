@@ -66,7 +66,7 @@ const CELLS: &[(&str, Needs)] = &[
     ("REQ_CONNECTOR_SETTINGS", Right("CONNECTOR_SETTINGS")),
 ];
 
-/// DETAILS with which a message targets `plain`, a user without rights, or harmless records.
+/// Returns DETAILS that target the user `plain`, who has no rights, or harmless records.
 fn details(message: &str) -> Value {
     match message {
         "EVENT_LOGOUT" => json!({ "USER_NAME": "plain", "SESSION_ID": "none" }),
@@ -186,7 +186,7 @@ async fn every_message_checks_the_permission_of_every_sender() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// A user without the right may expire their own password.
+/// The right EXPIRE_PWD is required only for other users.
 #[tokio::test]
 async fn users_may_expire_their_own_password() {
     let home = Home::new(QUICK);
@@ -237,5 +237,5 @@ async fn a_revoked_right_is_refused_at_once() {
         let after = plain.ask(used.clone()).await;
         accepted += usize::from(after["CODE"] != "NOT_AUTHORISED");
     }
-    assert_eq!(accepted, 0, "messages of {TIMES} were accepted after the revocation");
+    assert_eq!(accepted, 0, "of {TIMES} messages after a revocation some were accepted");
 }

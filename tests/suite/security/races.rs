@@ -28,7 +28,7 @@ fn login(user: &str, password: &str) -> Value {
 }
 
 #[tokio::test]
-async fn of_fifty_logins_with_a_limit_of_three_three_succeed() {
+async fn three_of_fifty_logins_succeed_at_a_limit_of_three() {
     let home = Home::new(&format!("security.max_simultaneous_user_logins = 3\n{QUICK}"));
     let gateway = home.start();
     let answers = all_at_once(&gateway, login("admin", PASSWORD)).await;
@@ -74,7 +74,7 @@ async fn fifty_refreshes_give_one_token_pair() {
 }
 
 #[tokio::test]
-async fn of_fifty_uses_of_a_one_time_token_one_succeeds() {
+async fn one_of_fifty_uses_of_a_one_time_token_succeeds() {
     let home = Home::new(&format!("security.one_time_token_verify_by = 'open'\n{QUICK}"));
     let gateway = home.start();
     let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;

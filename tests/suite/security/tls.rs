@@ -1,5 +1,5 @@
 //! Tests of TLS: versions, certificate changes, key permissions, stalled handshakes.
-#![expect(clippy::disallowed_methods, reason = "these tests time a process that has its own clock")]
+#![expect(clippy::disallowed_methods, reason = "these tests measure the time of another process")]
 
 use std::io::Read;
 use std::net::{SocketAddr, TcpStream};
@@ -196,9 +196,9 @@ fn a_connection_without_handshake_is_closed() {
     assert!(took > Duration::from_secs(4) && took < Duration::from_secs(10), "after {took:?}");
 }
 
-/// Clients with small windows that do not read for a while must receive all data once they read.
-/// Each client is sent a little more than the previous one, so that for some the last bytes are
-/// those that TLS had to buffer.
+/// Clients with small receive windows begin to read late. They must then receive all data. Each
+/// client is sent a little more data than the previous client, so that some data ends in bytes that
+/// TLS had to buffer.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn slow_readers_get_everything_through_tls() {
     let authority = Authority::new();

@@ -1,4 +1,4 @@
-//! Lists of the tidy test: module layers, pure files, restricted crates, impure words.
+//! Lists for `tidy.rs`: module layers, restricted crates, pure files, impure words.
 
 /// The modules of the crate, from the highest layer (command line, transport) to the lowest
 /// (realm): each may use those after it.
@@ -51,8 +51,8 @@ pub const UNSEEN: [&str; 5] =
 /// Names of public types that may be defined in several files.
 pub const NAMES_THAT_MAY_REPEAT: [&str; 3] = ["Ack", "Details", "Error"];
 
-/// Files without clock, randomness, I/O or threads. All of `realm` and `messages/passwords/rules`
-/// is pure, too.
+/// Pure files: without clock, randomness, I/O, threads or hash maps. All files of `realm` and
+/// `messages/passwords/rules` are pure, too.
 pub const PURE: &[&str] = &[
     "net/rate_limit.rs",
     "net/websocket/connection_state.rs",

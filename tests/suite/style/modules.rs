@@ -1,6 +1,7 @@
-//! The import graph of the crate: which file uses which, resolved through the faces.
+//! The import graph of the crate: which file uses which file.
 //!
-//! A face is the `mod.rs` of a folder, which re-exports items of its files.
+//! A face is the `mod.rs` of a folder, which re-exports items of its files. An import from a face
+//! counts as an import from the file that defines the item.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +13,7 @@ pub type Path = Vec<String>;
 /// All modules of the crate.
 pub struct Modules {
     files: BTreeMap<Path, File>,
-    /// The names that each face re-exports, with their paths relative to its folder.
+    /// The names that each face re-exports, with their paths relative to the folder of the face.
     faces: BTreeMap<Path, BTreeMap<String, Path>>,
 }
 
@@ -24,7 +25,7 @@ fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
-/// The paths in a line of code that begin with `root::`.
+/// Returns the paths that begin with `root::` in a line of code.
 fn paths_from(line: &str, root: &str) -> Vec<String> {
     let begin = format!("{root}::");
     let at = line.match_indices(&begin).map(|(at, _)| at);
@@ -87,8 +88,8 @@ impl Modules {
         (!at.is_empty()).then_some(at)
     }
 
-    /// A path used in a module as a path from the crate root. `None` if it belongs to another
-    /// crate.
+    /// Converts a path that a module uses into a path from the crate root; `None` if it belongs to
+    /// another crate.
     fn absolute(&self, module: &Path, path: &str) -> Option<Path> {
         let segments = segments(path);
         let up = segments.iter().take_while(|it| *it == "super").count();
@@ -116,8 +117,8 @@ impl Modules {
         named
     }
 
-    /// The top-level folders of the crate that a file uses outside its test code. The crate root is
-    /// an empty name.
+    /// Returns the top-level folders of the crate that a file uses outside its test code. The name
+    /// of the crate root is empty.
     pub fn folders(&self, module: &Path) -> BTreeSet<String> {
         let named = self.named(module).into_iter();
         let absolute = named.filter_map(|path| self.absolute(module, &path));
@@ -152,8 +153,8 @@ impl Modules {
     /// The files that import each other in a circle, and those on a path between two circles,
     /// sorted.
     pub fn circles(&self) -> Vec<String> {
-        // A file in a circle uses another file and is used by one. Files without either are removed
-        // until the set no longer changes.
+        // A file in a circle uses a file and is used by a file. Files that use no file, or are used
+        // by no file, are removed until no such file is left.
         let mut left: BTreeMap<&Path, BTreeSet<Path>> =
             self.files.keys().map(|path| (path, self.uses(path))).collect();
         loop {

@@ -38,15 +38,15 @@ fn read(base: &Path, path: &Path) -> File {
     file(path.strip_prefix(base).unwrap().to_string_lossy().into_owned(), &text)
 }
 
-/// A file with this text, its test code removed. Code may follow the tests.
+/// Returns a file with this text, in which lines of test code are empty. Code may follow the tests.
 pub fn file(path: String, text: &str) -> File {
     let (mut code, mut length) = (Vec::new(), 0);
     let mut test: Option<usize> = None;
     let lines: Vec<&str> = text.lines().collect();
     for (at, line) in lines.iter().enumerate() {
         let (indent, words) = (indent(line), line.trim_start());
-        // On a field, a variant or a match arm the attribute does not make the rest of the item a
-        // test.
+        // `#[cfg(test)]` guards an item only if the next line of code begins an item: not before a
+        // field, a variant or a match arm.
         let guards_item = || {
             let guarded = lines[at + 1..].iter().find(|line| !is_attribute_or_comment(line));
             guarded.is_some_and(|line| is_item(line))

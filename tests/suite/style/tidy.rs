@@ -1,4 +1,4 @@
-//! The tidy test: layers, purity, sizes, and one file for each handler.
+//! Tests of the source files: module layers, pure files, sizes, one file for each message.
 //!
 //! Each failure names the file and the rule.
 
@@ -75,7 +75,11 @@ fn hidden_modules(files: &[File]) -> Vec<String> {
             let root = file.path == "lib.rs" && words.starts_with("use ");
             let unseen = UNSEEN.iter().any(|it| words.contains(it));
             if inline || root || unseen {
-                wrong.push(format!("src/{}:{}: {words}: hides a module", file.path, at + 1));
+                wrong.push(format!(
+                    "src/{}:{}: {words}: hides a module from the checks",
+                    file.path,
+                    at + 1
+                ));
             }
         }
     }
@@ -89,7 +93,7 @@ fn no_files_import_each_other_in_a_circle() {
 }
 
 #[test]
-fn faces_name_modules_and_what_they_export() {
+fn a_mod_rs_only_names_modules_and_exports_items() {
     expect_none(faults_of_faces(&Modules::read()));
 }
 
@@ -139,7 +143,7 @@ fn repeated_names(files: &[File]) -> Vec<String> {
     wrong
 }
 
-/// The name of the public type that a line begins to define.
+/// Returns the name of the public type whose definition begins in a line.
 fn public_type(line: &str) -> Option<String> {
     let line = line.trim_start();
     if !line.starts_with("pub") {
@@ -197,7 +201,7 @@ fn files_lines_and_functions_are_short() {
     for below in ["src", "protocol/src", "tests/suite"] {
         for file in sources(below) {
             let place = format!("{below}/{}", file.path);
-            // The limit does not apply to test files.
+            // The length of test files is not limited.
             if file.length > FILE_MAX && below != "tests/suite" {
                 wrong.push(format!("{place} has {} lines; the limit is {FILE_MAX}", file.length));
             }
@@ -234,7 +238,11 @@ fn long_functions(file: &File) -> Vec<String> {
             && (words == "}" && indent == column || words.ends_with('}') && start == at)
         {
             if at - start > FUNCTION_MAX {
-                long.push(format!("{}: this function has {} lines", start + 1, at - start));
+                long.push(format!(
+                    "{}: this function has {} lines; the limit is {FUNCTION_MAX}",
+                    start + 1,
+                    at - start
+                ));
             }
             open = None;
         }
@@ -270,7 +278,7 @@ fn is_message(name: &str) -> bool {
 }
 
 #[test]
-fn nothing_unfinished_or_local_is_left() {
+fn no_todo_marker_and_no_vague_module_name_is_left() {
     let banned = [["to", "do!"].concat(), ["FIX", "ME"].concat(), ["db", "g!("].concat()];
     let mut wrong = Vec::new();
     for below in ["src", "protocol/src", "tests/suite"] {
@@ -365,11 +373,11 @@ fn the_checks_find_hidden_modules() {
     ];
     let hidden = [
         "src/net has no mod.rs",
-        "src/lib.rs:3: use net::Listener;: hides a module",
+        "src/lib.rs:3: use net::Listener;: hides a module from the checks",
         "src/helper.rs: a module is a folder with a mod.rs",
         "src/net.rs: a module is a folder with a mod.rs",
-        "src/net/tls.rs:2: #[path = \"x\"]: hides a module",
-        "src/net/tls.rs:4: mod y {: hides a module",
+        "src/net/tls.rs:2: #[path = \"x\"]: hides a module from the checks",
+        "src/net/tls.rs:4: mod y {: hides a module from the checks",
     ];
     assert_eq!(hidden_modules(&files), hidden);
 }

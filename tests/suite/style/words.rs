@@ -24,8 +24,8 @@ const BANNED: [&str; 15] = [
     "comes to",
 ];
 
-/// Texts that are banned in exactly this case: `none:` without the condition ("`None` if …"), and
-/// citations of documents that are not part of the repository.
+/// Texts that are banned in exactly this spelling. Write "`None` if …" in place of `none:`. The
+/// other texts cite documents that are not part of the repository.
 const BANNED_AS_WRITTEN: [&str; 5] = ["none:", "S0", "S1", "S2", "§"];
 
 /// Quotations that may contain a banned word: a file and a part of the line. At most ten.
@@ -37,7 +37,7 @@ const FIRST_SENTENCE_MAX: usize = 15;
 /// The path of this file, which is not checked, since it lists the words.
 const OWN: &str = "tests/suite/style/words.rs";
 
-/// A text file of the repository, by its path.
+/// A text file of the repository.
 struct Text {
     path: String,
     lines: Vec<String>,

@@ -1,4 +1,4 @@
-//! `serve --demo`: the commands that it prints work as pasted, and it stays on loopback.
+//! Tests of `serve --demo`: the printed commands work as pasted; only loopback is served.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -16,7 +16,7 @@ fn demo(folder: &std::path::Path) -> (GatewayProcess, Vec<String>) {
     command.env("TOLLGATE_SERVER__MANAGEMENT_LISTEN", "");
     let stdout = Stdio::from(std::fs::File::create(&file).unwrap());
     let gateway = GatewayProcess::spawn_to(&mut command, stdout).unwrap();
-    // The text is printed right after the line of the log that was waited for.
+    // The demo prints its text right after it logs `listening`, for which `spawn_to` waits.
     let text = (0..).find_map(|_| {
         std::thread::yield_now();
         let text = std::fs::read_to_string(&file).unwrap();
@@ -28,7 +28,7 @@ fn demo(folder: &std::path::Path) -> (GatewayProcess, Vec<String>) {
 }
 
 #[test]
-fn the_three_things_to_try_work() {
+fn the_three_printed_commands_work() {
     let folder = tempfile::tempdir().unwrap();
     let (gateway, commands) = demo(folder.path());
     let [heartbeat, subscribe, amend] = commands.as_slice() else { panic!("{commands:?}") };
@@ -51,7 +51,7 @@ fn the_three_things_to_try_work() {
     assert_eq!(code, Some(0));
     subscriber.wait().unwrap();
     let created: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
-    assert_eq!(created.len(), 1, "the demo stores nothing: {created:?}");
+    assert_eq!(created.len(), 1, "the demo created files: {created:?}");
 }
 
 #[test]

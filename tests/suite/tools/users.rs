@@ -3,7 +3,7 @@
 use crate::harness::{Home, QUICK};
 
 #[test]
-fn users_are_added_changed_and_listed_on_a_stopped_store() {
+fn users_are_added_and_listed_while_the_gateway_is_stopped() {
     let home = Home::new(QUICK);
     let add = home.command(&["user", "add", "u0", "--profile", "USER_ADMIN"]).output().unwrap();
     assert!(add.status.success(), "{add:?}");

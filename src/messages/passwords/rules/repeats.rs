@@ -1,7 +1,7 @@
 //! Repetition rules: maxRepeatCharacters and repeatCharacterRestrictSize.
 //!
-//! maxRepeatCharacters counts a character in the whole password, repeatCharacterRestrictSize only
-//! in a row.
+//! maxRepeatCharacters counts a character in the whole password; repeatCharacterRestrictSize counts
+//! it only in a row.
 
 use std::collections::BTreeMap;
 

@@ -24,10 +24,10 @@ pub(super) fn section() -> String {
 const INTRODUCTION: &str = "\
 ## Data sources
 
-DATASOURCE_NAME of DATA_LOGON. Every row also has OPERATION and ROW_REF; see
+The values of DATASOURCE_NAME in DATA_LOGON. Every row also has OPERATION and ROW_REF; see
 [QUERY_UPDATE](#query_update). A column without a value is absent in INSERT. Times are in
-milliseconds since 1970-01-01 UTC (epoch ms). *name* columns hold user names: filters ignore their
-case.
+milliseconds since 1970-01-01 UTC (epoch ms). Columns of the kind *name*, such as user names, are
+compared by filters without regard to case.
 ";
 
 fn properties(name: &str, source: DataSource) -> String {
@@ -38,13 +38,13 @@ fn properties(name: &str, source: DataSource) -> String {
         None => "all users".to_owned(),
     };
     let path = protocol::rest_paths::path(name);
-    let mut rows = vec![["all rows".to_owned(), all_rows]];
+    let mut rows = vec![["users who see all rows".to_owned(), all_rows]];
     if source.view_right().is_some() {
-        rows.push(["other users".to_owned(), source.own_rows().to_owned()]);
+        rows.push(["other users see".to_owned(), source.own_rows().to_owned()]);
     }
     if let Some(right) = source.unmask_right() {
         let masked = codes(source.maskable_names());
-        let text = format!("in rows of other users only with the right {}", code(right));
+        let text = format!("is sent in rows of other users only with the right {}", code(right));
         rows.push([format!("column {masked}"), text]);
     }
     rows.push(["REST".to_owned(), format!("`POST`, `GET`, `PUT`, `DELETE` {}", code(&path))]);

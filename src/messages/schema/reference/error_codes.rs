@@ -16,7 +16,7 @@ pub(super) fn section() -> String {
 const INTRODUCTION: &str = "\
 ## Error codes
 
-CODE of the elements of ERROR; the first one is repeated at the root of the NACK. *DETAILS* in this
-table are those of the element.
+The values of CODE in the elements of ERROR. The root of the NACK repeats CODE and TEXT of the first
+element. In this table, DETAILS and TEXT are those of the element.
 
 ";

@@ -20,7 +20,8 @@ struct ExampleScript {
 
 /// Part of a conversation.
 pub(super) struct Example<'a> {
-    /// The words that precede the name of the script and state how the example was made from it.
+    /// The words that precede the name of the script and state how the example was made from the
+    /// script.
     pub origin: &'static str,
     /// The path of the script.
     pub script: &'a str,
@@ -31,14 +32,14 @@ pub(super) struct Example<'a> {
     is_marked: bool,
 }
 
-/// The beginning of a comment above a step that marks it as an example.
+/// The beginning of a comment that marks the step below the comment as an example.
 const MARK: &str = "# Example:";
 /// What replaces a value that differs in every run.
 const VARYING: &str = "…";
 
 impl ExampleScripts {
     /// Parses scripts, given as paths and texts. Of several examples without a mark, the first one
-    /// is chosen, so the order matters.
+    /// is chosen, so the order of the scripts matters.
     pub fn parse(scripts: &[(String, String)]) -> Result<Self, ScriptError> {
         let parse = |(name, text): &(String, String)| {
             let steps = Script::parse(text)?.steps;
@@ -148,7 +149,7 @@ fn marked_lines(text: &str) -> Vec<usize> {
     marks.map(below).collect()
 }
 
-/// Adds the SOURCE_REF that the player of the script adds, if the script has none.
+/// Gives request and ack the same SOURCE_REF: that of the script, or 1 if the script has none.
 fn add_source_refs(request: &mut Value, ack: &mut Value) {
     let sent = request.get("SOURCE_REF").or(ack.get("SOURCE_REF")).cloned();
     let source_ref = sent.unwrap_or_else(|| 1.into());
@@ -158,7 +159,7 @@ fn add_source_refs(request: &mut Value, ack: &mut Value) {
 }
 
 /// Returns a frame of a script without the notation of scripts: values that differ in every run are
-/// replaced by `…`, absent ones are left out. `None` if the value itself is absent.
+/// replaced by `…`; absent values are left out. `None` if the value itself is absent.
 fn shown(value: &Value) -> Option<Value> {
     Some(match value {
         Value::String(text) if text == "$!" || text == ".." => return None,
@@ -182,7 +183,7 @@ mod tests {
 > {"MESSAGE_TYPE": "EVENT_LOGOUT", "SOURCE_REF": "first"}
 < {"MESSAGE_TYPE": "LOGOUT_ACK", "SOURCE_REF": "first"}
 # Example: by its id.
-# The id is a capability.
+# The id suffices: no login is needed.
 b> {"MESSAGE_TYPE": "EVENT_LOGOUT", "DETAILS": {"SESSION_ID": "$id", "USER_NAME": "$!"}}
 < {"MESSAGE_TYPE": "SESSION_ENDED"}
 b< {"MESSAGE_TYPE": "LOGOUT_ACK", "L": [1, ".."]}

@@ -29,7 +29,7 @@ struct FieldEntry {
     meaning: String,
 }
 
-/// Returns the description of an object and the table of its fields, nested ones included.
+/// Returns the description of an object and the table of its fields, including nested fields.
 /// `required` is the header of the column that states whether a field is required.
 pub(super) fn fields(title: &str, schema: &Value, required: &str) -> String {
     let text = description(schema);
@@ -73,7 +73,7 @@ fn shared_name(schema: &Value) -> Option<&'static str> {
 }
 
 /// Appends the fields of an object, except those of shared types. If the schema has several objects
-/// as alternatives, the fields of all are appended, and none of them is required.
+/// as alternatives, the fields of all these objects are appended, and no field is required.
 fn collect(root: &Value, schema: &Value, prefix: &str, entries: &mut Vec<FieldEntry>) {
     let objects: Vec<&Value> = alternatives(root, schema)
         .into_iter()
@@ -142,8 +142,8 @@ fn follow<'a>(root: &'a Value, mut schema: &'a Value) -> &'a Value {
     schema
 }
 
-/// Returns the alternatives (`anyOf`) of a schema except null. For a schema without alternatives,
-/// these are the schema itself. References to shared types are not followed.
+/// Returns the alternatives (`anyOf`) of a schema except null. A schema without alternatives is its
+/// own only alternative. References to shared types are not followed.
 fn alternatives<'a>(root: &'a Value, schema: &'a Value) -> Vec<&'a Value> {
     if schema.get("$ref").is_some() && shared_name(schema).is_some() {
         return vec![schema];

@@ -12,24 +12,36 @@ struct Subject(&'static str, &'static str, &'static str);
 
 /// All subjects, in the order of the reference.
 static SUBJECTS: [Subject; 10] = [
-    Subject("login", "Login and sessions", "Sequences of these messages: [guide](../README.md)."),
+    Subject(
+        "login",
+        "Login and sessions",
+        "The [guide](../README.md) explains how to use these messages.",
+    ),
     Subject("passwords", "Passwords", "The password rules are set in the configuration."),
-    Subject("mfa", "Second factors", "How a login uses them: [guide](../README.md#second-factor)."),
+    Subject(
+        "mfa",
+        "Second factors",
+        "The [guide](../README.md#second-factor) explains logins with a second factor.",
+    ),
     Subject(
         "subscriptions",
         "Subscriptions",
-        "Over a WebSocket only. Over REST each data source has its own path: POST subscribes, GET \
-         polls, PUT reads more rows, DELETE unsubscribes.",
+        "These messages are sent over a WebSocket only. Over REST, each data source has a path: \
+         POST subscribes, GET polls, PUT reads more rows, DELETE unsubscribes.",
     ),
     Subject("users", "Users", "The record of a user is a row of [ALL_USERS](#all_users)."),
     Subject(
         "profiles",
         "Profiles",
-        "A profile gives rights to its users. Its record is a row of \
+        "A profile gives rights to its users. The record of a profile is a row of \
          [ALL_PROFILES](#all_profiles).",
     ),
     Subject("rights", "Rights", "The record of a right is a row of [ALL_RIGHTS](#all_rights)."),
-    Subject("metadata", "Metadata", "What the user may send, and with which fields."),
+    Subject(
+        "metadata",
+        "Metadata",
+        "These messages return what the user may send, and with which fields.",
+    ),
     Subject(
         "token_api",
         "Tokens",
@@ -52,8 +64,9 @@ pub(super) fn section(examples: &ExampleScripts) -> String {
 const INTRODUCTION: &str = "\
 ## Messages
 
-*Queued* messages of a connection take effect in the order in which they are sent. *Immediate* ones
-are answered at once, before queued ones. Messages that count as use keep the session from idling.
+*Queued* messages of a connection take effect in the order in which they are sent. *Immediate*
+messages are answered at once, before queued messages. Messages that count as use restart the
+session timeout (SESSION_TIMEOUT_MINS). *VALIDATE* states whether a message supports dry runs.
 ";
 
 /// Returns the description of one message.

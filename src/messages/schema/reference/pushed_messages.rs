@@ -24,5 +24,6 @@ pub(super) fn section(examples: &ExampleScripts) -> String {
 const INTRODUCTION: &str = "\
 ## Messages without a request
 
-The gateway sends these on its own initiative, over a WebSocket only.
+The gateway sends these messages without a request, over a WebSocket only. The exception is
+MSG_NACK, which is a reply.
 ";

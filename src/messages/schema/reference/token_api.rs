@@ -2,25 +2,25 @@
 
 use super::fields::fields;
 use crate::messages::schema::markdown::link;
-use crate::messages::table;
 use crate::messages::token_api::{ROUTES, RequiredToken, Route};
 
 pub(super) fn section() -> String {
     let mut out = String::from(INTRODUCTION);
     for route in &ROUTES {
-        let Route { path, methods, message, token, schemas, .. } = route;
-        let summary = table::find(message).map_or("", |handler| handler.summary);
+        let Route { path, methods, message, summary, token, schemas, .. } = route;
         let token = match token {
-            RequiredToken::None => "not needed; the credentials are in the body",
+            RequiredToken::None => {
+                "not needed. This route only opens sessions, by the credentials in the body"
+            }
             RequiredToken::Access => "the access token, as `Authorization: Bearer …`",
             RequiredToken::Refresh => {
                 "the refresh token: in the header `token`, else as `Authorization: Bearer …`, else \
-                 as `token` in the body"
+                 as `token` in the body. This route only renews or resumes sessions"
             }
         };
         let (request, response) = schemas();
         out.push_str(&format!(
-            "\n### {methods} {path}\n\n{summary} Equivalent to the message {}. Token: {token}.\n",
+            "\n### {methods} {path}\n\n{summary} Handled like the message {}. Token: {token}.\n",
             link(message)
         ));
         out.push_str(&fields("Body of the request", request.as_value(), "required"));
@@ -32,7 +32,7 @@ pub(super) fn section() -> String {
 const INTRODUCTION: &str = "\
 ## Token API
 
-REST routes of the TraderEvolution BO API, for clients that support only bearer tokens. They need
-no SOURCE_REF. A success has HTTP status 200. An error has the status of its code and the body
+REST routes of the TraderEvolution BO API, for clients that support only bearer tokens. Requests
+need no SOURCE_REF. A success has HTTP status 200. An error has the status of its code and the body
 `{\"errorCode\": \"…\", \"message\": \"…\"}`.
 ";

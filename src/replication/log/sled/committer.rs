@@ -18,8 +18,8 @@ use crate::storage::{Block, ChainEnd, HighWaterMark, Ledger, Seq};
 const BATCH_ENTRIES_MAX: usize = 512;
 /// The size limit of one commit, in bytes. The last entry of the commit may exceed it.
 const BATCH_BYTES: usize = 1 << 20;
-/// The wait for more entries if a batch is smaller than the previous one. Callers that were just
-/// acknowledged tend to submit again at once, so this wait saves a commit.
+/// The wait for more entries if a batch is smaller than the previous batch. Callers often submit
+/// again right after their acknowledgement, so this wait saves a commit.
 const BATCH_WAIT: Duration = Duration::from_micros(150);
 
 type PendingAppend = (Arc<Entry>, oneshot::Sender<Result<Seq, AppendError>>);
@@ -28,7 +28,7 @@ type PendingAppend = (Arc<Entry>, oneshot::Sender<Result<Seq, AppendError>>);
 pub(super) enum Job {
     /// Make this entry durable and acknowledge it.
     Append(Arc<Entry>, oneshot::Sender<Result<Seq, AppendError>>),
-    /// Remove the entries up to `upto` that were made before `before`.
+    /// Remove the entries up to `upto` that were submitted before `before`.
     Trim { upto: Seq, before: Millis, reply: oneshot::Sender<Result<Seq, String>> },
 }
 

@@ -39,7 +39,7 @@ pub(super) struct VerifiedLog {
     pub(super) chain_end: ChainEnd,
 }
 
-/// Checks the chain from its anchor to its end, and that it contains the high-water mark.
+/// Checks the whole chain, and that it contains the entry of the high-water mark.
 ///
 /// After a power cut, the mark may name an earlier entry than the last one of the log. If the chain
 /// does not contain the marked entry, acknowledged entries are missing.

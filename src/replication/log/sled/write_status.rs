@@ -23,7 +23,7 @@ struct State {
     running: Option<Stopwatch>,
     /// Whether the disk was full at the last check.
     disk_full: bool,
-    /// Why changes are refused until a restart; `None` unless `stop_accepting` was called.
+    /// Why changes are refused until a restart; `None` if `stop_accepting` was not called.
     halted: Option<String>,
 }
 
@@ -47,7 +47,7 @@ impl WriteStatus {
         let shortage = self.disk_space.shortage();
         let was_full = std::mem::replace(&mut self.state.lock().disk_full, shortage.is_some());
         match &shortage {
-            Some(why) if !was_full => tracing::error!(why, "changes are refused"),
+            Some(why) if !was_full => tracing::error!(why, "disk became full; changes are refused"),
             None if was_full => tracing::info!("disk space recovered; changes are accepted"),
             _ => {}
         }

@@ -22,7 +22,8 @@ enum Step {
     Delete,
 }
 
-/// The pending operation for the reader and its fields; `None` if no row is pending.
+/// The operation of the row that is pending for the reader, and the fields of the row; `None` if no
+/// row is pending.
 type Left = Option<(&'static str, &'static [&'static str])>;
 
 const NEW: Step = Describe("new");

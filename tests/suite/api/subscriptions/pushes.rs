@@ -308,8 +308,8 @@ async fn a_slow_reader_of_rights_gets_the_same_rows() {
     }
     let other = subscribe_again_and_again(address, "u2".to_owned(), stop.clone(), 7);
     let other = tokio::spawn(other);
-    // The slow client does not read while memberships, grants and statuses change at random. Then
-    // they change in pairs: each right is revoked and granted again, in the same row.
+    // The slow client does not read during the changes. The first changes are random. The last
+    // changes alternately revoke and grant the same rights, so that they concern the same rows.
     let mut rng = StdRng::seed_from_u64(3);
     let ping = json!({"MESSAGE_TYPE": "HEARTBEAT_PING", "SOURCE_REF": "p"});
     let (mut all, none) = (json!([]), json!([]));
@@ -355,7 +355,7 @@ async fn a_client_that_never_reads_is_closed_and_delays_no_other() {
     }
     let sessions = json!({"DATASOURCE_NAME": "ACTIVE_SESSIONS"});
     good.logon("sessions", sessions).await;
-    // The other client is served meanwhile.
+    // `good` is served until `stuck` is closed.
     let closed = async {
         while !get(management, "/metrics").await.1.contains("reason=\"SLOW_CONSUMER\"} 1") {
             describe(&mut admin, 20).await;
@@ -364,7 +364,7 @@ async fn a_client_that_never_reads_is_closed_and_delays_no_other() {
     };
     tokio::time::timeout(Duration::from_secs(60), closed)
         .await
-        .expect("the client was not closed within 60 s");
+        .expect("the client that never reads was not closed within 60 s");
     let drained = async { while stuck.client.receive().await.is_some() {} };
     tokio::time::timeout(Duration::from_secs(20), drained)
         .await
@@ -437,7 +437,7 @@ async fn own_rows_beyond_the_first_page_are_removed_when_revoked() {
     let mut viewer = Subscriber::login(gateway.address, "u5", PASSWORD).await;
     let details = json!({"DATASOURCE_NAME": "USER_RIGHTS", "MAX_ROWS": 4});
     viewer.logon("all", details.clone()).await;
-    // Now the user sees the rows of all users in pages, and the own rows are beyond the first page.
+    // With VIEW_USERS u5 sees the rows of all users. The rows of u5 are beyond the first page.
     done(&mut admin, amend("P1", json!(["u5"]), json!(["VIEW_USERS"]))).await;
     done(&mut admin, amend("P0", three, json!(["R2", "R3"]))).await;
     viewer.request(json!({"MESSAGE_TYPE": "HEARTBEAT_PING", "SOURCE_REF": "ping"})).await;

