@@ -13,6 +13,11 @@ use crate::peer::{Peer, Server};
 /// The heartbeat that every server receives.
 const HEARTBEAT: &str = r#"{"MESSAGE_TYPE":"EVENT_HEARTBEAT","SOURCE_REF":1}"#;
 
+/// First bytes of unfragmented WebSocket frames.
+const TEXT: u8 = 0x81;
+const PING: u8 = 0x89;
+const PONG: u8 = 0x8A;
+
 /// A connection, which is logged in if the server has logins.
 pub struct Client {
     peer: Peer,
@@ -125,26 +130,26 @@ impl Client {
         self.stream.write_all(bytes).await.expect("the server reads");
     }
 
-    /// Returns the payload of the next message.
+    /// Returns the payload of the next message. Answers pings of the server.
     async fn receive(&mut self) -> Vec<u8> {
         match self.peer {
             Peer::Tcp => self.bytes(HEARTBEAT.len()).await,
-            Peer::Gateway | Peer::WebSocket => {
-                let head = self.bytes(2).await;
-                assert_eq!(head[0], 0x81, "an unfragmented text frame");
-                let length = match head[1] {
-                    126 => {
-                        self.bytes(2).await.iter().fold(0, |sum, it| sum << 8 | usize::from(*it))
-                    }
-                    127 => {
-                        self.bytes(8).await.iter().fold(0, |sum, it| sum << 8 | usize::from(*it))
-                    }
-                    short => usize::from(short),
-                };
-                self.bytes(length).await
-            }
+            Peer::Gateway | Peer::WebSocket => loop {
+                let (kind, payload) = self.frame().await;
+                if kind != PING {
+                    assert_eq!(kind, TEXT, "an unfragmented text frame");
+                    return payload;
+                }
+                let text = String::from_utf8(payload).expect("the payload of a ping is text");
+                self.send(&frame(PONG, &text)).await;
+            },
             Peer::Nats => {
-                let line = String::from_utf8(self.line().await).expect("text");
+                let mut line = self.line().await;
+                while line == b"PING" {
+                    self.send(b"PONG\r\n").await;
+                    line = self.line().await;
+                }
+                let line = String::from_utf8(line).expect("text");
                 assert!(line.starts_with("MSG "), "{line}");
                 let length: Option<usize> = line.rsplit(' ').next().and_then(|it| it.parse().ok());
                 let mut payload = self.bytes(length.expect("a length") + 2).await;
@@ -152,6 +157,19 @@ impl Client {
                 payload
             }
         }
+    }
+
+    /// Returns the first byte and the payload of the next WebSocket frame.
+    async fn frame(&mut self) -> (u8, Vec<u8>) {
+        let head = self.bytes(2).await;
+        let number =
+            |bytes: Vec<u8>| bytes.iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte));
+        let length = match head[1] {
+            126 => number(self.bytes(2).await),
+            127 => number(self.bytes(8).await),
+            short => usize::from(short),
+        };
+        (head[0], self.bytes(length).await)
     }
 
     async fn bytes(&mut self, length: usize) -> Vec<u8> {
@@ -182,9 +200,13 @@ async fn upgrade(stream: TcpStream, address: SocketAddr) -> TcpStream {
     socket.into_inner()
 }
 
-/// Returns a masked text frame. The mask is zero, so the payload is sent unchanged.
 fn text_frame(text: &str) -> Vec<u8> {
-    let mut frame = vec![0x81];
+    frame(TEXT, text)
+}
+
+/// Returns a masked frame. The mask is zero, so the payload is sent unchanged.
+fn frame(kind: u8, text: &str) -> Vec<u8> {
+    let mut frame = vec![kind];
     match u16::try_from(text.len()).expect("a short message") {
         short @ ..126 => frame.push(0x80 | short as u8),
         long => {

@@ -19,8 +19,9 @@ pub struct Load {
 /// What one round measured.
 #[derive(Debug, Clone)]
 pub struct Measured {
-    /// Memory of the server for each connection, in bytes, before its first heartbeat.
-    pub connection_bytes: f64,
+    /// Memory of the server for each connection, in bytes, before its first heartbeat. `None`
+    /// except in the first round: later rounds reuse memory that the server has kept.
+    pub connection_bytes: Option<f64>,
     /// Processor time of the server for each heartbeat, in microseconds.
     pub heartbeat_us: f64,
     /// Heartbeats per second of all connections. Each connection waits for the reply before it
@@ -34,7 +35,8 @@ pub struct Measured {
 }
 
 impl Load {
-    pub async fn run(&self, server: &Server) -> Measured {
+    /// Runs one round. `is_first` states that the server has not had connections before.
+    pub async fn run(&self, server: &Server, is_first: bool) -> Measured {
         if server.peer == Peer::Gateway {
             // An earlier round may have left the right in the profile; the first push adds it.
             let mut administrator = Client::connect_administrator(server).await;
@@ -54,9 +56,9 @@ impl Load {
             (push_us, last_push_ms) = (Some(us), Some(ms));
         }
         drop(clients);
-        // Gives the server time to free the connections before the next round reads its memory.
+        // Gives the server time to free the connections before the next round.
         tokio::time::sleep(Duration::from_millis(500)).await;
-        let connection_bytes = memory as f64 / self.connections as f64;
+        let connection_bytes = is_first.then(|| memory as f64 / self.connections as f64);
         Measured { connection_bytes, heartbeat_us, heartbeats_per_sec, push_us, last_push_ms }
     }
 

@@ -76,7 +76,7 @@ fn main() {
         for step in 0..servers.len() {
             let index = (round + step) % servers.len();
             eprintln!("round {} of {}: {}", round + 1, rounds, servers[index].peer);
-            measured[index].push(runtime.block_on(load.run(&servers[index])));
+            measured[index].push(runtime.block_on(load.run(&servers[index], round == 0)));
         }
     }
     let names: Vec<_> = servers.iter().map(|server| server.peer).collect();

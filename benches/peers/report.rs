@@ -13,14 +13,15 @@ const FIGURES: &[Figure] = &[
     ("heartbeats per second", |it| Some(it.heartbeats_per_sec)),
     ("CPU per push (µs)", |it| it.push_us),
     ("last push received (ms)", |it| it.last_push_ms),
-    ("memory per connection (bytes)", |it| Some(it.connection_bytes)),
+    ("memory per connection (bytes)", |it| it.connection_bytes),
 ];
 
 /// Prints a row for each figure and a column for each server, as Markdown.
 pub fn print(load: &Load, rounds: usize, peers: &[Peer], measured: &[Vec<Measured>]) {
     println!(
         "{} connections, {} heartbeats each, {} pushes to each; medians of {rounds} interleaved \
-         rounds.\nIn parentheses: tollgate's figure divided by this server's figure.\n",
+         rounds (memory: first round).\n\
+         In parentheses: tollgate's figure divided by this server's figure.\n",
         load.connections, load.heartbeats, load.pushes
     );
     let mut table = Table::new();
@@ -47,8 +48,8 @@ pub fn print(load: &Load, rounds: usize, peers: &[Peer], measured: &[Vec<Measure
 }
 
 fn median_of(rounds: &[Measured], figure: fn(&Measured) -> Option<f64>) -> Option<f64> {
-    let values = rounds.iter().map(figure).collect::<Option<Vec<_>>>()?;
-    Some(median(&values))
+    let values: Vec<_> = rounds.iter().filter_map(figure).collect();
+    (!values.is_empty()).then(|| median(&values))
 }
 
 /// Returns the median; of an even number of values, the upper of the two in the middle.

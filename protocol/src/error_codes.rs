@@ -47,8 +47,10 @@ codes! {
         "A required field is absent or null; TEXT names the field.",
         "Send the field. In a form, mark it as required.";
     ValidationError = "VALIDATION_ERROR", "400 Bad Request",
-        "A value has the wrong type, length or format; TEXT names the field and what is expected.",
-        "Correct the value. DETAILS.FIELD names the field, to mark it in a form.";
+        "A value has the wrong type, length or format, or the state of the record does not permit \
+         the change. TEXT has the reason.",
+        "Correct the value. DETAILS.FIELD, if present, names the field to mark in a form. \
+         Otherwise, show TEXT.";
     InvalidMessage = "INVALID_MESSAGE", "400 Bad Request",
         "The frame or HTTP request is malformed, or the message is not available on this transport \
          or in this configuration.",
@@ -92,8 +94,8 @@ codes! {
         "CRITERIA_MATCH is not a valid filter; TEXT has the position and the reason.",
         "Correct the filter; its columns are those of the data source.";
     InvalidToken = "INVALID_TOKEN", "400 Bad Request",
-        "The reset token or one-time token is unknown, used or expired.",
-        "Request a new token; for a reset, show the dialog in which the user requests a link.";
+        "The reset token is unknown, used or expired.",
+        "Show the dialog in which the user requests a new link.";
     TooShort = "TOO_SHORT", "400 Bad Request",
         "The password has too few characters; TEXT states the minimum.",
         "Show TEXT; the user must choose another password.";
@@ -150,8 +152,8 @@ codes! {
         "With RETRY_AFTER_SECS: show when the user can try again, and send no login earlier. \
          Without RETRY_AFTER_SECS: an administrator must enable the account.";
     PasswordExpired = "PASSWORD_EXPIRED", "401 Unauthorized",
-        "The password is correct but must be changed before the login; DETAILS.STATUS is \
-         PASSWORD_EXPIRED or PASSWORD_RESET.",
+        "The password is correct, or empty after a reset without a one-time password, but must be \
+         changed before the login. DETAILS.STATUS is PASSWORD_EXPIRED or PASSWORD_RESET.",
         "Show the dialog for a new password, send EVENT_CHANGE_USER_PASSWORD, then log in with the \
          new password.";
     MfaFailed = "MFA_FAILED", "401 Unauthorized",

@@ -65,7 +65,7 @@ impl ConnectionIo for RestConnection {
     }
 
     async fn send_binary(&mut self, _: Vec<u8>) -> Result<(), ClientError> {
-        Err(ClientError::InvalidJson)
+        Err(ClientError::NotForRest)
     }
 
     fn poll_receive(&mut self, context: &mut Context<'_>) -> Poll<Received> {
@@ -103,9 +103,9 @@ impl ConnectionIo for RestConnection {
 impl RestSession {
     async fn send(&mut self, text: &str) -> Result<(), ClientError> {
         let body: Result<Map<String, Value>, _> = serde_json::from_str(text);
-        let mut body = body.map_err(|_| ClientError::InvalidJson)?;
-        let kind = body.remove("MESSAGE_TYPE").ok_or(ClientError::InvalidJson)?;
-        let kind = kind.as_str().ok_or(ClientError::InvalidJson)?;
+        let mut body = body.map_err(|_| ClientError::NotForRest)?;
+        let kind = body.remove("MESSAGE_TYPE").ok_or(ClientError::NotForRest)?;
+        let kind = kind.as_str().ok_or(ClientError::NotForRest)?;
         if let (Some(token), None) = (&self.token, body.get("SESSION_AUTH_TOKEN")) {
             body.insert("SESSION_AUTH_TOKEN".to_owned(), token.as_str().into());
         }

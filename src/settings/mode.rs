@@ -6,7 +6,7 @@ use toml::{Table, Value};
 
 use super::sections::Mode;
 
-/// The defaults that `mode = "hardened"` changes, as a configuration.
+/// The defaults of `mode = "hardened"`, as a configuration.
 pub const HARDENED: &str = r#"
 [server]
 allow_plaintext = false

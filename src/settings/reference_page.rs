@@ -38,8 +38,9 @@ impl Settings {
             write_task(&mut out, task, &rows);
         }
         out.push_str(
-            "\n## Hardened mode\n\n`mode = \"hardened\"` changes these defaults; a key in the file \
-             overrides its default:\n\n```toml",
+            "\n## Hardened mode\n\nThese are the defaults of `mode = \"hardened\"`; a key in the \
+             file overrides its default. `server.allow_plaintext` is false in both modes; in \
+             hardened mode, `tollgate doctor` warns of the value true.\n\n```toml",
         );
         out.push_str(HARDENED);
         out.push_str(

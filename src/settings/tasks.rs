@@ -118,9 +118,10 @@ issuer = "Desk""#,
     },
     Task {
         title: "Check passwords in an LDAP directory",
-        text: "`internal_users` always log in with the password that the gateway stores. All \
-               others log in with the password of the directory. With `type = \"HYBRID\"`, the \
-               gateway must store the same password.",
+        text: "`internal_users` log in with the password that the gateway stores, all other users \
+               with the password of the directory. With `type = \"LDAP\"`, a user who has a \
+               password in the gateway and is not in `internal_users` cannot log in. With \
+               `type = \"HYBRID\"`, the gateway must store the same password as the directory.",
         example: r#"[security.authentication]
 type = "LDAP"
 

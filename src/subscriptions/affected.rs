@@ -16,7 +16,8 @@ pub(super) struct AffectedRights {
     users: BTreeSet<UserNo>,
     /// Profiles whose members may have gained or lost certain rights.
     profiles: BTreeMap<ProfileNo, ProfileRights>,
-    /// Whether rows of `RECORD_SOURCES` may have changed, too.
+    /// Whether rows of `before::RECORD_SOURCES` (all data sources of the realm except USER_RIGHTS)
+    /// may have changed, too.
     has_records: bool,
 }
 

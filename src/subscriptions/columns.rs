@@ -25,7 +25,7 @@ const fn flag(name: &'static str, description: &'static str) -> Column {
 
 const VERSION: Column = number(
     "RECORD_VERSION",
-    "Version of the record; always 1 if records of this kind cannot be amended.",
+    "Version of the record in ALL_USERS and ALL_PROFILES; always 1 in other data sources.",
 );
 
 pub(super) static USER_RIGHTS: [Column; 5] = [

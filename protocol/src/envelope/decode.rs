@@ -207,7 +207,7 @@ mod tests {
         assert!(error_of(r#"{"SOURCE_REF":{}}"#).contains("SOURCE_REF"));
         assert_eq!(
             error_of(r#"{"SESSION_AUTH_TOKEN":123456}"#),
-            "SESSION_AUTH_TOKEN must be a string (line 1 column 28)"
+            "SESSION_AUTH_TOKEN must be a string (line 1 column 29)"
         );
         assert!(error_of(r#"{"VALIDATE":"expected x"}"#).starts_with("VALIDATE must be a boolean"));
     }

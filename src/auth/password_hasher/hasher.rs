@@ -172,7 +172,10 @@ const PEPPER_CHECK: &str = "tollgate: the salt of this system";
 /// Refuses a password whose stored hash cannot be checked. The user cannot log in, but a client
 /// must not notice the difference to a wrong password.
 fn reject_unusable(dummy: &str, inputs: &HashInputs) -> PasswordMatch {
-    tracing::warn!("a stored password hash was rejected: it is not scrypt or exceeds the limits");
+    tracing::warn!(
+        "a stored password hash was rejected: it is not scrypt or its cost exceeds the limits; \
+         reset the password of the user whose login was refused next in this log"
+    );
     // Takes the time of a real check.
     let _ = inputs.check(dummy);
     PasswordMatch::Wrong

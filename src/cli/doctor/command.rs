@@ -65,7 +65,7 @@ fn describe(facts: &StoreFacts) -> &'static str {
     match facts {
         StoreFacts::Missing => "not created yet",
         StoreFacts::InUse => "in use by a running gateway, which `tollgate health` checks",
-        StoreFacts::Unusable(_) => "unusable",
+        StoreFacts::Unusable { .. } => "unusable",
         StoreFacts::Intact { .. } => "intact",
     }
 }
@@ -88,7 +88,23 @@ fn check_store(settings: &Settings, dir: &Path) -> StoreFacts {
             StoreFacts::Intact { pepper_matches, has_administrator, open_resets }
         }
         Err(StartError::Store(StoreError::Locked)) => StoreFacts::InUse,
-        Err(error) => StoreFacts::Unusable(error.to_string()),
+        Err(error) => StoreFacts::Unusable { why: error.to_string(), change: remedy(&error) },
+    }
+}
+
+fn remedy(error: &StartError) -> &'static str {
+    match error {
+        StartError::Store(StoreError::Damaged(_)) => {
+            "restore a backup into a new directory with `tollgate import`"
+        }
+        StartError::Store(StoreError::Format { .. }) => {
+            "use the version of tollgate that wrote the store, or a newer one"
+        }
+        StartError::Store(StoreError::Locked) => "stop the process that has the store open",
+        StartError::Store(StoreError::Io(_)) | StartError::Submit(_) => {
+            "check the disk, and that all files belong to the user of the gateway"
+        }
+        StartError::Refused(_) => "start the gateway with the configuration of this store",
     }
 }
 

@@ -13,8 +13,13 @@ pub enum StoreFacts {
     Missing,
     /// A gateway has the store open, so the store is not checked.
     InUse,
-    /// The store cannot be opened, or is damaged. Contains the reason.
-    Unusable(String),
+    /// The store cannot be opened, or is damaged.
+    Unusable {
+        /// The reason.
+        why: String,
+        /// What the operator can do.
+        change: &'static str,
+    },
     /// The whole store was read without an error.
     Intact {
         /// Whether its password hashes were made with the configured pepper.
@@ -44,9 +49,8 @@ pub fn check(dir: &Path, facts: &StoreFacts, short: Option<String>) -> Vec<Findi
     }
     match facts {
         StoreFacts::Missing | StoreFacts::InUse => {}
-        StoreFacts::Unusable(why) => {
-            let change = "restore a backup into a new directory with `tollgate import`";
-            found.push(Finding::new(Problem, at, why.clone(), change));
+        StoreFacts::Unusable { why, change } => {
+            found.push(Finding::new(Problem, at, why.clone(), *change));
         }
         StoreFacts::Intact { pepper_matches: has_its_salt, has_administrator, open_resets } => {
             if !has_its_salt {

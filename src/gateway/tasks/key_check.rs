@@ -2,8 +2,8 @@
 
 use crate::gateway::state::Gateway;
 
-/// Logs an error with the number of users whose secret cannot be decrypted: these users cannot log
-/// in.
+/// Logs an error with the number of users whose secret cannot be decrypted: the codes of their
+/// authenticator apps are refused.
 pub fn check_keys(gateway: &Gateway) {
     let Some(keys) = &gateway.keys else { return };
     let undecryptable = gateway.replica.read(|realm, _| {
@@ -21,8 +21,8 @@ pub fn check_keys(gateway: &Gateway) {
     if undecryptable > 0 {
         tracing::error!(
             users = undecryptable,
-            "secrets of second factors were encrypted with another key: their users cannot log in; \
-             add that key to security.mfa.qr_code.old_secret_encrypt_keys"
+            "secrets of second factors were encrypted with another key, so codes of authenticator \
+             apps are refused; add that key to security.mfa.qr_code.old_secret_encrypt_keys"
         );
     }
 }

@@ -11,8 +11,8 @@ use crate::messages::context::MessageContext;
 use crate::realm::Millis;
 use crate::settings::SystemDateFormat;
 
-/// Tokens, user, rights and settings for a GUI after its login. EVENT_LOGIN_DETAILS_ACK has no
-/// tokens.
+/// User, rights and settings for a GUI after its login; in EVENT_LOGIN_AUTH_ACK also the tokens of
+/// the session.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub struct LoginAck {

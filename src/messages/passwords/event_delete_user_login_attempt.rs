@@ -18,7 +18,7 @@ use crate::realm::Command;
 pub struct DeleteUserLoginAttempt {
     /// Name of the user, as in the data source USER_LOGIN_ATTEMPT.
     user_name: UserName,
-    /// Ignored. Accepted so that a client can send the row of the data source.
+    /// Ignored. Other columns of the data source are refused.
     #[serde(rename = "ATTEMPTS")]
     _attempts: Option<u32>,
 }

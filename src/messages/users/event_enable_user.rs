@@ -1,4 +1,4 @@
-//! EVENT_ENABLE_USER: enabling of a disabled user, who still has their rights and profiles.
+//! EVENT_ENABLE_USER: enabling of a disabled user, whose rights and profiles were kept.
 
 use protocol::{Nack, UserName};
 use schemars::JsonSchema;
@@ -21,7 +21,7 @@ pub struct EnableUser {
 impl Message for EnableUser {
     const TYPE: &'static str = "EVENT_ENABLE_USER";
     const SUMMARY: &'static str =
-        "Enables a disabled user, who still has their rights and profiles.";
+        "Enables a disabled user, whose rights and profiles were kept and take effect again.";
     const ACK: &'static str = "EVENT_ENABLE_USER_ACK";
     const NACK: &'static str = "EVENT_ENABLE_USER_NACK";
     const ACCESS: Access = Access::Right("ENABLE_USER");

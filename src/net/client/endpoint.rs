@@ -10,7 +10,7 @@ use tokio_rustls::rustls::client::danger::{
     HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
 };
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
-use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::{
     self, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
@@ -81,7 +81,9 @@ impl Endpoint {
         if let Some(connector) = &self.connector {
             let name = ServerName::try_from(host.clone())
                 .map_err(|_| ClientError::Address(host.clone()))?;
-            let stream = connector.connect(name, stream).await.map_err(unreachable)?;
+            let stream = connector.connect(name, stream).await;
+            let stream =
+                stream.map_err(|source| ClientError::TlsHandshake { at: at.clone(), source })?;
             return Ok(Stream::Tls(Box::new(stream.into())));
         }
         let is_loopback =
@@ -156,6 +158,9 @@ fn config(trust: &TlsTrust) -> Result<ClientConfig, ClientError> {
             let unread = |source| ClientError::Authority { path: path.clone(), source };
             for certificate in CertificateDer::pem_file_iter(path).map_err(unread)? {
                 roots.add(certificate.map_err(unread)?)?;
+            }
+            if roots.is_empty() {
+                return Err(unread(pem::Error::NoItemsFound));
             }
         }
         // System certificates that cannot be loaded or parsed are skipped.

@@ -19,6 +19,11 @@ pub enum ClientError {
     InClear(String),
     #[error("cannot reach {at}: {source}")]
     Connect { at: String, source: std::io::Error },
+    #[error(
+        "the TLS handshake with {at} failed: {source}; if this machine does not trust the \
+         gateway's certificate authority, name the file of the authority with --ca"
+    )]
+    TlsHandshake { at: String, source: std::io::Error },
     #[error("{path} contains no readable certificate: {source}")]
     Authority { path: PathBuf, source: pem::Error },
     #[error("the trusted certificates cannot be used: {0}")]
@@ -29,10 +34,14 @@ pub enum ClientError {
     Request(#[from] hyper::Error),
     #[error("the HTTP request is invalid: {0}")]
     Head(#[from] hyper::http::Error),
+    #[error("a frame cannot be sent over REST: it must be a JSON object with MESSAGE_TYPE")]
+    NotForRest,
     #[error("the gateway did not answer in time")]
     Timeout,
     #[error("the gateway closed the connection")]
     Closed,
+    #[error("the gateway's response cannot be read: {0}")]
+    Response(Box<dyn std::error::Error + Send + Sync>),
     #[error("the gateway sent a response that is not JSON")]
     InvalidJson,
 }

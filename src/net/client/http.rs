@@ -56,7 +56,7 @@ impl HttpClient {
             }
         };
         let body = Limited::new(response.into_body(), BODY_MAX).collect().await;
-        let body = body.map_err(|_| ClientError::InvalidJson)?.to_bytes();
+        let body = body.map_err(ClientError::Response)?.to_bytes();
         serde_json::from_slice(&body).map_err(|_| ClientError::InvalidJson)
     }
 

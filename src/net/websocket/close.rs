@@ -8,15 +8,15 @@ use super::connection::Connection;
 use crate::platform::{metrics, random};
 use crate::settings::ShutdownClose;
 
-/// Time limit for sending the close frame and receiving the close frame of the peer.
+/// Time limit for sending the close frame and waiting until the peer closes the stream.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Maximum of the random RETRY_AFTER_MS, which spreads the reconnects of many clients.
 const RETRY_JITTER_MAX_MS: u64 = 10_000;
 
 impl Connection {
     /// Ends the subscriptions, sends SESSION_ENDED and a close frame, and unregisters the
-    /// connection. Sends neither SESSION_ENDED nor a close frame if the peer is gone, or on a
-    /// shutdown with `server.shutdown_close = "drop"`.
+    /// connection. Sends neither SESSION_ENDED nor a close frame of its own if the peer closed the
+    /// connection or is gone, or on a shutdown with `server.shutdown_close = "drop"`.
     pub(super) async fn close(&mut self, reason: CloseReason) {
         let gateway = self.router.gateway().clone();
         let (word, code, _) = reason.wire();

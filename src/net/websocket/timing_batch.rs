@@ -1,4 +1,4 @@
-//! Timing batch: measures immediate messages of one type together, within one poll.
+//! Timing batch: measures messages that are answered while reading, within one poll.
 
 use crate::messages::{HANDLERS, Handler};
 use crate::platform::{Stopwatch, stopwatch};

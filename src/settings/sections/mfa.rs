@@ -20,8 +20,9 @@ pub struct MfaSettings {
     /// all users; empty: no users. Users who log in with a mailed link are excepted. Requires
     /// `qr_code`.
     pub required_for: Vec<String>,
-    /// Number of wrong codes, above 0, after which a login with a right password ends. After as
-    /// many wrong codes, a new secret that is not confirmed is discarded.
+    /// Number of wrong codes, above 0, after which a login that waits for its code is discarded:
+    /// the client must send the password again. The same number of wrong codes discards a new
+    /// secret that is being confirmed.
     pub max_attempts: u32,
     /// Codes of an authenticator app; absent: off. A change between on and off takes effect at the
     /// next start.

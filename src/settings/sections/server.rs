@@ -132,10 +132,12 @@ pub struct ServerLimits {
     /// Maximum nesting depth of the JSON of a message, 2 to 128.
     pub json_depth: usize,
     /// Maximum number of open connections of the gateway, above 0. Further connections are refused
-    /// with HTTP status 503. The open-file limit of the process can be lower.
+    /// with HTTP status 503; with `server.tls`, they are closed without a response. The open-file
+    /// limit of the process can be lower.
     pub connections_max: usize,
     /// Maximum number of open connections of one address (IPv4) or /64 network (IPv6), above 0.
-    /// Further connections are refused with HTTP status 429.
+    /// Further connections are refused with HTTP status 429; with `server.tls`, they are closed
+    /// without a response.
     pub connections_per_address_max: usize,
     /// Seconds, 1 to 86400, after which a WebSocket connection without a session is closed. The
     /// time in which the gateway serves messages of the connection, such as a login, does not
