@@ -24,8 +24,8 @@ use tollgate::settings::Settings;
 
 const ROUNDS: usize = 5;
 const ROUND: Duration = Duration::from_secs(6);
-/// The number of users who log in in a loop. It exceeds the number of hash threads, so that hashes
-/// are queued.
+/// The number of users who log in in a loop. On a host with at most 8 cores, it exceeds the number
+/// of hash threads, so that hashes are queued.
 const USERS: usize = 8;
 
 fn user(number: usize) -> UserName {

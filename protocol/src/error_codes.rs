@@ -110,8 +110,9 @@ codes! {
          errors of the same NACK name the unmet rules.",
         "Show TEXT; the user must choose another password.";
     IllegalMatch = "ILLEGAL_MATCH", "400 Bad Request",
-        "The password repeats a character too often. With `legacy_codes_only`, this code also \
-         replaces the codes that the Genesis documents do not list.",
+        "The password repeats a character too often. If the configuration of the gateway sets \
+         `legacy_codes_only`, for clients written for Genesis, this code also replaces other codes \
+         of password rules.",
         "Show TEXT; the user must choose another password.";
     IllegalWhitespace = "ILLEGAL_WHITESPACE", "400 Bad Request",
         "The password contains white space.",
@@ -159,15 +160,20 @@ codes! {
     MfaFailed = "MFA_FAILED", "401 Unauthorized",
         "A second factor is required, wrong or not set up. DETAILS.REASON states which. REQUIRED: \
          no code was sent. INVALID: the code is wrong, used or expired. ENROL: the user has no \
-         second factor yet. EXPIRED: the new secret was not confirmed in time.",
+         second factor yet. EXPIRED: no new secret waits for confirmation, because the time has \
+         passed or too many codes were wrong.",
         "REQUIRED and INVALID: ask for the code and complete the login with REFRESH_AUTH_TOKEN of \
          the NACK. ENROL: create and confirm a secret with that token. EXPIRED: create a new \
-         secret.";
+         secret. Only NACKs of EVENT_LOGIN_AUTH have the token. INVALID after \
+         EVENT_MFA_CONFIRM_SECRET: send the message again with another code. REQUIRED in a \
+         session that was opened without the second factor: log in with MFA_CODE, then send the \
+         message again.";
     SessionNotFound = "SESSION_NOT_FOUND", "401 Unauthorized",
         "The message requires a session and names no session or an unknown session; or the session \
          that EVENT_END_SESSION or EVENT_LOGOUT is to end does not exist.",
         "Send EVENT_LOGIN_AUTH with REFRESH_AUTH_TOKEN. If this login is refused, show the login \
-         dialog. After EVENT_END_SESSION and EVENT_LOGOUT there is nothing to do.";
+         dialog. After EVENT_LOGOUT there is nothing to do. If EVENT_END_SESSION is refused again \
+         after the login, the session that it names does not exist.";
     SessionExpired = "SESSION_EXPIRED", "401 Unauthorized",
         "The session has ended, or the refresh token is unknown, expired or used.",
         "Send EVENT_LOGIN_AUTH with REFRESH_AUTH_TOKEN. If the refused message was such a login, \

@@ -3,17 +3,14 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use indicatif::ProgressBar;
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
-use jiff::{Span, Timestamp};
 
 use super::config_args::ConfigArgs;
 use super::offline_store;
 use crate::gateway::Started;
-use crate::platform::Clock;
+use crate::platform::{Clock, utc};
 use crate::realm::{AuditEvent, Millis};
 use crate::storage::AuditNo;
 
@@ -92,7 +89,7 @@ impl VerifyArgs {
 impl ShowArgs {
     fn run(self) -> Result<()> {
         let settings = self.config.load()?;
-        let now = Timestamp::from_millisecond(Clock::system().now() as i64)?;
+        let now = Clock::system().now();
         let since = self.since.as_deref().map(|text| since(text, now)).transpose()?.unwrap_or(0);
         offline_store::with_existing_store(&settings, &self.data_dir, async |started| {
             match self.print(started, since) {
@@ -132,18 +129,10 @@ impl ShowArgs {
 
 /// Parses a time such as "8h" (ago), "2026-11-25" or "2026-11-25T09:00:00+01:00" to milliseconds
 /// since the epoch.
-fn since(text: &str, now: Timestamp) -> Result<Millis> {
-    let ago = || {
-        let span: Span = text.parse().ok()?;
-        now.to_zoned(TimeZone::UTC).checked_sub(span.abs()).ok().map(|at| at.timestamp())
-    };
-    let day = || {
-        let date: Date = text.parse().ok().filter(|_| text.len() == 10)?;
-        date.to_zoned(TimeZone::UTC).ok().map(|at| at.timestamp())
-    };
-    let at = day().or_else(|| text.parse().ok()).or_else(ago);
+fn since(text: &str, now: Millis) -> Result<Millis> {
+    let ago = || protocol::duration::parse_ms(text).map(|age_ms| now.saturating_sub(age_ms));
     let wrong = "--since must be a date, a time with its zone, or an age such as 8h or 7d";
-    Ok(Millis::try_from(at.context(wrong)?.as_millisecond()).unwrap_or(0))
+    utc::parse(text).or_else(ago).context(wrong)
 }
 
 fn json(no: AuditNo, row: &AuditEvent) -> Result<String> {
@@ -154,11 +143,10 @@ fn json(no: AuditNo, row: &AuditEvent) -> Result<String> {
 
 /// Formats a row as one line, whatever its fields contain.
 fn format_row(no: AuditNo, row: &AuditEvent) -> Result<String> {
-    let at = i64::try_from(row.at).ok().and_then(|at| Timestamp::from_millisecond(at).ok());
-    let Some(at) = at else { bail!("audit row {no} has an invalid time") };
+    let at = utc::format(row.at, utc::MILLISECONDS);
     let word = |word: &Option<Box<str>>| word.as_deref().unwrap_or("-").to_owned();
     let mut line = format!(
-        "{at:.3} {no} {} {} {} from {}",
+        "{at} {no} {} {} {} from {}",
         row.event,
         row.code,
         if row.target == row.user_name {
@@ -193,9 +181,9 @@ mod tests {
 
     #[test]
     fn since_is_a_date_a_time_or_an_age() {
-        let now: Timestamp = "2026-11-25T12:00:00Z".parse().unwrap();
+        let now = utc::parse("2026-11-25T12:00:00Z").unwrap();
         let at = |text: &str| since(text, now).unwrap();
-        let ms = |text: &str| text.parse::<Timestamp>().unwrap().as_millisecond() as Millis;
+        let ms = |text: &str| utc::parse(text).unwrap();
         assert_eq!(at("8h"), ms("2026-11-25T04:00:00Z"));
         assert_eq!(at("7d"), ms("2026-11-18T12:00:00Z"));
         assert_eq!(at("2026-11-25"), ms("2026-11-25T00:00:00Z"));

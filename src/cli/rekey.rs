@@ -65,8 +65,9 @@ impl RekeyArgs {
         println!("{reencrypted_count} secrets re-encrypted with the current key");
         if failed > 0 {
             bail!(
-                "secrets encrypted with an unknown key were left unchanged: {failed}; add the \
-                 key to security.mfa.qr_code.old_secret_encrypt_keys and repeat `tollgate rekey`"
+                "secrets that cannot be decrypted were left unchanged: {failed}; add their key to \
+                 security.mfa.qr_code.old_secret_encrypt_keys, or restore the former \
+                 username_table_look_up_salt, and repeat `tollgate rekey`"
             );
         }
         println!("the keys in security.mfa.qr_code.old_secret_encrypt_keys are no longer needed");

@@ -11,7 +11,9 @@ use super::time_argument::parse_time;
 
 /// Log in to a running gateway, send messages and print the replies.
 ///
-/// Each received frame is printed as one line of JSON. Fails if a message is refused (NACK).
+/// Each received frame is printed as one line of JSON. Fails if a message is refused (NACK). A
+/// subscription (DATA_LOGON) must be the last message: a push that arrives before the reply to a
+/// message is taken for that reply.
 #[derive(Args)]
 pub(super) struct SendArgs {
     #[command(flatten)]

@@ -98,7 +98,10 @@ fn respond(
 fn not_ready_reason(gateway: &Gateway) -> Option<String> {
     let skew = gateway.clock.skew_ms();
     if skew > SKEW_MAX_MS {
-        return Some(format!("the gateway's clock differs from the wall clock by {skew} ms"));
+        return Some(format!(
+            "the gateway's clock differs from the wall clock by {skew} ms; repair the host's time \
+             sync, then restart the gateway"
+        ));
     }
     gateway.replica.write_error()
 }

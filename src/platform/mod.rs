@@ -1,4 +1,4 @@
-//! Platform: clock, randomness, process limits, exit codes and metrics.
+//! Platform: clock, times as text, randomness, process limits, exit codes and metrics.
 
 mod client_network;
 mod clock;
@@ -8,6 +8,7 @@ pub mod grafana;
 mod histogram;
 pub mod metrics;
 pub mod random;
+pub mod utc;
 
 pub use client_network::ClientNetwork;
 pub use clock::{Clock, Stopwatch, stopwatch};

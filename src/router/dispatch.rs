@@ -1,7 +1,7 @@
 //! The dispatcher: finds the handler of a message, serves it, and builds the reply.
 //!
-//! Accepted and refused messages are logged and counted only here, in the same way for all message
-//! types.
+//! Messages are logged, and refused messages are counted, only here, in the same way for all
+//! message types.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;

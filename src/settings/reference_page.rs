@@ -19,6 +19,10 @@ error, whose text suggests the nearest key.
 reports errors in a file. SIGHUP [reloads](operations.md) the file of a running gateway. Editors
 and programs can use its JSON Schema:
 [configuration.schema.json](../../protocol/schemas/configuration.schema.json).
+
+The column *Genesis key* has the name of the key in `auth-preferences.kts`, the configuration of
+Genesis authentication, which `tollgate import-preferences`
+[converts](migration.md#convert-the-configuration). The TOML file does not accept these names.
 ";
 
 /// The header of the table of a section.

@@ -26,16 +26,24 @@ impl Settings {
     fn check_mails(&self, wrong: &mut Vec<String>) {
         let off = |topic: &str| self.mail.transport_kind(topic) == MailTransportKind::Off;
         if self.security.reset_mode == ResetMode::Email && off(RESET_TOPIC) {
-            let text = "security.reset_mode = \"email\" requires mail.transport to be smtp or file";
+            let text = "security.reset_mode = \"email\" requires mail.transport, or PASSWORD_RESET \
+                        in mail.topics if set, to be smtp or file";
             wrong.push(text.to_owned());
         }
         if self.security.mfa.notify.as_ref().is_some_and(|it| off(&it.notify_topic)) {
-            wrong.push("security.mfa.notify requires mail.transport to be smtp or file".to_owned());
+            wrong.push(
+                "security.mfa.notify requires mail.transport, or its notify_topic in mail.topics \
+                 if set, to be smtp or file"
+                    .to_owned(),
+            );
         }
         let Some(reset) = &self.security.genesis_password.self_service_reset else { return };
         let key = "security.genesis_password.self_service_reset";
         if off(&reset.notify_topic) {
-            wrong.push(format!("{key} requires mail.transport to be smtp or file"));
+            wrong.push(format!(
+                "{key} requires mail.transport, or its notify_topic in mail.topics if set, to be \
+                 smtp or file"
+            ));
         }
         if reset.accept_client_url && self.mode == Mode::Hardened && !self.server.is_on_loopback() {
             wrong.push(format!(

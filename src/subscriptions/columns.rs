@@ -81,7 +81,7 @@ pub(super) static AUDIT_EVENTS: [Column; 11] = [
     name("USER_NAME", "Name of the user who caused the event."),
     name("TARGET", "Name of the user, profile or right that the event concerns."),
     text("HOST", "IP address of the client."),
-    text("CODE", "OK, or the error code of the refusal."),
+    text("CODE", "OK, the error code of the refusal, or REASON of SESSION_ENDED."),
     text("REASON", "REASON of the message."),
     text("BEFORE", "The changed fields before the event: a text that contains JSON."),
     text("AFTER", "The changed fields after the event: a text that contains JSON."),

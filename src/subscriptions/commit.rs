@@ -10,7 +10,7 @@ use crate::storage::Seq;
 pub(super) struct Commit<'c> {
     /// The realm after the commit.
     pub(super) realm: &'c Realm,
-    /// The sequence number of the entry of the commit.
+    /// The sequence number of the commit in the command log.
     pub(super) seq: Seq,
     /// The rights that the commit may have changed.
     pub(super) affected: &'c AffectedRights,

@@ -43,8 +43,8 @@ pub enum SubscribeError {
 }
 
 impl SubscriptionHub {
-    /// Creates a hub whose rights history begins at `floor`, the last entry that the loaded realm
-    /// reflects.
+    /// Creates a hub whose rights history begins at `floor`, the sequence number of the last commit
+    /// that the loaded realm reflects.
     pub fn new(floor: Seq) -> Self {
         Self {
             next_id: AtomicU64::new(1),

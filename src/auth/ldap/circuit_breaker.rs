@@ -48,7 +48,8 @@ impl Breaker {
     pub fn failure(&self, now: u64) {
         let mut state = self.state.lock();
         let wait = (WAIT_MIN_MS << state.failures.min(8)).min(WAIT_MAX_MS);
-        // Concurrent requests fail for the same reason, so they count as one failure.
+        // Concurrent requests fail for the same reason, so failures are not counted while the
+        // server is to be skipped for more than `WAIT_MIN_MS`.
         if state.retry_at.is_none_or(|retry_at| retry_at <= now + WAIT_MIN_MS) {
             state.failures += 1;
             state.retry_at = Some(now + wait);

@@ -62,8 +62,8 @@ pub fn check(dir: &Path, facts: &StoreFacts, short: Option<String>) -> Vec<Findi
             if !has_administrator {
                 let why = "no enabled user can amend users";
                 let change = "start the gateway, which creates the user admin if no user has this \
-                              name, or set an administrator's password with `tollgate user \
-                              passwd`";
+                              name, or add an administrator with `tollgate user add NAME \
+                              --profile USER_ADMIN`";
                 found.push(Finding::new(Advice, at.clone(), why, change));
             }
             if *open_resets > 0 {

@@ -189,8 +189,8 @@ fn stored(hash: &str) -> Result<ImportedPassword, String> {
         return Ok(ImportedPassword::Sha512(Password::new(hash)));
     }
     PasswordHasher::import_external(hash).map(ImportedPassword::Stored).ok_or_else(|| {
-        "PASSWORD_HASH is neither a scrypt PHC string nor SHA-512(USER_NAME + password) in \
-         hexadecimal"
+        "PASSWORD_HASH is neither a scrypt PHC string with a supported cost nor \
+         SHA-512(USER_NAME + password) in hexadecimal"
             .to_owned()
     })
 }

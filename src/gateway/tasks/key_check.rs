@@ -21,8 +21,10 @@ pub fn check_keys(gateway: &Gateway) {
     if undecryptable > 0 {
         tracing::error!(
             users = undecryptable,
-            "secrets of second factors were encrypted with another key, so codes of authenticator \
-             apps are refused; add that key to security.mfa.qr_code.old_secret_encrypt_keys"
+            "secrets of second factors were encrypted with another key or salt, so codes of \
+             authenticator apps are refused; add that key to \
+             security.mfa.qr_code.old_secret_encrypt_keys, or restore the former \
+             username_table_look_up_salt"
         );
     }
 }

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::custom_ack::AckLists;
 use super::session_view::SessionView;
 use crate::messages::context::MessageContext;
+use crate::platform::utc;
 use crate::realm::Millis;
 use crate::settings::SystemDateFormat;
 
@@ -181,10 +182,9 @@ fn in_minutes(millis: Millis) -> f64 {
 /// Formats SYSTEM.DATE: `Sun Jan 21 20:53:48 UTC 2018` (Genesis REST API) or
 /// `2014-06-18 12:27:01` (Genesis authentication).
 fn date(at: Millis, format: SystemDateFormat) -> String {
-    let stamp = jiff::Timestamp::from_millisecond(at as i64).unwrap_or(jiff::Timestamp::MAX);
     let format = match format {
-        SystemDateFormat::GenesisRest => "%a %b %e %H:%M:%S UTC %Y",
-        SystemDateFormat::GenesisAuth => "%Y-%m-%d %H:%M:%S",
+        SystemDateFormat::GenesisRest => utc::UNIX_DATE,
+        SystemDateFormat::GenesisAuth => utc::SECONDS,
     };
-    stamp.strftime(format).to_string()
+    utc::format(at, format)
 }

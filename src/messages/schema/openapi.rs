@@ -88,8 +88,8 @@ fn token_api_operation(route: &Route, method: &str, request: &str, response: &st
     let handler = crate::messages::table::find(route.message);
     let access = handler.map_or(Access::Session, |handler| handler.access);
     let description = format!(
-        "Handled like the message {}, but without SOURCE_REF. An error has the HTTP status of its \
-         code. {}",
+        "Handled like the message {}, whose description applies, but without SOURCE_REF. An error \
+         has the HTTP status of its code. {}",
         route.message,
         describe_access(access)
     );

@@ -73,7 +73,10 @@ pub(super) async fn respond(
         return upgrade::respond(request, address, router, permit);
     }
     if !cors::is_allowed(request.headers(), &server.allowed_origins) {
-        return text_response(StatusCode::FORBIDDEN, "this origin is not allowed\n");
+        return text_response(
+            StatusCode::FORBIDDEN,
+            "this origin is not allowed; add it to server.allowed_origins\n",
+        );
     }
     let origin = request.headers().get(header::ORIGIN).cloned();
     let is_chunked = request.headers().contains_key(header::TRANSFER_ENCODING);

@@ -38,7 +38,10 @@ pub fn respond(
         return response;
     }
     if !cors::is_allowed(headers, &router.gateway().settings().server.allowed_origins) {
-        return text_response(StatusCode::FORBIDDEN, "this origin is not allowed\n");
+        return text_response(
+            StatusCode::FORBIDDEN,
+            "this origin is not allowed; add it to server.allowed_origins\n",
+        );
     }
     let version = headers.get(header::SEC_WEBSOCKET_VERSION).map(HeaderValue::as_bytes);
     let key = headers.get(header::SEC_WEBSOCKET_KEY);

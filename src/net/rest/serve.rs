@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Limited};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, StatusCode};
@@ -162,7 +162,14 @@ async fn read_body(
         let nack = Nack::new(NackCode::InvalidMessage, "the body was not received in time");
         RequestError(StatusCode::REQUEST_TIMEOUT, nack)
     };
-    let body = collected.map_err(late)?.map_err(|_| too_large())?.to_bytes();
+    let incomplete = || {
+        let text = "the body is incomplete or its chunked encoding is invalid";
+        RequestError::bad_request(Nack::new(NackCode::InvalidMessage, text))
+    };
+    let body = collected
+        .map_err(late)?
+        .map_err(|error| if error.is::<LengthLimitError>() { too_large() } else { incomplete() });
+    let body = body?.to_bytes();
     let kind = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
     let is_json = kind.is_none_or(|kind| {
         kind.split(|b| *b == b';')

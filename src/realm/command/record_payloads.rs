@@ -69,7 +69,7 @@ impl Amendment {
 pub type AttributeSpec = (u8, Option<Box<str>>);
 
 /// The wanted state of a user. A list replaces the old list. An absent field stays unchanged, but
-/// with the policy `absent_list_clears`, an absent list clears the old list.
+/// with the policy `absent_list_clears`, an absent list in EVENT_AMEND_USER clears the old list.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct UserSpec {

@@ -6,6 +6,7 @@ use minijinja::{AutoEscape, Environment};
 use super::model::Results;
 use super::plots;
 use super::text::time;
+use crate::platform::utc;
 
 const PAGE: &str = include_str!("page.html");
 
@@ -14,10 +15,7 @@ pub fn page(results: &Results) -> Result<String, minijinja::Error> {
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     environment.add_filter("time", |us: f64| time(us));
-    environment.add_filter("date", |ms: i64| {
-        let date = jiff::Timestamp::from_millisecond(ms).unwrap_or_default();
-        date.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
-    });
+    environment.add_filter("date", |ms: u64| format!("{} UTC", utc::format(ms, utc::SECONDS)));
     environment.add_filter("thousands", thousands);
     environment.add_filter("figure", |it: f64| {
         format!("{:.*}", if it.fract() == 0.0 { 0 } else { 3 }, it)

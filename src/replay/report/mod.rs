@@ -1,4 +1,4 @@
-//! Reports of a replay: text, table, HTML and JSON.
+//! Reports of a replay: terminal table, CSV, `.hgrm` histograms, HTML and JSON.
 
 pub mod html;
 mod model;

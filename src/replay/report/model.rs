@@ -109,7 +109,7 @@ pub struct ConnectionReport {
 pub struct Rounds {
     /// Rounds started.
     pub begun: u64,
-    /// Rounds not completed.
+    /// Rounds not completed, and failures of the steps before or after the rounds.
     pub broken: u64,
     /// Rounds that were scheduled by the rate, but not started before the end.
     pub missed: u64,

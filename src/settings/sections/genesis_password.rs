@@ -21,7 +21,7 @@ pub struct GenesisPassword {
     #[schemars(extend("x-genesis-key" = "retry"))]
     pub retry: Retry,
     /// Password resets that users request themselves, by mail; absent: off. They require a
-    /// `mail.transport` other than "off".
+    /// transport other than "off" for their topic, by `mail.transport` or `mail.topics`.
     #[schemars(extend("x-genesis-key" = "selfServiceReset"))]
     pub self_service_reset: Option<SelfServiceReset>,
 }

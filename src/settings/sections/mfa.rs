@@ -28,7 +28,8 @@ pub struct MfaSettings {
     /// next start.
     #[schemars(extend("x-genesis-key" = "qrCode"))]
     pub qr_code: Option<QrCode>,
-    /// Login links by mail; absent: off. They require a `mail.transport` other than "off".
+    /// Login links by mail; absent: off. They require a transport other than "off" for their topic,
+    /// by `mail.transport` or `mail.topics`.
     #[schemars(extend("x-genesis-key" = "notify"))]
     pub notify: Option<Notify>,
 }

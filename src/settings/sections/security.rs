@@ -51,7 +51,8 @@ pub struct Security {
     /// What EVENT_RESET_USER_PASSWORD does: "blank" lets any client set a new password with an
     /// empty OLD_PASSWORD, as in Genesis authentication; "one_time_password" sets a generated
     /// password, which only the reply contains; "email" mails a generated password to the user.
-    /// "email" requires a `mail.transport` other than "off".
+    /// "email" requires a transport other than "off" for the topic PASSWORD_RESET, by
+    /// `mail.transport` or `mail.topics`.
     pub reset_mode: ResetMode,
     /// Minutes after a reset in which the password can be changed, from one millisecond to 5256000
     /// minutes. Later, another reset is necessary.

@@ -167,7 +167,7 @@ impl Subscription {
                     self.pending.put(row, RowChange::Insert(data));
                 } else {
                     // The view is full. The read position moves back to before the row, so that
-                    // MORE_ROWS finds it once there is room.
+                    // the client's message MORE_ROWS finds it once there is room.
                     self.read_position =
                         row.checked_sub(1).map_or(ReadPosition::Start, ReadPosition::At);
                 }

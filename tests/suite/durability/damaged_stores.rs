@@ -16,6 +16,8 @@ use crate::harness::gateway::{self, unlimited};
 use crate::harness::{Client, Home, PASSWORD, clients};
 
 const MUTATIONS: usize = 60;
+/// The number of mutations of `tests/run --long`.
+const MUTATIONS_LONG: usize = 2_000;
 const COMMANDS: usize = 240;
 const USERS: usize = 150;
 /// The time limit for a start with a damaged store.
@@ -75,7 +77,8 @@ async fn damaged_stores_open_completely_or_are_refused() {
             .expect("the store is refused"),
     };
     let (mut opened, mut slowest, mut wrong) = (0, Duration::ZERO, Vec::new());
-    let mutations = asked_for().unwrap_or(MUTATIONS);
+    let is_long = std::env::var_os("LONG_TESTS").is_some();
+    let mutations = if is_long { MUTATIONS_LONG } else { MUTATIONS };
     for number in 0..mutations {
         renew();
         let what = mutate(&copy, &files, number);
@@ -100,11 +103,6 @@ async fn damaged_stores_open_completely_or_are_refused() {
     let starts = mutations * 2;
     println!("{opened} of {starts} starts opened the complete store, the slowest took {slowest:?}");
     assert!(wrong.is_empty(), "{} starts failed:\n{}", wrong.len(), wrong.join("\n"));
-}
-
-/// The number of mutations in the variable `TOLLGATE_MUTATIONS`, if it is set.
-fn asked_for() -> Option<usize> {
-    std::env::var("TOLLGATE_MUTATIONS").ok()?.parse().ok()
 }
 
 /// Creates users, then rights and profiles, each of which is visible in the data that is read

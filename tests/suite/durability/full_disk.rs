@@ -24,7 +24,7 @@ impl Disk {
         let mut mount = Command::new("mount");
         let options = format!("size={size}");
         let mounted = mount.args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(point).output();
-        let mounted = mounted.expect("mount cannot be run");
+        let mounted = mounted.expect("mount cannot be run: tests/run installs it");
         assert!(
             mounted.status.success(),
             "this test mounts a tmpfs, which needs root (in a container: --privileged)\n{}",

@@ -31,7 +31,7 @@ impl Disk {
         // contains only synced data.
         let options = ["-t", "ext4", "-o", "loop,commit=300"];
         let mounted = Command::new("mount").args(options).args([image, point]).output();
-        let mounted = mounted.expect("mount cannot be run");
+        let mounted = mounted.expect("mount cannot be run: tests/run installs it");
         assert!(
             mounted.status.success(),
             "this test mounts ext4 images on loop devices, which needs root (in a container: \

@@ -155,8 +155,8 @@ fn an_export_without_credentials_has_no_session_link_or_code() {
 }
 
 /// A store with one flipped bit, so that some rows are found by key but not by a scan. It has 120
-/// profiles, each with two users. Rows that the first start rebuilds must exist at the next start,
-/// too, although the first gateway was killed.
+/// profiles: 115 with two users and 5 with one. Rows that the first start rebuilds must exist at
+/// the next start, too, although the first gateway was killed.
 #[tokio::test]
 async fn rebuilt_rows_survive_a_restart() {
     let home = Home::new(QUICK);

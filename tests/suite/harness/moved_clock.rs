@@ -25,8 +25,10 @@ impl MovedClock {
         let found = ["x86_64", "aarch64"].map(|machine| {
             PathBuf::from(format!("/usr/lib/{machine}-linux-gnu/faketime/libfaketimeMT.so.1"))
         });
-        let library =
-            found.iter().find(|path| path.exists()).expect("libfaketime is not installed");
+        let library = found
+            .iter()
+            .find(|path| path.exists())
+            .expect("libfaketime is not installed: tests/run installs it");
         let mut command = home.command(&["serve", "--listen", "127.0.0.1:0"]);
         command.env("LD_PRELOAD", library).env("FAKETIME_TIMESTAMP_FILE", offset);
         command.env("FAKETIME_NO_CACHE", "1").env("FAKETIME_DONT_FAKE_MONOTONIC", "1");

@@ -96,7 +96,8 @@ impl Script {
         self.outcome(Command::End(SessionEnd { session, reason, unless_after: None }))
     }
 
-    /// Makes a session dormant.
+    /// Makes a session dormant: it has ended for missed heartbeats, but a refresh token can resume
+    /// it.
     pub fn sleep(&mut self, session: SessionNo) {
         assert_eq!(self.end(session, EndReason::HeartbeatMissed), Outcome::EndedSessions(1));
     }

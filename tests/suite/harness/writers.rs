@@ -88,7 +88,7 @@ impl Acknowledged {
     }
 
     /// Checks the output of `audit show --json`: every existing right and profile has exactly one
-    /// row that records its creator.
+    /// event that records its creator.
     pub fn check_audit(&self, shown: &str) {
         let mut made = Vec::new();
         for line in shown.lines() {

@@ -1,4 +1,4 @@
-//! Tests of the configuration: reference, schema, aliases, the example of the README.
+//! Tests of the configuration: reference, schema, aliases, refused settings.
 
 use std::path::Path;
 use std::process::Command;

@@ -247,7 +247,7 @@ async fn altered_and_removed_rows_are_detected() {
     };
     let (whole, output_text) = verify();
     assert!(whole && output_text.contains("audit rows, 1 to "), "{output_text}");
-    // A later start stores its rows in other values than the first.
+    // Rows that are saved together share a value of the database. A later start adds other values.
     let gateway = home.start();
     Client::login(gateway.address, "admin", PASSWORD).await;
     gateway.signal("-TERM");

@@ -45,7 +45,8 @@ enum Path {
     Login,
     /// Login by the refresh token of a live session.
     Refresh,
-    /// Login by the refresh token of a dormant session.
+    /// Login by the refresh token of a dormant session: one that has ended, but can be
+    /// resumed by this token.
     Resume,
     /// Repetition of the reply to the login, without tokens.
     Details,

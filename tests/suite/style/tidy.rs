@@ -1,6 +1,6 @@
 //! Tests of the source files: module layers, pure files, sizes, one file for each message.
 //!
-//! Each failure names the file and the rule.
+//! Each failure names the place.
 
 use std::collections::{BTreeMap, BTreeSet};
 

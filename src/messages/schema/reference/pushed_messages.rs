@@ -24,6 +24,7 @@ pub(super) fn section(examples: &ExampleScripts) -> String {
 const INTRODUCTION: &str = "\
 ## Messages without a request
 
-The gateway sends these messages without a request, over a WebSocket only. The exception is
-MSG_NACK, which is a reply.
+The gateway sends these messages without a request, over a WebSocket only. Two of them can also be
+replies: MSG_NACK, to a frame or REST request that is no message, and QUERY_UPDATE, to MORE_ROWS and
+to the REST requests of a subscription.
 ";

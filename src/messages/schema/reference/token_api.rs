@@ -34,5 +34,6 @@ const INTRODUCTION: &str = "\
 
 REST routes of the TraderEvolution BO API, for clients that support only bearer tokens. Requests
 need no SOURCE_REF. A success has HTTP status 200. An error has the status of its code and the body
-`{\"errorCode\": \"…\", \"message\": \"…\"}`.
+`{\"errorCode\": \"…\", \"message\": \"…\"}`. INVALID_MESSAGE can also have the status 405 (method),
+408 (slow body), 413 (too large body) or 415 (Content-Type).
 ";

@@ -34,7 +34,7 @@ const DESCRIBED: Left = Some(("MODIFY", &["DESCRIPTION", "RECORD_VERSION"]));
 const BOTH: Left = Some(("MODIFY", &["DESCRIPTION", "RECORD_VERSION", "STATUS"]));
 const DELETE: Left = Some(("DELETE", &[]));
 
-/// Whether the reader already has the row, the changes, and the expected pending operation.
+/// Each line: whether the reader already has the row; the changes; the expected pending operation.
 static TABLE: [(bool, &[Step], Left); 13] = [
     (true, &[OTHER, NEW], DESCRIBED),
     (true, &[Disable, NEW], BOTH),

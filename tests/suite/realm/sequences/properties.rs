@@ -397,7 +397,7 @@ fn cooperating_users_gain_no_right() {
 /// A user without a right to insert, amend or delete cannot change anything.
 #[test]
 fn users_without_rights_change_nothing() {
-    // With seed 6 no profile has an administration right.
+    // With seed 6 only the profile USER_ADMIN has administration rights.
     let mut live = base_realm(6);
     let amended = profile_wanted("TRADER", &["ORDEN", "VIEW"], &["Ada"]);
     let inserted = profile_wanted("EMPTY", &["ORDEN"], &["Ada"]);
