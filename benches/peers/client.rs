@@ -75,14 +75,15 @@ impl Client {
     pub async fn heartbeat(&mut self) {
         self.stream.write_all(&self.heartbeat).await.expect("the server reads");
         let reply = self.receive().await;
-        let is_ack = match self.peer {
+        let is_expected = match self.peer {
             Peer::Gateway => reply.starts_with(br#"{"MESSAGE_TYPE":"EVENT_HEARTBEAT_ACK""#),
             _ => reply == HEARTBEAT.as_bytes(),
         };
-        assert!(is_ack, "{} replied {}", self.peer, String::from_utf8_lossy(&reply));
+        assert!(is_expected, "{} replied {}", self.peer, String::from_utf8_lossy(&reply));
     }
 
-    /// Publishes a message to all connections of an echo server or of nats-server.
+    /// Publishes a message to all connections of nats-server or, if the text begins with `TO_ALL`,
+    /// of the WebSocket echo.
     pub async fn publish(&mut self, text: &str) {
         let bytes = match self.peer {
             Peer::Nats => publication("push", text),

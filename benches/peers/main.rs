@@ -3,7 +3,8 @@
 //! `cargo bench --profile dist --bench peers` starts the gateway, a bare TCP echo, a WebSocket echo
 //! on tokio-tungstenite and, if it is installed, nats-server, each as a process of its own. It
 //! interleaves rounds of heartbeats and of pushes, checks every reply, and prints medians and
-//! ratios. A reply that is not an ACK ends the run with an error.
+//! ratios. A wrong reply ends the run with an error: the gateway must send an ACK, the other
+//! servers the unchanged heartbeat.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a benchmark may panic")]
 
 mod client;

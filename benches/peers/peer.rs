@@ -18,7 +18,8 @@ pub enum Peer {
     Gateway,
     /// A TCP echo on tokio, which returns every byte. No server on this runtime can cost less.
     Tcp,
-    /// A WebSocket echo on tokio-tungstenite, which returns a text message or sends it to all.
+    /// A WebSocket echo on tokio-tungstenite. It sends a text that begins with `TO_ALL` to all
+    /// connections, and returns every other text.
     WebSocket,
     /// nats-server. A heartbeat has a subject that only its connection subscribes to; a push has a
     /// subject that all connections subscribe to.

@@ -12,6 +12,7 @@ pub mod names;
 mod printable;
 pub mod rest_paths;
 pub mod script;
+mod serde_error;
 
 pub use envelope::{Envelope, Malformed, OwnedEnvelope, SourceRef};
 pub use error_codes::{Nack, NackCode, NackError};
@@ -22,3 +23,4 @@ pub use names::{
     UserName,
 };
 pub use printable::printable;
+pub use serde_error::expected;

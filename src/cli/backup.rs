@@ -103,7 +103,10 @@ impl BackupArgs {
                 rows.insert(row.key(), row);
             }
             for key in &step.gone {
-                rows.remove(&Key::from_hex(key).context("the gateway sent an invalid key")?);
+                rows.remove(
+                    &Key::from_hex(key)
+                        .context("the gateway sent an invalid key of a removed row")?,
+                );
             }
             progress.set_length(step.rows_count.max(rows.len() as u64));
             progress.set_position(rows.len() as u64);

@@ -93,8 +93,9 @@ pub(super) async fn submit(started: &Started, command: Command) -> Result<()> {
             bail!("no {} is called {name:?}", kind.to_lowercase())
         }
         Outcome::Refused(Refusal::TooLong) => {
-            bail!("a record is invalid or too large to be stored; shorten its text fields")
+            bail!("a record is too large to be stored; shorten its text fields")
         }
+        Outcome::Refused(Refusal::InvalidRow(error)) => bail!("{error}"),
         Outcome::Refused(refused) => {
             bail!("the store refused the change: {}", refused.code().code())
         }

@@ -39,6 +39,7 @@ pub fn nack(gateway: &Gateway, now: Millis, refusal: Refusal) -> Nack {
         Refusal::ResetCooldown(_) => text("a reset was requested recently; try again later"),
         Refusal::MailQueueFull => text("the mail queue is full; try again later"),
         Refusal::TooLong => text("the record is too large to be stored; shorten its text fields"),
+        Refusal::InvalidRow(error) => Nack::new(code, error),
         Refusal::IdNameMismatch(field) => {
             Nack::new(code, format!("the id and the name in {field} belong to different records"))
         }

@@ -164,8 +164,10 @@ pub enum Refusal {
     MailQueueFull,
     /// The refresh token would not outlive the access token.
     InvalidLifetimes,
-    /// A row would exceed the maximum size of a stored value, or a row of an import is invalid.
+    /// A row would exceed the maximum size of a stored value.
     TooLong,
+    /// A row of an import is invalid. Contains the error.
+    InvalidRow(String),
 }
 
 impl Refusal {
@@ -182,7 +184,7 @@ impl Refusal {
             Self::NotAuthorised(_) | Self::CannotGrantRight(_) | Self::TargetHasHigherRights(_) => {
                 NackCode::NotAuthorised
             }
-            Self::Disabled(_) | Self::TooLong => NackCode::ValidationError,
+            Self::Disabled(_) | Self::TooLong | Self::InvalidRow(_) => NackCode::ValidationError,
             Self::HasDependents(..) => NackCode::DependentRecordFound,
             Self::Duplicate(..) => NackCode::DuplicateKey,
             Self::NotFound(..) => NackCode::RecordNotFound,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use protocol::{UserName, to_json};
+use protocol::{UserName, expected, to_json};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -217,10 +217,20 @@ impl Row {
 
     /// Decodes a stored row; an error states what is wrong.
     pub fn read(key: &[u8], value: &[u8]) -> Result<Row, String> {
+        Key::read(key)
+            .ok_or_else(|| "its key is unknown".to_owned())
+            .and_then(|key| Row::decode(key, value))
+            .map_err(|error| format!("the row {} is invalid: {error}", hex::encode(key)))
+    }
+
+    fn decode(key: Key, value: &[u8]) -> Result<Row, String> {
         fn json<'a, T: Deserialize<'a>>(value: &'a [u8]) -> Result<T, String> {
-            serde_json::from_slice(value).map_err(|error| format!("a row cannot be read: {error}"))
+            serde_json::from_slice(value).map_err(|error| {
+                let text = error.to_string();
+                expected(&text).map(|it| format!("expected {it}")).unwrap_or(text)
+            })
         }
-        Ok(match Key::read(key).ok_or("a row has an unknown key")? {
+        Ok(match key {
             Key::Policy => Row::Policy(json(value)?),
             Key::Counters => Row::Counters(json(value)?),
             Key::Right(_) => Row::Right(json(value)?),
@@ -233,7 +243,7 @@ impl Row {
             Key::RotatedToken(hash) => Row::RotatedToken(hash, json(value)?),
             Key::Attempts(name) => Row::Attempts(name, json(value)?),
             Key::Seen(id) => {
-                let at = value.try_into().map_err(|_| "a row has a value of the wrong length")?;
+                let at = value.try_into().map_err(|_| "expected 8 bytes")?;
                 Row::Seen(id, Millis::from_be_bytes(at))
             }
             Key::History(no) => Row::History(no, json(value)?),
@@ -356,12 +366,15 @@ impl StoredRow {
 
     /// Decodes the row; an error states what is wrong.
     pub fn read(&self) -> Result<Row, String> {
-        let key = Key::from_hex(&self.key).ok_or("a row has an unknown key")?;
+        let key = Key::from_hex(&self.key)
+            .ok_or_else(|| format!("{:?} is not the key of a row", self.key))?;
         let row = Row::read(&key.bytes(), self.value.to_string().as_bytes())?;
-        if row.key() == key && !row.is_too_long() {
-            Ok(row)
-        } else {
-            Err("a row does not match its key or is too long".to_owned())
+        if row.key() != key {
+            return Err(format!("the row does not match its key {}", self.key));
         }
+        if row.is_too_long() {
+            return Err(format!("the row {} is longer than {} bytes", self.key, Row::VALUE_MAX));
+        }
+        Ok(row)
     }
 }

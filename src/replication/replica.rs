@@ -177,7 +177,11 @@ impl Replica {
             Ok(_) => return Ok(()),
             Err(AppendError::NotStored(why)) => return Err(SubmitError::NotStored(why)),
             Err(AppendError::Unknown(why)) => {
-                tracing::warn!(why, "append outcome was unknown; the entry is appended again")
+                tracing::warn!(
+                    why,
+                    "it is unknown whether a command was stored in the command log; it is stored \
+                     again and takes effect at most once"
+                )
             }
         }
         loop {

@@ -24,27 +24,23 @@ impl Settings {
 
     /// Checks that each mail that the settings require has a transport.
     fn check_mails(&self, wrong: &mut Vec<String>) {
-        let off = |topic: &str| self.mail.transport_kind(topic) == MailTransportKind::Off;
-        if self.security.reset_mode == ResetMode::Email && off(RESET_TOPIC) {
-            let text = "security.reset_mode = \"email\" requires mail.transport, or PASSWORD_RESET \
-                        in mail.topics if set, to be smtp or file";
-            wrong.push(text.to_owned());
+        let mut require_transport = |key: &str, topic: &str| {
+            if self.mail.transport_kind(topic) == MailTransportKind::Off {
+                wrong.push(format!(
+                    "{key} sends mails of the topic {topic}, whose transport is \"off\"; set \
+                     mail.transport, or {topic} in mail.topics, to \"smtp\" or \"file\""
+                ));
+            }
+        };
+        if self.security.reset_mode == ResetMode::Email {
+            require_transport("security.reset_mode = \"email\"", RESET_TOPIC);
         }
-        if self.security.mfa.notify.as_ref().is_some_and(|it| off(&it.notify_topic)) {
-            wrong.push(
-                "security.mfa.notify requires mail.transport, or its notify_topic in mail.topics \
-                 if set, to be smtp or file"
-                    .to_owned(),
-            );
+        if let Some(notify) = &self.security.mfa.notify {
+            require_transport("security.mfa.notify", &notify.notify_topic);
         }
         let Some(reset) = &self.security.genesis_password.self_service_reset else { return };
         let key = "security.genesis_password.self_service_reset";
-        if off(&reset.notify_topic) {
-            wrong.push(format!(
-                "{key} requires mail.transport, or its notify_topic in mail.topics if set, to be \
-                 smtp or file"
-            ));
-        }
+        require_transport(key, &reset.notify_topic);
         if reset.accept_client_url && self.mode == Mode::Hardened && !self.server.is_on_loopback() {
             wrong.push(format!(
                 "{key}.accept_client_url must be false with mode = \"hardened\" unless the gateway \

@@ -10,6 +10,7 @@ use super::decoded::{Envelope, Malformed};
 use super::fast_decode;
 use super::source_ref::SourceRef;
 use super::value_check::{GATEWAY_ERROR, Text, ValueCheck, gateway_error};
+use crate::serde_error::expected;
 
 /// Maximum number of unknown fields at the root. Unknown fields are ignored, but their keys are
 /// kept to find duplicates.
@@ -124,12 +125,10 @@ fn flag<'de, A: MapAccess<'de>>(map: &mut A, field: &str) -> Result<bool, A::Err
     Ok(flag.unwrap_or_default())
 }
 
-/// Replaces the error of a value of the wrong type, which contains the value, by one that names the
-/// field and the expected type. Other errors stay as they are.
+/// Replaces the error of an invalid value by one that names the field and what was expected. Other
+/// errors stay as they are.
 fn name_field<E: Error>(field: &str, error: E) -> E {
-    let text = error.to_string();
-    let expected = text.strip_prefix("invalid type: ").and_then(|it| it.rsplit_once("expected "));
-    match expected.and_then(|(_, expected)| expected.split(" at line").next()) {
+    match expected(&error.to_string()) {
         Some(expected) => gateway_error(format_args!("{field} must be {expected}")),
         None => error,
     }

@@ -74,8 +74,8 @@ pub(in crate::cli) struct ReplayArgs {
     /// row per client; may be repeated
     #[arg(long, value_name = "FILE")]
     data: Vec<PathBuf>,
-    /// Value of a variable, such as user=jane; overrides the scripts and --data. In TEXT, the
-    /// letter n between braces stands for the number of the client, from 0; may be repeated
+    /// Value of a variable, such as user=jane; overrides the scripts and --data; may be repeated.
+    /// In TEXT, the letter n between braces stands for the number of the client, from 0
     // The placeholder is described in words: clap prints a line break instead of the placeholder.
     #[arg(long, value_name = "NAME=TEXT", value_parser = setting)]
     set: Vec<(String, String)>,

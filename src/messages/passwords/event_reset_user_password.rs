@@ -63,7 +63,8 @@ impl Message for ResetUserPassword {
             tracing::warn!(
                 user = %self.user_name,
                 minutes,
-                "a password was reset; any client can set a new one with an empty OLD_PASSWORD"
+                "a password was reset; for the given minutes any client can set a new one with an \
+                 empty OLD_PASSWORD"
             );
             return Ok(done);
         }

@@ -219,7 +219,7 @@ mod tests {
         assert_eq!(
             connection.on_timer(5_000),
             TimerDecision::Wait(6_000),
-            "the outbox is not checked again before the write timeout"
+            "the outbox must be checked again before the write timeout"
         );
         assert_eq!(connection.on_timer(10_999), TimerDecision::Wait(11_000));
         assert_eq!(connection.on_timer(11_000), TimerDecision::Close(CloseReason::SlowConsumer));

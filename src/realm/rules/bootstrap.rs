@@ -71,7 +71,7 @@ impl Realm {
         let read: Result<Vec<_>, _> = rows.iter().map(StoredRow::read).collect();
         match read {
             Ok(rows) => Applied::done(Outcome::Done, rows.into_iter().map(Change::Put).collect()),
-            Err(_) => Applied::refused(Refusal::TooLong),
+            Err(error) => Applied::refused(Refusal::InvalidRow(error)),
         }
     }
 }

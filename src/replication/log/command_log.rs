@@ -52,9 +52,9 @@ pub enum LogEvent {
     /// The next entries, with the sequence number of the first one. All of them are durable. Their
     /// count is bounded and at least one.
     ///
-    /// The follower drops the `AppendAcks` after it has applied the entries. Only this drop
-    /// acknowledges the appends, so a caller that waits for both the acknowledgement and the
-    /// outcome is woken once.
+    /// The follower drops the `AppendAcks` after it has applied the entries. This acknowledges the
+    /// appends that they hold, so a caller that waits for both the acknowledgement and the outcome
+    /// is woken once.
     Entries(Seq, Vec<Arc<Entry>>, AppendAcks),
     /// The entries before the one with this sequence number were trimmed, although the follower has
     /// not applied them. The follower must stop.
@@ -97,7 +97,7 @@ pub type TrimFuture<'a> = Pin<Box<dyn Future<Output = Result<Seq, String>> + Sen
 /// The interface of a command log, in the embedded database or in memory.
 pub trait CommandLog: Send + Sync {
     /// Appends an entry. When the future resolves to a number, the entry is durable and was handed
-    /// to the follower.
+    /// to the follower. If the log uses [`AppendAcks`], the follower has applied it, too.
     fn append(&self, entry: Arc<Entry>) -> AppendFuture<'_>;
 
     /// Returns all entries after `after`, then each new entry when it is durable. The iterator

@@ -20,8 +20,8 @@ pub struct GenesisPassword {
     /// Locks after wrong passwords.
     #[schemars(extend("x-genesis-key" = "retry"))]
     pub retry: Retry,
-    /// Password resets that users request themselves, by mail; absent: off. They require a
-    /// transport other than "off" for their topic, by `mail.transport` or `mail.topics`.
+    /// Password resets that users request themselves, by mail; absent: off. The transport of these
+    /// mails, in `mail.transport` or for their topic in `mail.topics`, must not be "off".
     #[schemars(extend("x-genesis-key" = "selfServiceReset"))]
     pub self_service_reset: Option<SelfServiceReset>,
 }
@@ -58,7 +58,8 @@ pub struct Retry {
     /// "user_and_address", the user only for the address (IPv4) or /64 network (IPv6) that sent the
     /// wrong passwords. With "user_and_address", an attacker elsewhere cannot lock the user out.
     /// However, 100 wrong passwords in a day (UTC), from all addresses together, lock the user
-    /// until the day ends. Addresses from which the user has a session are excepted.
+    /// until the day ends, except for logins from addresses and networks where the user has a
+    /// session.
     pub scope: LockScopeSetting,
 }
 

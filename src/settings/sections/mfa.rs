@@ -28,8 +28,8 @@ pub struct MfaSettings {
     /// next start.
     #[schemars(extend("x-genesis-key" = "qrCode"))]
     pub qr_code: Option<QrCode>,
-    /// Login links by mail; absent: off. They require a transport other than "off" for their topic,
-    /// by `mail.transport` or `mail.topics`.
+    /// Login links by mail; absent: off. The transport of these mails, in `mail.transport` or for
+    /// their topic in `mail.topics`, must not be "off".
     #[schemars(extend("x-genesis-key" = "notify"))]
     pub notify: Option<Notify>,
 }

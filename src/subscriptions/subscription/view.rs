@@ -244,8 +244,9 @@ impl Subscription {
     /// Compares the whole view with what the owner may see, after the rights of the owner changed.
     ///
     /// First, rows that may no longer be seen are deleted. Then the source is read again from its
-    /// start: all rows if the owner sees only own rows, at most MAX_ROWS rows if the owner sees all
-    /// rows. The steps are bounded; rows that are not reached are sent after MORE_ROWS.
+    /// start, and rows that the view lacks are added: all of them if the owner sees only own rows;
+    /// until the view has MAX_ROWS rows if the owner sees all rows. The steps are bounded; rows
+    /// that are not reached are sent after MORE_ROWS.
     pub(super) fn recompute(&mut self, realm: &Realm) {
         let waiting = self.pending.len();
         self.check_view(realm);

@@ -98,6 +98,22 @@ fn invalid_requests_have_an_http_status() {
     assert_eq!(curl(&gateway, "/", &[]).status, 426);
 }
 
+#[test]
+fn a_body_of_invalid_chunks_is_refused() {
+    let home = Home::new(QUICK);
+    let gateway = home.start();
+    let request = "POST /event-heartbeat HTTP/1.1\r\nHost: x\r\nSOURCE_REF: 1\r\n\
+        Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n\
+        2\r\n{}\r\nno size\r\n\r\n";
+    let mut stream = TcpStream::connect(gateway.address).unwrap();
+    stream.set_read_timeout(Some(std::time::Duration::from_secs(20))).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut response = String::new();
+    stream.read_to_string(&mut response).unwrap();
+    assert!(response.starts_with("HTTP/1.1 400 "), "{response}");
+    assert!(response.contains("INVALID_MESSAGE") && response.contains("chunked"), "{response}");
+}
+
 /// Request smuggling: if the length of a body is ambiguous, the bytes after it must not be read as
 /// a request.
 #[test]

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use tollgate::settings::Settings;
 
-use crate::harness::gateway::{printed, tollgate};
+use crate::harness::gateway::{output_text, printed, tollgate};
 use crate::harness::{Home, QUICK};
 #[test]
 fn the_committed_documents_match_the_settings() {
@@ -130,4 +130,17 @@ fn a_configuration_with_single_sign_on_is_refused() {
     let out = Home::new("[security.sso]\nenabled = true").command(&["serve"]).output().unwrap();
     assert_eq!(out.status.code(), Some(6));
     assert!(String::from_utf8_lossy(&out.stderr).contains("single sign-on is not built in yet"));
+}
+
+#[test]
+fn invalid_log_levels_are_refused() {
+    let home = Home::new(QUICK);
+    for levels in ["loud", "tollgate=loud", "tollgate=info=debug"] {
+        let mut command = home.command(&["serve", "--listen", "127.0.0.1:0"]);
+        let output = command.env("TOLLGATE_LOG", levels).output().unwrap();
+        let text = output_text(&output);
+        assert_eq!(output.status.code(), Some(6), "{levels}: {text}");
+        assert!(text.contains("TOLLGATE_LOG") && text.contains("debug"), "{levels}: {text}");
+        assert!(!home.data().exists(), "{levels}: a store was created");
+    }
 }

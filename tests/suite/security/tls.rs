@@ -79,6 +79,29 @@ async fn only_tls_connections_are_served() {
     assert!(other_user.is_err(), "a certificate of an unknown authority was accepted");
 }
 
+/// A client that does not trust the gateway's certificate, and a client whose file of trusted
+/// certificates is empty, get errors that say what to do.
+#[tokio::test]
+async fn a_client_says_why_tls_failed() {
+    let authority = Authority::new();
+    let gateway = authority.home.start();
+    let url = format!("wss://localhost:{}", gateway.address.port());
+    let error = async |file: &str| match Client::connect(&url, Some(&authority.file(file))).await {
+        Ok(_) => panic!("{file} is trusted"),
+        Err(error) => error.to_string(),
+    };
+    std::fs::write(authority.file("empty.pem"), "").unwrap();
+    authority.openssl(
+        "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout other.key \
+         -out other.pem -subj /CN=other -days 2",
+    );
+    let untrusted = error("other.pem").await;
+    assert!(untrusted.starts_with("the TLS handshake with localhost:"), "{untrusted}");
+    assert!(untrusted.contains("--ca"), "{untrusted}");
+    let empty = error("empty.pem").await;
+    assert!(empty.contains("empty.pem contains no readable certificate"), "{empty}");
+}
+
 #[tokio::test]
 async fn old_versions_are_refused() {
     let authority = Authority::new();

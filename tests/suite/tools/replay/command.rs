@@ -41,10 +41,10 @@ pub fn message<'a>(report: &'a Value, name: &str) -> &'a Value {
     all.iter().find(|it| it["message_type"] == name).unwrap_or_else(|| panic!("{report}"))
 }
 
-/// Starts a gateway with users that `populate` creates.
+/// Starts a gateway with users that `populate` creates, all of them in one profile.
 pub fn populated(users: &str, configuration: &str) -> (Home, GatewayProcess) {
     let home = Home::new(configuration);
-    let made = home.command(&["populate", "--users", users, "--profiles", "2"]).output().unwrap();
+    let made = home.command(&["populate", "--users", users, "--profiles", "1"]).output().unwrap();
     assert!(made.status.success(), "{}", output_text(&made));
     let gateway = home.start();
     (home, gateway)

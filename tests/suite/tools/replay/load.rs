@@ -9,7 +9,7 @@ use super::command::{
     REPLAY_FAILED, interrupt, message, populated, replay, report, script, tollgate, write,
 };
 use crate::harness::gateway::output_text;
-use crate::harness::{Client, PASSWORD, QUICK};
+use crate::harness::{PASSWORD, QUICK};
 
 fn heartbeats() -> String {
     script("load/heartbeats.script").display().to_string()
@@ -101,16 +101,6 @@ fn thresholds_determine_the_exit_code() {
 #[tokio::test]
 async fn the_lag_of_pushes_is_measured_from_their_cause() {
     let (home, gateway) = populated("9", QUICK);
-    let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
-    for code in ["LOAD1", "LOAD2"] {
-        let right = json!({"MESSAGE_TYPE": "EVENT_INSERT_RIGHT", "SOURCE_REF": code,
-            "DETAILS": {"CODE": code}});
-        assert_eq!(admin.ask(right).await["MESSAGE_TYPE"], "EVENT_INSERT_RIGHT_ACK");
-    }
-    let users: Vec<_> = (0..9).map(|user| format!("u{user}")).collect();
-    let profile = json!({"MESSAGE_TYPE": "EVENT_INSERT_PROFILE", "SOURCE_REF": 1, "DETAILS":
-        {"NAME": "LOAD", "RIGHT_CODES": ["LOAD1"], "USER_NAMES": users}});
-    assert_eq!(admin.ask(profile).await["MESSAGE_TYPE"], "EVENT_INSERT_PROFILE_ACK");
     let publisher = format!("{}:1", script("load/publisher.script").display());
     let subscriber = script("load/subscriber.script").display().to_string();
     let password = format!("admin_password={PASSWORD}");
