@@ -32,7 +32,7 @@ struct Measured {
     p99_us: u64,
 }
 
-/// The acknowledged commands of a round and their latencies.
+/// The acknowledged changes of a round (commands, or rows of redb) and their latencies.
 #[derive(Default)]
 struct Watch {
     done: AtomicU64,
@@ -65,12 +65,12 @@ fn gateway(dir: &Path) -> Measured {
         let writer = |writer: usize| {
             let (watch, replica) = (watch.clone(), started.replica.clone());
             tokio::spawn(async move {
-                let (mut waits, mut round) = (Histogram::<u64>::new(3).unwrap(), 0);
+                let (mut waits, mut number) = (Histogram::<u64>::new(3).unwrap(), 0);
                 while !watch.over.load(Ordering::Relaxed) {
-                    round += 1;
+                    number += 1;
                     let spec = UserSpec {
                         name: Some(name(writer)),
-                        attributes: vec![(0, Some(format!("Jane {round}").into()))],
+                        attributes: vec![(0, Some(format!("Jane {number}").into()))],
                         ..UserSpec::default()
                     };
                     let amend = Command::AmendUser(Actor::Operator, Amendment::Record, spec);
@@ -106,12 +106,12 @@ fn redb(dir: &Path) -> Measured {
         for writer in 0..WRITERS {
             let (watch, sender) = (&watch, sender.clone());
             scope.spawn(move || {
-                let (mut waits, mut round) = (Histogram::<u64>::new(3).unwrap(), 0_u64);
+                let (mut waits, mut number) = (Histogram::<u64>::new(3).unwrap(), 0_u64);
                 while !watch.over.load(Ordering::Relaxed) {
-                    round += 1;
+                    number += 1;
                     let mut key = [b'u'; 24];
                     key[..8].copy_from_slice(&(writer as u64).to_be_bytes());
-                    key[8..16].copy_from_slice(&round.to_be_bytes());
+                    key[8..16].copy_from_slice(&number.to_be_bytes());
                     let wait = stopwatch();
                     let (done, is_done) = mpsc::sync_channel(1);
                     sender.send((key, done)).unwrap();
@@ -158,14 +158,14 @@ fn main() {
         let (ours, theirs) = (gateway(dir().path()), redb(dir().path()));
         for (store, it) in [("tollgate", &ours), ("redb", &theirs)] {
             println!(
-                "{store:<10} {:>7.0} durable commits/s   p50 {:>6} us   p99 {:>6} us",
+                "{store:<10} {:>7.0} durable changes/s   p50 {:>6} us   p99 {:>6} us",
                 it.per_sec, it.p50_us, it.p99_us
             );
         }
         ratios.push((ours.per_sec / theirs.per_sec, ours.p50_us as f64 / theirs.p50_us as f64));
     }
     println!(
-        "tollgate / redb, medians: commits/s {:.2}, p50 {:.2}",
+        "tollgate / redb, medians: changes/s {:.2}, p50 {:.2}",
         median(ratios.iter().map(|it| it.0).collect()),
         median(ratios.iter().map(|it| it.1).collect())
     );

@@ -1,7 +1,8 @@
-//! Benchmark of response times of refused requests for existing and unknown user names.
+//! Benchmark of response times, without valid credentials, for existing and unknown user names.
 //!
 //! Welch's t-test over interleaved samples of a running gateway shows whether the response time
-//! reveals that a user exists. `cargo bench --bench login_timing` fails if |t| is 4.5 or more.
+//! reveals that a user exists. `cargo bench --bench login_timing` fails if |t| is 4.5 or more for a
+//! request whose replies do not reveal this.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a benchmark may panic")]
 
 #[path = "../tests/suite/harness/clients.rs"]
@@ -23,7 +24,7 @@ const SAMPLES: usize = 2_000;
 /// The |t| from which the two kinds of user count as distinguishable.
 const T_MAX: f64 = 4.5;
 
-/// Hashes take about a millisecond, and no lock or limit interrupts the measurement.
+/// Hashes take about a millisecond, and no account lock or rate limit affects the measurement.
 const CONFIGURATION: &str = "\
 [server]
 management_listen = ''
@@ -40,7 +41,7 @@ max_attempts = 1000000
 transport = 'file'
 ";
 
-/// A kind of refused request, for an existing and for an unknown user.
+/// A kind of request without valid credentials, for an existing and for an unknown user.
 struct Attempt {
     name: &'static str,
     /// The setting `security.login_errors`.
@@ -161,6 +162,7 @@ async fn measure(attempt: &Attempt) -> [Vec<f64>; 2] {
             let refused = ["INCORRECT_CREDENTIALS", "UNKNOWN_ACCOUNT", "INVALID_TOKEN"];
             // A reset request is acknowledged for any name.
             assert!(code.is_none_or(|code| refused.contains(&code)), "{answer}");
+            // The first 100 pairs warm up the gateway.
             if number >= 100 {
                 times[usize::from(!known)].push(took);
             }

@@ -79,7 +79,7 @@ fn decode(criterion: &mut Criterion) {
     let short = format!(
         r#"{{"MESSAGE_TYPE":"EVENT_HEARTBEAT","SOURCE_REF":17,"SESSION_AUTH_TOKEN":"{token}"}}"#
     );
-    // The fast decoder leaves white space between members to the general decoder.
+    // The fast decoder leaves frames with line breaks to the general decoder.
     let long = short.replace(',', ",\n");
     let details = r#"{"DATASOURCE_NAME":"USER_RIGHTS","CRITERIA_MATCH":"USER_NAME=='u1'"}"#;
     let logon = format!(r#"{{"MESSAGE_TYPE":"DATA_LOGON","SOURCE_REF":"r","DETAILS":{details}}}"#);

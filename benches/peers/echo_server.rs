@@ -53,7 +53,7 @@ async fn echo_messages(stream: TcpStream, all: broadcast::Sender<Utf8Bytes>) {
         let text = tokio::select! {
             message = socket.next() => match message {
                 Some(Ok(Message::Text(text))) if text.starts_with(TO_ALL) => {
-                    // An error only says that no connection is left.
+                    // Cannot fail: this connection itself receives what is sent to all.
                     let _ = all.send(text);
                     continue;
                 }

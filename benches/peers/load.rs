@@ -38,7 +38,7 @@ impl Load {
     /// Runs one round. `is_first` states that the server has not had connections before.
     pub async fn run(&self, server: &Server, is_first: bool) -> Measured {
         if server.peer == Peer::Gateway {
-            // An earlier round may have left the right in the profile; the first push adds it.
+            // Removes the right that an earlier round may have left; the first push adds it.
             let mut administrator = Client::connect_administrator(server).await;
             administrator.request(&self.change(server.peer, 1)).await;
         }

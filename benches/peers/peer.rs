@@ -128,7 +128,8 @@ impl Server {
         Self { peer, address, process_id: child.id(), _process: Process::Other(child) }
     }
 
-    /// Starts nats-server: the program in the environment variable NATS_SERVER, or the one in PATH.
+    /// Starts nats-server: the program in the environment variable NATS_SERVER, else the first one
+    /// in PATH, else the one in /usr/sbin.
     fn start_nats() -> Option<Self> {
         let program = std::env::var_os("NATS_SERVER").map(PathBuf::from).or_else(|| {
             let path = std::env::var_os("PATH")?;

@@ -1,6 +1,7 @@
 //! Processor time and memory of a process, from /proc.
 
-/// Returns the processor time that the threads of a process have used, in nanoseconds.
+/// Returns the processor time of the running threads of a process, in nanoseconds. The time of
+/// threads that have ended is not included.
 pub fn cpu_ns(process_id: u32) -> u64 {
     let threads = std::fs::read_dir(format!("/proc/{process_id}/task")).expect("the process runs");
     let time = |thread: std::fs::DirEntry| -> Option<u64> {

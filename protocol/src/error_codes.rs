@@ -65,7 +65,7 @@ codes! {
          values.",
         "Send one of the valid values.";
     UnknownField = "UNKNOWN_FIELD", "400 Bad Request",
-        "DETAILS has a field that the message does not have; DETAILS.FIELD names it.",
+        "The message has an unknown field in its DETAILS; FIELD in DETAILS of the error names it.",
         "Remove the field; META_REQUEST lists the fields of a message.";
     NoMessageType = "NO_MESSAGE_TYPE", "400 Bad Request",
         "MESSAGE_TYPE is absent or empty.",
@@ -187,7 +187,8 @@ codes! {
         "Do not repeat the message. Hide or disable the function until USER_RIGHTS shows the \
          right.";
     MaxActiveSessionsReached = "MAX_ACTIVE_SESSIONS_REACHED", "403 Forbidden",
-        "The user has as many sessions as allowed; DETAILS.SESSION lists them.",
+        "The user has as many sessions as allowed. DETAILS.SESSION lists them, each with \
+         SESSION_ID, HOST (null if the configuration hides it) and LAST_ACCESS_TIME.",
         "Let the user choose a session to end, send EVENT_LOGOUT with its SESSION_ID and \
          USER_NAME, then log in again.";
     InvalidDsName = "INVALID_DS_NAME", "404 Not Found",

@@ -1,7 +1,7 @@
 //! Mapping of REST requests to messages: paths, headers and query parameters.
 //!
-//! The path `/event-login-auth` means EVENT_LOGIN_AUTH. Headers set fields of the root, and
-//! `details[FEATURE]=X` in the query sets a field of DETAILS.
+//! The path `/event-login-auth` means EVENT_LOGIN_AUTH. Headers set fields, most of them at the
+//! root, and `details[FEATURE]=X` in the query sets a field of DETAILS.
 
 use crate::error_codes::{Nack, NackCode};
 
@@ -22,7 +22,8 @@ pub fn path(name: &str) -> String {
     format!("/{}", name.to_ascii_lowercase().replace('_', "-"))
 }
 
-/// The fields of the root that headers can set.
+/// The fields that headers can set: fields of the root; REFRESH_AUTH_TOKEN, a field of DETAILS; and
+/// SUBSCRIPTION_REF, which names a subscription and is not a field of the message.
 pub const HEADERS: [&str; 6] = [
     "SOURCE_REF",
     "SESSION_AUTH_TOKEN",
@@ -32,7 +33,7 @@ pub const HEADERS: [&str; 6] = [
     "SUBSCRIPTION_REF",
 ];
 
-/// Returns the field of the root that a header sets; `None` if the header sets no field. Case is
+/// Returns the field of [`HEADERS`] that a header sets; `None` if the header sets no field. Case is
 /// ignored. `-` may replace `_`, because some proxies drop headers with underscores.
 pub fn field_of_header(name: &str) -> Option<&'static str> {
     let same = |field: &&&str| {

@@ -60,9 +60,10 @@ pub enum KeyError {
 }
 
 impl Keyring {
-    /// Opens the key ring of the configured keys. If `current` is empty, the key file in `dir` is
-    /// used. A missing key file is created. Without `dir`, the store is not persistent: a key is
-    /// generated and not saved. `salt` is the key for hashes of user names.
+    /// Opens the key ring of the configured keys. If `current` is empty, the key in the key file in
+    /// `dir` is the current key; a missing file is created. Without `dir` (the store is not
+    /// persistent) a key is then generated and not saved. If `current` is not empty, the key in an
+    /// existing key file is an earlier key. `salt` is the key for hashes of user names.
     pub fn open(
         current: &str,
         earlier: &[&str],
@@ -107,14 +108,14 @@ impl Keyring {
         let (id, rest) = bytes.split_first_chunk::<ID_LENGTH>()?;
         let (nonce, encrypted) = rest.split_first_chunk::<NONCE_LENGTH>()?;
         let associated_data = self.associated_data(name, number);
-        let open = |key: &CipherKey| {
+        let decrypt_with = |key: &CipherKey| {
             let payload = Payload { msg: encrypted, aad: &associated_data };
             key.cipher.decrypt(&Nonce::from(*nonce), payload).ok().map(Zeroizing::new)
         };
         let earlier = self.earlier.iter().map(|key| (key, true));
         let mut keys = [(&self.current, false)].into_iter().chain(earlier);
         keys.find_map(|(key, is_earlier_key)| {
-            let secret = (key.id == *id).then(|| open(key)).flatten()?;
+            let secret = (key.id == *id).then(|| decrypt_with(key)).flatten()?;
             Some(Decrypted { secret, is_earlier_key })
         })
     }

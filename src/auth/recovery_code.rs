@@ -22,7 +22,7 @@ pub fn format_recovery_code(code: &str) -> String {
 }
 
 /// Returns a recovery code in the form that is hashed: in upper case, without hyphens and spaces.
-/// `None` if it is not a recovery code.
+/// `None` if the text does not have the form of a recovery code.
 pub fn normalize_recovery_code(text: &str) -> Option<String> {
     let plain: String = text.chars().filter(|c| !matches!(c, '-' | ' ')).collect();
     let plain = plain.to_ascii_uppercase();

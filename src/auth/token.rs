@@ -27,7 +27,8 @@ pub fn one_time_password() -> String {
     random_token().chars().take(20).collect()
 }
 
-/// Returns the SHA-256 of a token, the only form in which the store keeps it.
+/// Returns the SHA-256 of a token. The store contains tokens only in this form, except for the new
+/// token pair of a refresh, which is encrypted (`token_seal`).
 pub fn hash_token(token: &str) -> [u8; 32] {
     Sha256::digest(token).into()
 }

@@ -17,7 +17,7 @@ use crate::storage::AuditNo;
 /// Sub-commands of `audit`. A running gateway shows the trail as the data source AUDIT_EVENTS.
 #[derive(Subcommand)]
 pub(super) enum AuditCommand {
-    /// Verify the hash chain: no row is missing or altered
+    /// Verify the hash chain, which reveals missing and altered rows
     Verify(VerifyArgs),
     /// Print rows, newest first
     ///

@@ -14,8 +14,8 @@ use crate::platform::ClientNetwork;
 use crate::realm::Millis;
 use crate::settings::ServerLimits;
 
-/// Maximum number of buckets. When it is reached, full buckets are removed; if none is full,
-/// failures are not counted.
+/// Maximum number of buckets. When it is reached, full buckets are removed, at most once in
+/// `SWEEP_MS`. While the maximum is reached, failures are not counted.
 const ADDRESSES_MAX: usize = 100_000;
 /// Number of tokens in a full bucket. One token is added every millisecond.
 const MINUTE_MS: Millis = 60_000;

@@ -110,7 +110,8 @@ impl ServiceList {
         })
     }
 
-    /// Returns DETAILS of EVENT_HEARTBEAT_ACK. A session always gets the same order.
+    /// Returns DETAILS of EVENT_HEARTBEAT_ACK. A session always gets the order with the
+    /// same number.
     pub fn details(&self, session: SessionNo) -> ServiceListJson {
         ServiceListJson { rendered: self.rendered.load(), order: order_of(session) }
     }

@@ -1,4 +1,4 @@
-//! Start-up: from a data folder to a replica that reflects every acknowledged command.
+//! Start-up: from a data directory to a replica that reflects every acknowledged command.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;

@@ -122,8 +122,8 @@ pub fn one_line(text: &str) -> String {
     text.chars().map(clean).take(200).collect::<String>().trim().to_owned()
 }
 
-/// Whether the text can be the base URL of a link: http or https, at most 1,024 bytes, printable
-/// ASCII without spaces and without `#`, `"`, `<`, `>` and `\`.
+/// Whether the text can be the base URL of a link: http or https with a host, at most 1,024 bytes,
+/// printable ASCII without spaces and without `#`, `"`, `<`, `>` and `\`.
 pub fn is_url(text: &str) -> bool {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     let clean = |c: char| c.is_ascii_graphic() && !matches!(c, '#' | '"' | '<' | '>' | '\\');

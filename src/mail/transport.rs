@@ -46,7 +46,7 @@ pub struct SmtpServer {
     pub tls: SmtpTlsMode,
     /// User name and password; `None` for no authentication.
     pub login: Option<(String, String)>,
-    /// PEM file of certificate authorities to trust instead of the system's.
+    /// PEM file of certificate authorities to trust in addition to the system's.
     pub ca_file: Option<PathBuf>,
 }
 

@@ -32,8 +32,7 @@ pub enum Access {
     /// A client with a session whose user has this right when the message is served.
     Right(&'static str),
     /// Like [`Access::Right`], but no right is required if the message concerns the user of the
-    /// session. The realm checks the right when it applies the command, because only DETAILS names
-    /// the user.
+    /// session. `Realm::plan` checks the right, because only DETAILS names the user.
     RightOrSelf(&'static str),
 }
 

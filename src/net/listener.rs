@@ -28,7 +28,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(1);
 /// A connection whose peer does not acknowledge data for this long is dropped (TCP_USER_TIMEOUT).
 const USER_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Opens a listening socket that a restarted process can open again at once (SO_REUSEADDR).
+/// Opens a listening socket. SO_REUSEADDR lets a restarted process use the address at once.
 pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() {
         tokio::net::TcpSocket::new_v4()?

@@ -41,7 +41,7 @@ const fn metric(
 /// All metrics.
 pub static METRICS: [Metric; 15] = [
     metric("tollgate_connections", MetricKind::Gauge, &[], "open WebSocket connections"),
-    metric("tollgate_sessions", MetricKind::Gauge, &[], "live sessions on this node"),
+    metric("tollgate_sessions", MetricKind::Gauge, &[], "live sessions on this gateway"),
     metric(
         MESSAGE_DURATION,
         MetricKind::Seconds,

@@ -33,8 +33,8 @@ impl Realm {
     }
 
     /// Decides what a command changes at the time `at`, without changing anything. Refuses a
-    /// command that would store a row of too many bytes: every start that replays the command would
-    /// fail.
+    /// command that would store a row of too many bytes: every start that applies the command again
+    /// would fail.
     pub fn plan(&self, at: Millis, command: &Command) -> Applied {
         let applied = self.dispatch(at, command);
         let too_long = |change: &Change| matches!(change, Change::Put(row) if row.is_too_long());
@@ -69,7 +69,7 @@ impl Realm {
             Command::DeleteUser(actor, spec) => self.delete_user(at, actor, spec),
             Command::ResetPassword(actor, reset) => self.reset_password(at, actor, reset),
             Command::ExpirePassword(actor, name) => self.expire_password(at, actor, name),
-            Command::SetAttempts(actor, name, left) => self.set_attempts(at, actor, name, *left),
+            Command::SetAttempts(actor, name, wrong) => self.set_attempts(at, actor, name, *wrong),
             Command::Restore(rows) => self.restore(rows),
             Command::EndOtherSession(actor, session) => self.end_other_session(at, actor, *session),
             Command::CreateOneTime(actor, token) => self.create_one_time(at, actor, *token),

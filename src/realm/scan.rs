@@ -159,8 +159,8 @@ fn range_after<K: TableKey>(after: Option<&Key>) -> (Bound<K>, Bound<K>) {
 
 /// The key of a table of the realm.
 trait TableKey: Ord + Sized {
-    /// Extracts the key of the table from the key of a row; `None` if the row belongs to another
-    /// table.
+    /// Extracts the key of the table from the key of a row; `None` if the row belongs to a table
+    /// whose keys have another type.
     fn from_row_key(key: &Key) -> Option<Self>;
 }
 

@@ -51,8 +51,8 @@ impl<L: ConnectionIo> ClientConnection<L> {
         }
     }
 
-    /// If `carry`, adds the session token to an envelope that has none. Records the request as sent
-    /// at the time `at`; `late` is the delay of its round.
+    /// If `carry`, adds the session token to an envelope that has none, except to EVENT_LOGIN_AUTH.
+    /// Records the request as sent at the time `at`; `late` is the delay of its round.
     pub(super) fn register(
         &mut self,
         envelope: &mut Value,

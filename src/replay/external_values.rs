@@ -20,8 +20,8 @@ impl ExternalValues {
     /// Returns the value that `arguments` describe:
     ///
     /// * `totp SECRET [SECONDS]`: the code of a secret, SECONDS from now.
-    /// * `mail PARAMETER`: a parameter of the link in the next unread mail in `mail_folder`.
-    ///   Waits until such a mail exists.
+    /// * `mail PARAMETER`: a parameter of the link in a mail in `mail_folder` that this client has
+    ///   not read yet. Waits until such a mail exists.
     pub async fn resolve(
         &mut self,
         mail_folder: Option<&Path>,

@@ -13,7 +13,7 @@ use super::transport::Transport;
 
 /// Time after which a client retries a failed connection or login.
 const RETRY: Duration = Duration::from_secs(1);
-/// Time for the steps after `* repeat`, once the duration has passed.
+/// Time for rounds in progress and for the steps after `* repeat`, once the duration has passed.
 const GRACE: Duration = Duration::from_secs(10);
 
 /// The rate and duration of a run.
@@ -51,22 +51,22 @@ pub async fn run<T: Transport>(
     let mut clients = JoinSet::new();
     let all: usize = groups.iter().map(|group| group.clients).sum();
     let paced: usize = groups.iter().filter(|group| group.paced).map(|group| group.clients).sum();
-    let (mut number, mut in_step) = (0, 0);
+    let (mut number, mut paced_number) = (0, 0);
     for group in groups {
         for client in 0..group.clients {
             let recorder = Recorder { measurements: measurements.clone(), client };
             let rate = profile.rate.filter(|_| group.paced);
             let LoadProfile { duration, rounds, .. } = *profile;
-            let schedule = Schedule::new(rate, in_step, paced, duration, rounds);
+            let schedule = Schedule::new(rate, paced_number, paced, duration, rounds);
             let begin = profile.ramp.mul_f64(number as f64 / all.max(1) as f64);
             clients.spawn(run_client(group.scenario.clone(), recorder, schedule, begin));
             number += 1;
-            in_step += usize::from(group.paced);
+            paced_number += usize::from(group.paced);
         }
     }
     let through = async { while clients.join_next().await.is_some() {} };
     let stopped = async {
-        // The sender was dropped, so the run cannot be stopped any more.
+        // If the sender is dropped, the run cannot be stopped any more.
         if stop.wait_for(|stop| *stop).await.is_err() {
             std::future::pending::<()>().await;
         }

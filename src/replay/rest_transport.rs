@@ -119,7 +119,8 @@ impl RestSession {
                 self.token = reply["SESSION_AUTH_TOKEN"].as_str().map(str::to_owned);
             }
             Some("LOGOUT_ACK") => self.token = None,
-            // The gateway accepted the token of this message, so later messages use it, too.
+            // The gateway accepted the token of this message. If the client has no token yet, later
+            // messages use this token, too.
             Some(kind) if kind.ends_with("_ACK") => self.token = self.token.take().or(own),
             _ => {}
         }

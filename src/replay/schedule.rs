@@ -92,7 +92,8 @@ mod tests {
 
     #[test]
     fn an_open_loop_keeps_its_times_however_late_a_round_is() {
-        // The second of 10 clients that start 100 rounds per second together: one every 100 ms.
+        // The second of 10 clients that start 100 rounds per second together: each client starts
+        // one every 100 ms.
         let mut schedule = Schedule::new(Some(100.0), 1, 10, Some(ms(500)), None);
         assert_eq!(schedule.next(ms(5)), Some(ScheduledRound { at: ms(15) }));
         assert_eq!(schedule.next(ms(400)), Some(ScheduledRound { at: ms(115) }));

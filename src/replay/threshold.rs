@@ -16,7 +16,8 @@ pub struct Threshold {
 
 #[derive(Debug, Clone, PartialEq)]
 enum Subject {
-    /// All messages together: counts are added, and the largest time is used.
+    /// All messages together: counts are added, and the largest time is used. Connections that
+    /// failed or were lost count as errors, too.
     All,
     Message(String),
     /// A MESSAGE_TYPE, with times from the actual send.

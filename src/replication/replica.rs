@@ -196,7 +196,7 @@ impl Replica {
     }
 
     /// Removes from the log the entries that were submitted before `before` and that the saved rows
-    /// reflect. Returns the last entry that is no longer in the log; 0 if none was removed.
+    /// reflect. Returns the last entry that is no longer in the log; 0 if none was ever removed.
     ///
     /// Entries of the last [`SEEN_MS`] are kept: a restart reads from them the ids by which
     /// repeated entries are recognized.
@@ -218,16 +218,16 @@ impl Replica {
     pub fn run(&self) {
         // A panic ends the process: without these threads the gateway would acknowledge commands
         // that it never applies or saves.
-        let catch_panic = |work: &dyn Fn()| {
+        let abort_on_panic = |work: &dyn Fn()| {
             if catch_unwind(AssertUnwindSafe(work)).is_err() {
                 self.abort_process("the thread that applies entries or saves rows panicked");
             }
         };
         std::thread::scope(|scope| {
             if let Some(store) = &self.store {
-                scope.spawn(move || catch_panic(&|| self.save(store)));
+                scope.spawn(move || abort_on_panic(&|| self.save(store)));
             }
-            catch_panic(&|| self.follow());
+            abort_on_panic(&|| self.follow());
             self.write_behind.finish();
         });
     }
@@ -356,7 +356,8 @@ impl Replica {
         store.flush();
     }
 
-    /// Marks the ended sessions, and returns those that were live on this gateway.
+    /// Updates the tokens of changed sessions, marks the ended sessions, and returns the ended
+    /// sessions that were live on this gateway.
     ///
     /// Must run before the changes are published: after this call, messages of an ended session are
     /// refused, and no rows are written directly to its socket. Must also run before the notices

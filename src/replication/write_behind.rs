@@ -12,11 +12,12 @@ use parking_lot::{Condvar, Mutex};
 use crate::realm::{Change, Key, Row};
 use crate::storage::{AuditNo, Seq};
 
-/// The number of unsaved changes at which the thread that applies entries is blocked. Merged
-/// changes of one row count one by one, because each may have audit rows, which are not merged.
+/// The number of changes that wait for a batch at which the thread that applies entries is blocked.
+/// Merged changes of one row count one by one, because each may have audit rows, which are not
+/// merged.
 const CHANGES_MAX: usize = 4_096;
-/// The time for which changes are collected before a batch is taken. At [`CHANGES_MAX`] changes,
-/// the batch is taken at once.
+/// The minimum time from the end of one save to the next batch. Changes are collected meanwhile. At
+/// [`CHANGES_MAX`] changes, the batch is taken at once.
 const SAVE_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Changed rows that are saved in one step.

@@ -55,7 +55,7 @@ pub(super) fn session_of_token(
         // The connection records its own session as seen. Any other session is recorded here.
         session.seen(now);
     }
-    // A rotated token is not cached, because it is valid only during its grace period.
+    // A replaced session token is not cached, because it is valid only during its grace period.
     if is_current && is_bound {
         token_cache.store(token, &session);
     }

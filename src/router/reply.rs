@@ -15,8 +15,8 @@ use crate::sessions::LiveSession;
 /// A reply and its effects on the connection.
 #[derive(Debug, Default)]
 pub struct Reply {
-    /// The frame, UTF-8. Empty if `ack` is set, or if rows that were already sent are the whole
-    /// reply.
+    /// The frame, UTF-8. Empty if `ack` is set; not sent if `after_reply` is
+    /// [`AfterReply::NoReply`].
     pub frame: Vec<u8>,
     /// The ack as a value, for clients of the token API.
     pub ack: Option<Value>,
@@ -27,7 +27,7 @@ pub struct Reply {
     pub after_reply: AfterReply,
     /// The refusal, if the frame is a NACK.
     pub refused: Option<Nack>,
-    /// The tokens, if a login issued them.
+    /// The tokens, if a login or refresh issued them.
     pub login: Option<IssuedTokens>,
     /// The token cache, for the next message of the connection.
     pub token_cache: TokenCache,

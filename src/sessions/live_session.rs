@@ -16,8 +16,8 @@ use crate::subscriptions::{ConnectionNotice, Outbox, SubscriptionQuota};
 #[derive(Debug)]
 #[repr(C)]
 pub struct LiveSession {
-    /// When a connection of the session was last seen, epoch ms. Every message counts, and a pong
-    /// if `heartbeat.pong_counts` is set.
+    /// When the session was last seen, epoch ms. Every message counts that is sent on a connection
+    /// of the session or with its token, and a pong if `heartbeat.pong_counts` is set.
     pub(super) last_seen: AtomicU64,
     /// When a message that counts as use was last served, epoch ms.
     pub(super) last_used: AtomicU64,
@@ -25,7 +25,8 @@ pub struct LiveSession {
     pub(super) token_epoch: AtomicU32,
     /// Why the session ended; empty while it is live.
     pub(super) ended: OnceLock<EndReason>,
-    /// Whether a command to end the session has been submitted.
+    /// Whether a message found that the session has expired, so that the command to end the session
+    /// was submitted.
     pub(super) ending: AtomicBool,
     /// Whether missed heartbeats end the session: [`UNMONITORED`], [`MONITORED`] or
     /// [`MONITORED_REPORTED`].
@@ -36,7 +37,7 @@ pub struct LiveSession {
     pub session: SessionNo,
     /// The user's name.
     pub user_name: UserName,
-    /// The limit of the session's subscriptions, counted over all its connections.
+    /// The count of the session's subscriptions over all its connections.
     pub quota: SubscriptionQuota,
     /// The last use that is in the command log, epoch ms.
     pub(super) last_reported: AtomicU64,
@@ -64,7 +65,7 @@ impl LiveSession {
         self.last_used.fetch_max(now, Ordering::Relaxed);
     }
 
-    /// Records that a connection of the session was seen.
+    /// Records that the session was seen.
     pub fn seen(&self, now: Millis) {
         self.last_seen.fetch_max(now, Ordering::Relaxed);
     }
@@ -139,7 +140,7 @@ impl LiveSession {
     }
 }
 
-/// No connection was ever bound to the session.
+/// No connection was bound to the session since it became live on this gateway.
 pub(super) const UNMONITORED: u8 = 0;
 
 /// A connection was bound to the session, but the command log does not state so yet.

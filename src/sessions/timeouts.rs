@@ -18,7 +18,7 @@ use crate::realm::{EndReason, Millis, SessionNo};
 pub struct TimeoutLimits {
     /// A session that was not seen for this long ends with HEARTBEAT_MISSED; `None` means never.
     pub missed_ms: Option<Millis>,
-    /// A session that was not used for this long ends with IDLE.
+    /// A session without a fixed end that was not used for this long ends with IDLE.
     pub idle_ms: Millis,
 }
 
@@ -36,7 +36,7 @@ pub enum Action {
 }
 
 impl TimeoutLimits {
-    fn deadline(&self, last_used: Millis) -> Millis {
+    fn idle_deadline(&self, last_used: Millis) -> Millis {
         last_used.saturating_add(self.idle_ms)
     }
 
@@ -52,11 +52,11 @@ impl TimeoutLimits {
         now: Millis,
     ) -> Result<Action, Millis> {
         let missed = self.missed_ms.map_or(Millis::MAX, |limit| last_seen.saturating_add(limit));
-        let idle = fixed_end.unwrap_or_else(|| self.deadline(last_used));
+        let expiry = fixed_end.unwrap_or_else(|| self.idle_deadline(last_used));
         let halfway =
             if fixed_end.is_some() { 0 } else { last_used.saturating_add(self.idle_ms / 2) };
-        let warning = idle.saturating_sub(WARNING_MS).max(halfway);
-        if now >= idle {
+        let warning = expiry.saturating_sub(WARNING_MS).max(halfway);
+        if now >= expiry {
             return Ok(match fixed_end {
                 Some(_) => Action::End(EndReason::Expired, Millis::MAX),
                 None => Action::End(EndReason::Idle, last_used),
@@ -66,9 +66,9 @@ impl TimeoutLimits {
             return Ok(Action::End(EndReason::HeartbeatMissed, Millis::MAX));
         }
         if now >= warning && !warned {
-            return Ok(Action::Warn(idle - now));
+            return Ok(Action::Warn(expiry - now));
         }
-        Err(missed.min(if warned { idle } else { warning }))
+        Err(missed.min(if warned { expiry } else { warning }))
     }
 }
 
@@ -143,7 +143,7 @@ impl SessionTimeouts {
             let Some(entry) = queue.entries.get_mut(&session) else { continue };
             let live_session = entry.session.clone();
             let (last_used, fixed_end) = (live_session.last_used(), live_session.fixed_end());
-            let expiry = fixed_end.unwrap_or_else(|| limits.deadline(last_used));
+            let expiry = fixed_end.unwrap_or_else(|| limits.idle_deadline(last_used));
             let warned = entry.warned == Some(expiry);
             let next =
                 limits.next_action(live_session.last_seen(), last_used, fixed_end, warned, now);

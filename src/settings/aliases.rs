@@ -89,7 +89,7 @@ fn rename(table: &mut Table, section: &str, name: &str, key: &str) -> bool {
             let tables = items.iter_mut().filter_map(Value::as_table_mut);
             return tables.map(|it| rename(it, rest, name, key)).filter(|done| *done).count() > 0;
         }
-        // From here on, the alias and the key are in different sections.
+        // The paths of the alias and of the key differ here, or the section of the alias is absent.
         _ => {}
     }
     let Some(value) = remove(table, section, name) else { return false };

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::root::Settings;
 
-/// A key and its values in a first and a second configuration, as text. A secret is an empty text.
+/// A key and its values in a first and a second configuration, as JSON or TOML. A secret is `""`.
 pub type SettingChange = (String, String, String);
 
 impl Settings {
@@ -54,7 +54,8 @@ impl Settings {
     }
 
     /// Returns the settings that differ in `other`, sorted by key. A key that only one of the two
-    /// has, such as a key of an optional section, has the value "unset" in the other.
+    /// has, such as a key of an optional section, has the value "unset" in the other. A secret that
+    /// both have is not listed, even if its value differs.
     pub fn changes(&self, other: &Settings) -> Vec<SettingChange> {
         let [mut old, mut new] = [BTreeMap::new(), BTreeMap::new()];
         for (settings, found) in [(self, &mut old), (other, &mut new)] {

@@ -58,8 +58,8 @@ impl Settings {
         serde_path_to_error::deserialize(Value::Table(table)).map_err(|error| {
             let (key, reason) = (error.path().to_string(), error.inner().message());
             let reason = format!("{key}: {reason}");
-            let mut newest_first = variables.iter().rev();
-            match newest_first.find(|(path, _)| concerns(path, &key)) {
+            let mut last_applied_first = variables.iter().rev();
+            match last_applied_first.find(|(path, _)| concerns(path, &key)) {
                 Some((_, (variable, _))) => invalid_variable(variable, reason),
                 None => SettingsError::Type(reason),
             }

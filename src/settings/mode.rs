@@ -6,7 +6,9 @@ use toml::{Table, Value};
 
 use super::sections::Mode;
 
-/// The defaults of `mode = "hardened"`, as a configuration.
+/// The defaults of `mode = "hardened"`, as a configuration; all other keys have their usual
+/// defaults. `allow_plaintext` is false in both modes; it is listed so that
+/// `Settings::hardened_overrides` reports the value true.
 pub const HARDENED: &str = r#"
 [server]
 allow_plaintext = false
@@ -38,7 +40,7 @@ pub(super) fn apply_mode_defaults(written: Table) -> Table {
 
 impl crate::settings::root::Settings {
     /// Returns the settings that differ from a default of hardened mode: key, hardened default,
-    /// value.
+    /// value. Empty if the mode is not hardened.
     pub fn hardened_overrides(&self) -> Vec<crate::settings::diff::SettingChange> {
         let mut found = Vec::new();
         if let (Mode::Hardened, Ok(own)) = (self.mode, Table::try_from(self)) {

@@ -16,12 +16,15 @@ pub struct ReferenceRow {
     pub key: String,
     /// The default as TOML; `None` if the key is not set by default.
     pub default: Option<String>,
+    /// Whether the key must be set. Only keys in elements of lists can be required.
+    pub required: bool,
     /// The meaning, in one line.
     pub meaning: String,
     /// The name in the Genesis authentication documentation; `None` if that documentation does not
     /// have the key.
     pub genesis_key: Option<String>,
-    /// Whether the section is off if the configuration does not contain it.
+    /// Whether the section is off if the configuration does not contain it. Also true for elements
+    /// of a list.
     pub optional: bool,
 }
 
@@ -68,8 +71,8 @@ fn default_order() -> Vec<String> {
 struct Section<'a> {
     path: String,
     schema: &'a Json,
-    /// The defaults of the keys. `None` for an optional section, because its schema has the
-    /// defaults, and for elements of a list, because they have no defaults.
+    /// The defaults of the keys. `None` for an optional section and for elements of a list, because
+    /// their schema has the defaults.
     defaults: Option<Table>,
     optional: bool,
 }
@@ -98,9 +101,15 @@ impl<'a> Walk<'a> {
             }
             let default = match own_default {
                 Some(value) => Some(value.to_string()),
-                None => schema_default(section, field),
+                None => schema_default(field),
             };
-            self.rows.push(row(&section.path, &key, default, section.optional, field));
+            let optional = section.optional;
+            let required = is_required(section.schema, &key);
+            self.rows.push(ReferenceRow {
+                default,
+                required,
+                ..row(&section.path, &key, optional, field)
+            });
             if let Some(schema) = schema.get("items").map(|items| follow(items, self.root))
                 && !properties(schema, self.root).is_empty()
             {
@@ -110,7 +119,7 @@ impl<'a> Walk<'a> {
         }
         for (field, section) in &inner {
             if !section.path.ends_with(']') && self.has_keys(section) {
-                self.rows.push(row(&section.path, "", None, section.optional, *field));
+                self.rows.push(row(&section.path, "", section.optional, *field));
             }
             self.add_section(section);
         }
@@ -141,25 +150,25 @@ fn is_optional(field: Option<&Json>) -> bool {
     field.is_some_and(|field| field.get("anyOf").is_some())
 }
 
-/// Returns the default of a key in an optional section. Keys in elements of lists have no default,
-/// because an absent list has no elements.
-fn schema_default(section: &Section<'_>, field: Option<&Json>) -> Option<String> {
-    let default = field?.get("default").filter(|_| !section.path.contains('['))?;
-    Some(Value::try_from(default).ok()?.to_string())
+/// Returns the default of a key in an optional section or in an element of a list.
+fn schema_default(field: Option<&Json>) -> Option<String> {
+    let default = Value::try_from(field?.get("default")?).ok()?;
+    Some(default.to_string())
 }
 
-fn row(
-    section: &str,
-    key: &str,
-    default: Option<String>,
-    optional: bool,
-    field: Option<&Json>,
-) -> ReferenceRow {
+/// Whether a section or an element of a list is invalid without this key.
+fn is_required(schema: &Json, key: &str) -> bool {
+    let required = schema.get("required").and_then(Json::as_array);
+    required.is_some_and(|keys| keys.iter().any(|it| it == key))
+}
+
+/// Returns a row without a default.
+fn row(section: &str, key: &str, optional: bool, field: Option<&Json>) -> ReferenceRow {
     let text = |name: &str| field.and_then(|field| field.get(name)?.as_str()).unwrap_or_default();
     let meaning = text("description").split_whitespace().collect::<Vec<_>>().join(" ");
     let genesis_key = Some(text("x-genesis-key")).filter(|it| !it.is_empty()).map(str::to_owned);
     let (section, key) = (section.to_owned(), key.to_owned());
-    ReferenceRow { section, key, default, meaning, genesis_key, optional }
+    ReferenceRow { section, key, default: None, required: false, meaning, genesis_key, optional }
 }
 
 #[cfg(test)]
@@ -182,7 +191,10 @@ mod tests {
         let reset = "security.genesis_password.self_service_reset";
         assert!(find(reset, "").is_some_and(|row| row.optional));
         assert!(find(reset, "redirect_url").is_some());
-        assert!(find("services[].hosts[]", "port").is_some_and(|row| row.default.is_none()));
+        assert!(find("services[].hosts[]", "port").is_some_and(|row| row.required));
+        let connection = "security.authentication.ldap.connection[]";
+        assert_eq!(find(connection, "port").and_then(|row| row.default.as_deref()), Some("389"));
+        assert!(find(connection, "port").is_some_and(|row| !row.required));
         let listen = find("server", "listen").and_then(|row| row.default.clone());
         assert_eq!(listen.as_deref(), Some("\"127.0.0.1:9064\""));
         assert!(

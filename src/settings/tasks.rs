@@ -3,7 +3,7 @@
 /// What an administrator wants to configure.
 pub(super) struct Task {
     pub(super) title: &'static str,
-    /// What to decide, in one or two sentences.
+    /// What to decide, in a few sentences.
     pub(super) text: &'static str,
     /// A configuration to begin with.
     pub(super) example: &'static str,

@@ -1,8 +1,8 @@
 //! The audit trail: audit rows, numbered without gaps and hash-chained.
 //!
-//! The rows have a tree of their own in the database. They are never loaded into the realm and are
-//! kept longer than the log. New rows wait in memory, and are read from there, until they are saved
-//! together with the rows of the realm.
+//! The rows have a tree of their own in the database. They are never loaded into the realm, and how
+//! long they are kept does not depend on the log. New rows wait in memory, and are read from there,
+//! until they are saved together with the rows of the realm.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

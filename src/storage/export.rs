@@ -2,7 +2,7 @@
 //!
 //! The first line is the header (`FORMAT`, `VERSION`, `AT`, `CREDENTIALS`). Each row is one line
 //! (`KEY` in hexadecimal, `VALUE` as stored). The last line has the number of `ROWS` and the
-//! `SHA256` of all bytes before it.
+//! `SHA256` of all lines before it.
 
 use std::io::{self, BufRead, Read, Write};
 
@@ -70,8 +70,8 @@ pub struct ExportedRealm {
     pub realm: Realm,
 }
 
-/// Builds a realm from rows in the order of their keys. Fails if a row refers to a record that no
-/// earlier row defines.
+/// Builds a realm from rows in the order of their keys. Fails if a member, grant, direct right or
+/// session refers to a record that no earlier row defines, or if two users have the same name.
 pub fn rebuild_realm(rows: impl IntoIterator<Item = Row>) -> Result<Realm, String> {
     let mut realm = Realm::default();
     for row in rows {
@@ -83,7 +83,8 @@ pub fn rebuild_realm(rows: impl IntoIterator<Item = Row>) -> Result<Realm, Strin
 
 /// Writes the realm and returns the number of rows. Without `credentials`, the export has no
 /// password hashes (current or former), pepper check, failed login attempts, sessions, pending
-/// logins, mailed links and codes, or other tokens. Second factors, which are encrypted, stay.
+/// logins, queued mails, mailed links and codes, or other tokens. Second factors, which are
+/// encrypted, stay.
 pub fn write(
     realm: &Realm,
     at: Millis,
@@ -170,7 +171,8 @@ pub fn read(input: &mut impl BufRead) -> Result<ExportedRealm, ExportError> {
     }
 }
 
-/// Checks that `realm` has the records to which a row refers, and no other user of the same name.
+/// Checks that `realm` has the records to which a member, grant, direct right or session refers,
+/// and has no user with the name of a user row. Other rows are not checked.
 fn check(realm: &Realm, row: &Row) -> Result<(), String> {
     let user = |no| realm.user(no).map(drop).ok_or("the row refers to an unknown user");
     let profile = |no| realm.profile(no).map(drop).ok_or("the row refers to an unknown profile");

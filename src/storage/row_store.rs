@@ -34,7 +34,7 @@ pub struct RowStore {
     dir: std::path::PathBuf,
     disk_space: DiskSpace,
     checksum: Mutex<RowsChecksum>,
-    /// Whether the checksum of the rows could be read.
+    /// Whether the checksum of the rows could be read, or the store has no rows.
     has_checksum: bool,
     state_at_open: StoreState,
     audit_trail: Arc<AuditTrail>,
@@ -138,7 +138,8 @@ impl RowStore {
         self.checksum.lock().applied
     }
 
-    /// Visits all rows, in any order, and checks that none is missing or altered.
+    /// Visits all rows, in any order, and checks that none is missing or altered. Then checks the
+    /// end of the audit trail.
     pub fn load(&self, mut visit: impl FnMut(Row)) -> Result<(), StoreError> {
         if !self.has_checksum {
             return Err(StoreError::Damaged("the rows have no valid checksum".to_owned()));

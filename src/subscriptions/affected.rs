@@ -84,8 +84,8 @@ impl AffectedRights {
     }
 
     /// Calls `visit` with all affected users: first those in `users`, then the members of each
-    /// profile. Each of these lists is in ascending order. Returns false if `visit` stopped the
-    /// walk.
+    /// profile. Each of these lists is in ascending order; a user can be in several. Returns false
+    /// if `visit` stopped the walk.
     pub(super) fn for_each_user(
         &self,
         realm: &Realm,

@@ -63,8 +63,15 @@ pub(super) const SESSION_ID: usize = 4;
 pub(super) const LOGOUT_OTHERS: &str = "LOGOUT_OTHERS";
 pub(super) static LOGIN_ATTEMPTS: [Column; 4] = [
     name("USER_NAME", "User name that was tried; perhaps no user has this name."),
-    number("ATTEMPTS", "Number of wrong passwords since the last login or unlocking."),
-    number("LOCKED_UNTIL", "When the lock ends, epoch ms; absent without a lock."),
+    number(
+        "ATTEMPTS",
+        "Number of wrong passwords that count towards a lock; if addresses are locked separately, \
+         the largest number of one address.",
+    ),
+    number(
+        "LOCKED_UNTIL",
+        "When the latest lock ends or has ended, epoch ms; absent without a lock.",
+    ),
     VERSION,
 ];
 pub(super) static ACTIVE_CODES: [Column; 5] = [
@@ -93,7 +100,7 @@ pub(super) static SERVICES: [Column; 7] = [
     text("HOST", "Host name or IP address."),
     number("PORT", "TCP port."),
     number("POSITION", "Position of the host in the list of its service, from 0."),
-    flag("HEALTHY", "Whether the last health check reached the host."),
+    flag("HEALTHY", "Whether the last health check reached the host; true without a check."),
     VERSION,
 ];
 pub(super) static ALL_USERS: [Column; 6 + ATTRIBUTES.len()] = {

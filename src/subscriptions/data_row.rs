@@ -152,6 +152,6 @@ pub(super) fn write_member(out: &mut Vec<u8>, name: &str, value: impl serde::Ser
     write_json(&mut *out, &value);
 }
 
-/// ROW_REF: computed from the numbers of the records that the row shows, and stable while the row
-/// exists.
+/// ROW_REF: computed from the numbers or names of the records that the row shows, and stable while
+/// the row exists.
 pub type RowRef = u64;

@@ -1,8 +1,8 @@
 //! The index of the subscriptions that a commit may affect.
 //!
-//! A subscription whose filter requires certain values of a key column is filed under these values.
-//! The publication of a commit therefore visits only the subscriptions with matching values, even
-//! among ten thousand.
+//! A subscription that is limited to the rows of certain users, or whose filter requires certain
+//! values of a key column, is filed under these users or values. The publication of a commit
+//! therefore visits only the subscriptions with a matching key, even among ten thousand.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

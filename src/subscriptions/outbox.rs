@@ -18,9 +18,10 @@ use crate::realm::{EndReason, SessionNo};
 /// A notice: an event for one connection that is not a row.
 #[derive(Debug, Clone)]
 pub enum ConnectionNotice {
-    /// The services changed. The frame is an unsolicited heartbeat reply with the new list.
+    /// The services changed. The frame is an unsolicited heartbeat reply with the new list for this
+    /// session. Ignored if the connection is not bound to the session.
     Services(SessionNo, Arc<[u8]>),
-    /// The session of this connection ends soon.
+    /// A session ends soon. Ignored if the connection is not bound to the session.
     #[expect(missing_docs, reason = "which session, and the seconds that are left")]
     Expiring { session: SessionNo, in_secs: u64 },
     /// A session ended; the connection closes if it is bound to that session.
@@ -155,9 +156,9 @@ impl Outbox {
     ///
     /// `is_allowed` runs under the lock and checks that the session has not ended. When a session
     /// ends, it is first marked as ended; then [`Outbox::disable_direct_write`] is called. If
-    /// `is_allowed` runs before the mark, this call disables direct writes again. If `is_allowed`
-    /// runs after the mark, it returns false. In either case no row is written directly after the
-    /// call.
+    /// `is_allowed` runs before the mark, `disable_direct_write` disables direct writes again. If
+    /// `is_allowed` runs after the mark, it returns false. In either case no row is written
+    /// directly after `disable_direct_write`.
     pub fn enable_direct_write(&self, is_allowed: impl FnOnce() -> bool) -> bool {
         let mut state = self.state.lock();
         state.direct_write_enabled = state.direct_writer.is_some() && is_allowed();
@@ -233,8 +234,8 @@ impl Outbox {
         drained
     }
 
-    /// Returns the waiting rows of the first subscription as one frame, for a client that polls;
-    /// `None` if the outbox has no subscription.
+    /// Returns the next QUERY_UPDATE of the first subscription, for a client that polls; `None` if
+    /// the outbox has no subscription.
     pub fn next_update(&self) -> Option<Vec<u8>> {
         self.state.lock().subscriptions.first_mut().map(encode_update)
     }

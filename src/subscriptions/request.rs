@@ -24,7 +24,8 @@ pub struct SubscriptionRequest {
     pub criteria: Option<Filter>,
     /// The requested columns, one bit each; all bits if all columns are requested.
     pub columns: u64,
-    /// Maximum number of rows of one QUERY_UPDATE.
+    /// Maximum number of rows of one QUERY_UPDATE, and of rows that DATA_LOGON or one MORE_ROWS
+    /// reads.
     pub rows_max: usize,
     /// Maximum number of rows that the client may have.
     pub view_max: usize,

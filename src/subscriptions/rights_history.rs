@@ -1,6 +1,7 @@
 //! The history of recent changes of rights, from which subscriptions are resumed.
 //!
-//! A client that reconnects with the version of its rights gets the difference instead of all rows.
+//! A client that reconnects with the version of its rights gets the difference instead of all rows,
+//! if the history reaches back to this version.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -25,8 +26,8 @@ enum Inverse {
     User(UserNo, bool),
 }
 
-/// The changes of rights since this process started, newest last. A version is the sequence number
-/// of a commit.
+/// The changes of rights since this process started, at most the newest [`CHANGES_MAX`], newest
+/// last. A version is the sequence number of a commit.
 #[derive(Debug)]
 pub(super) struct RightsHistory {
     /// The oldest version to which the changes reach back.
@@ -86,10 +87,11 @@ fn inverse_of(before: &Realm, change: &Change) -> Option<Inverse> {
         }
         Change::Delete(Key::Profile(no)) => Inverse::Profile(*no, is_profile_enabled(before, *no)),
         Change::Put(Row::User(user)) => {
-            let (counted, counts) = (counts(before, user.no), user_counts(user.status));
-            (counted != counts).then_some(Inverse::User(user.no, counted))?
+            let was_active = is_user_active(before, user.no);
+            let is_active = is_active_status(user.status);
+            (was_active != is_active).then_some(Inverse::User(user.no, was_active))?
         }
-        Change::Delete(Key::User(no)) => Inverse::User(*no, counts(before, *no)),
+        Change::Delete(Key::User(no)) => Inverse::User(*no, is_user_active(before, *no)),
         _ => return None,
     })
 }
@@ -98,11 +100,12 @@ fn is_profile_enabled(realm: &Realm, profile: ProfileNo) -> bool {
     realm.profile(profile).is_some_and(|profile| profile.status == ProfileStatus::Enabled)
 }
 
-fn counts(realm: &Realm, user: UserNo) -> bool {
-    realm.user(user).is_some_and(|user| user_counts(user.status))
+fn is_user_active(realm: &Realm, user: UserNo) -> bool {
+    realm.user(user).is_some_and(|user| is_active_status(user.status))
 }
 
-fn user_counts(status: UserStatus) -> bool {
+/// Whether this status of a user allows any rights.
+fn is_active_status(status: UserStatus) -> bool {
     matches!(status, UserStatus::Enabled | UserStatus::PasswordExpired)
 }
 
@@ -110,7 +113,7 @@ fn user_counts(status: UserStatus) -> bool {
 /// time, change by change.
 struct PastState {
     /// Whether the status of the user allows any rights.
-    counts: bool,
+    is_active: bool,
     direct: BTreeSet<RightNo>,
     member: BTreeSet<ProfileNo>,
     /// The profiles of the user and all profiles that changed since: whether each was enabled, and
@@ -121,7 +124,7 @@ struct PastState {
 impl PastState {
     fn current(realm: &Realm, user: UserNo) -> Self {
         let mut past = Self {
-            counts: counts(realm, user),
+            is_active: is_user_active(realm, user),
             direct: realm.direct_of(user).collect(),
             member: realm.profiles_of(user).collect(),
             profiles: BTreeMap::new(),
@@ -147,7 +150,7 @@ impl PastState {
             }
             Inverse::Direct(user, right, was) if user == me => set(&mut self.direct, right, was),
             Inverse::Profile(profile, was_enabled) => self.profile(realm, profile).0 = was_enabled,
-            Inverse::User(user, counted) if user == me => self.counts = counted,
+            Inverse::User(user, was_active) if user == me => self.is_active = was_active,
             _ => {}
         }
         if let Inverse::Member(profile, user, true) = inverse
@@ -162,7 +165,7 @@ impl PastState {
     }
 
     fn effective(&self) -> BTreeSet<RightNo> {
-        if !self.counts {
+        if !self.is_active {
             return BTreeSet::new();
         }
         let granted = self.member.iter().filter_map(|profile| self.profiles.get(profile));

@@ -14,8 +14,8 @@ use crate::realm::{
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Viewer {
     pub(super) user: UserNo,
-    /// Whether the user holds the right to see all rows of the source. Without this right, the user
-    /// sees only own rows.
+    /// Whether the user holds the right to see all rows of the source, or the source requires no
+    /// right. Otherwise the user sees only own rows.
     pub(super) sees_all: bool,
 }
 

@@ -5,8 +5,9 @@ use super::data_source::DataSource;
 use super::source_record::{SourceRecord, low_bits, right_ref, split_right_ref};
 use crate::realm::{ProfileNo, Realm, RightNo, Session, SessionNo, User, UserNo};
 
-/// Number of rows of one scan step. The read lock of the realm is released between steps, so that a
-/// long scan does not delay commits.
+/// A scan step ends at this number of rows. A step of USER_RIGHTS can have more rows, because it
+/// reads all rights of its last user. The read lock of the realm is released between steps, so that
+/// a long scan does not delay commits.
 pub const STEP_ROWS: usize = 512;
 
 /// The result of one scan step.
@@ -18,9 +19,9 @@ pub(super) struct ScanPage<'r> {
 }
 
 impl<'r> ScanPage<'r> {
-    /// Reads the next records after the row `after`, about [`STEP_ROWS`] at most. If the rows of
-    /// the source belong to users, reads only rows of `users`, in ascending order; rows of all
-    /// users if `users` is `None`.
+    /// Reads one step: the next records after the row `after`, or from the beginning if `after` is
+    /// `None`. If the rows of the source belong to users, reads only rows of `users`, which must be
+    /// sorted; rows of all users if `users` is `None`.
     pub(super) fn read(
         realm: &'r Realm,
         source: DataSource,

@@ -22,7 +22,7 @@ const OF_DETAILS: &str = " of DETAILS)";
 
 impl<'a> Envelope<'a> {
     /// Decodes one frame. Refuses duplicate keys at any level, nesting deeper than `depth_max`,
-    /// invalid escapes, and numbers outside the range of an `f64`.
+    /// invalid escapes, and numbers outside the range of an `f64` (except in SOURCE_REF).
     pub fn decode(frame: &'a str, depth_max: usize) -> Result<Self, Malformed> {
         match fast_decode::read(frame) {
             Some(envelope) => Ok(envelope),

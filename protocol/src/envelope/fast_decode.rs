@@ -1,4 +1,4 @@
-//! The fast decoder for envelopes without DETAILS, such as heartbeats, which are most frames.
+//! The fast decoder for flat envelopes, such as heartbeats, which are most frames.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -13,8 +13,8 @@ use crate::json::to_raw_json;
 static EMPTY: LazyLock<Box<RawValue>> = LazyLock::new(|| to_raw_json(&serde_json::Map::new()));
 
 /// Decodes a flat envelope. It has only the fields MESSAGE_TYPE, SOURCE_REF, SESSION_AUTH_TOKEN,
-/// USER_NAME and DETAILS, each at most once. Strings have no escapes, numbers are whole, and
-/// DETAILS is absent or empty.
+/// USER_NAME and DETAILS, each at most once. Strings have no escapes, a number is whole and above
+/// 0, DETAILS is absent or empty, and white space consists of spaces.
 ///
 /// `None` if the frame is anything else; the general decoder then decodes the frame or reports the
 /// error. Both decoders give the same result for a flat envelope.
@@ -103,7 +103,7 @@ impl<'a> Cursor<'a> {
         Some(text)
     }
 
-    /// Consumes a string or a whole number and returns its JSON text.
+    /// Consumes a string or a whole number above 0 and returns its JSON text.
     fn source_ref(&mut self) -> Option<SourceRef<'a>> {
         let first = self.next()?;
         let start = self.at - 1;
@@ -115,7 +115,7 @@ impl<'a> Cursor<'a> {
             b'1'..=b'9' => {
                 let rest = self.text.as_bytes().get(self.at..)?;
                 self.at += rest.iter().position(|byte| !byte.is_ascii_digit())?;
-                // Fractions and exponents are left to the general decoder.
+                // Fractions, exponents, 0 and negative numbers are left to the general decoder.
                 if matches!(self.text.as_bytes().get(self.at), Some(b'.' | b'e' | b'E')) {
                     return None;
                 }

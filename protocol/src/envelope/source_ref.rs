@@ -16,7 +16,8 @@ impl<'a> SourceRef<'a> {
         self.0
     }
 
-    /// Checks that `raw` is a string or a number of at most [`Self::LENGTH_MAX`] bytes.
+    /// Checks that `raw`, a JSON value, is a string or a number of at most [`Self::LENGTH_MAX`]
+    /// bytes.
     pub fn parse(raw: &'a str) -> Result<Self, &'static str> {
         match raw.as_bytes().first() {
             Some(b'"' | b'-' | b'0'..=b'9') if raw.len() <= Self::LENGTH_MAX => Ok(Self(raw)),

@@ -137,7 +137,7 @@ impl Node {
                 compare(left.value(row), *how, right.value(row), fold)
             }
             Node::In(field, kind, list) => {
-                let value = MatchState::from(row(*field));
+                let value = Comparable::from(row(*field));
                 let fold = *kind == Kind::Name;
                 list.iter().any(|item| compare(value, Comparison::Equal, item.value(row), fold))
             }
@@ -183,20 +183,20 @@ fn folded(text: &str, kind: Kind) -> String {
 
 /// A value in the form in which it is compared: all numbers are `f64`.
 #[derive(Clone, Copy)]
-enum MatchState<'a> {
+enum Comparable<'a> {
     Text(&'a str),
     Number(f64),
     Boolean(bool),
     Null,
 }
 
-impl<'a> From<Value<'a>> for MatchState<'a> {
+impl<'a> From<Value<'a>> for Comparable<'a> {
     fn from(value: Value<'a>) -> Self {
         match value {
-            Value::Text(text) => MatchState::Text(text),
-            Value::Number(number) => MatchState::Number(number as f64),
-            Value::Boolean(flag) => MatchState::Boolean(flag),
-            Value::Null => MatchState::Null,
+            Value::Text(text) => Comparable::Text(text),
+            Value::Number(number) => Comparable::Number(number as f64),
+            Value::Boolean(flag) => Comparable::Boolean(flag),
+            Value::Null => Comparable::Null,
         }
     }
 }
@@ -206,28 +206,28 @@ impl Operand {
         matches!(self, Operand::Field(_, Kind::Name))
     }
 
-    fn value<'a, 'r: 'a>(&'a self, row: &impl Fn(usize) -> Value<'r>) -> MatchState<'a> {
+    fn value<'a, 'r: 'a>(&'a self, row: &impl Fn(usize) -> Value<'r>) -> Comparable<'a> {
         match self {
             Operand::Field(field, _) => row(*field).into(),
-            Operand::Text(text) => MatchState::Text(text),
-            Operand::Number(number) => MatchState::Number(*number),
-            Operand::Boolean(flag) => MatchState::Boolean(*flag),
-            Operand::Null => MatchState::Null,
+            Operand::Text(text) => Comparable::Text(text),
+            Operand::Number(number) => Comparable::Number(*number),
+            Operand::Boolean(flag) => Comparable::Boolean(*flag),
+            Operand::Null => Comparable::Null,
         }
     }
 }
 
 /// Compares two values. Values of different kinds are unequal and have no order.
-fn compare(left: MatchState<'_>, how: Comparison, right: MatchState<'_>, fold: bool) -> bool {
+fn compare(left: Comparable<'_>, how: Comparison, right: Comparable<'_>, fold: bool) -> bool {
     use std::cmp::Ordering;
     let fold_byte = |byte: u8| if fold { byte.to_ascii_lowercase() } else { byte };
     let order = match (left, right) {
-        (MatchState::Text(a), MatchState::Text(b)) => {
+        (Comparable::Text(a), Comparable::Text(b)) => {
             Some(a.bytes().map(fold_byte).cmp(b.bytes().map(fold_byte)))
         }
-        (MatchState::Number(a), MatchState::Number(b)) => a.partial_cmp(&b),
-        (MatchState::Boolean(a), MatchState::Boolean(b)) => (a == b).then_some(Ordering::Equal),
-        (MatchState::Null, MatchState::Null) => Some(Ordering::Equal),
+        (Comparable::Number(a), Comparable::Number(b)) => a.partial_cmp(&b),
+        (Comparable::Boolean(a), Comparable::Boolean(b)) => (a == b).then_some(Ordering::Equal),
+        (Comparable::Null, Comparable::Null) => Some(Ordering::Equal),
         _ => None,
     };
     match how {

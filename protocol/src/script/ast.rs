@@ -59,7 +59,7 @@ pub enum Action {
     Connect,
     /// `> close`: closes the connection.
     Close,
-    /// `> {…}`: sends an envelope. Each `$name` in the envelope is replaced by the captured value.
+    /// `> {…}`: sends an envelope. Each `$name` in the envelope is replaced by its value.
     Send(Value),
     /// `>! {…}`: sends an envelope that causes pushed messages. The delay of later pushes on any
     /// connection is measured from this step.
@@ -70,8 +70,8 @@ pub enum Action {
     Binary(Vec<u8>),
     /// `< {…}`: expects that the next frame has at least these fields.
     Expect(Value),
-    /// `<= {…}`: expects that the next frame with the same SOURCE_REF has at least these fields.
-    /// Recordings use this form.
+    /// `<= {…}`: expects that the next frame with the SOURCE_REF of this step has at least these
+    /// fields. Recordings use this form.
     Reply(Value),
     /// `<? {…}`: skips frames until one has at least these fields.
     Seek(Value),
@@ -97,9 +97,9 @@ pub enum Action {
 pub enum Times {
     /// `* repeat 10`.
     Count(u32),
-    /// `* repeat 10s`: until this time has passed. The last round is completed.
+    /// `* repeat 10s`: until this time has passed. The last repetition is completed.
     For(Duration),
-    /// `* repeat`: until the player stops. A load test measures these rounds.
+    /// `* repeat`: until the player stops. A load test measures these repetitions as rounds.
     Endless,
 }
 

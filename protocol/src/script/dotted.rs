@@ -12,8 +12,8 @@ const PARTS_MAX: usize = 32;
 const INDEX_MAX: usize = 10_000;
 
 /// Parses lines of `PATH = VALUE` to a JSON object. Whole numbers, `true`, `false` and `null`
-/// become JSON values of these types, everything else becomes a string. A value in quotes is a
-/// string.
+/// become JSON values of these types. Everything else becomes a string, also a number with leading
+/// zeros and a value in quotes.
 pub fn dotted(text: &str) -> Result<Value, ScriptError> {
     let mut root = Value::Object(Map::new());
     for (at, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {

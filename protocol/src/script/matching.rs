@@ -114,13 +114,13 @@ impl ScriptState {
     fn captured_value(&self, name: &str) -> Result<&Value, Mismatch> {
         self.values.get(name).ok_or_else(|| Mismatch {
             path: format!("${name}"),
-            expected: "a value from an earlier step, `* data` or --set".to_owned(),
+            expected: "a value from an earlier step, `* data`, --data or --set".to_owned(),
             received: "no value".to_owned(),
         })
     }
 
-    /// Compares a frame with a pattern: every field of the pattern must be present and match, other
-    /// fields are ignored. If the frame matches, the values of new names are captured.
+    /// Compares a frame with a pattern: every field of the pattern must match, other fields of the
+    /// frame are ignored. If the frame matches, the values of new names are captured.
     pub fn check(&mut self, pattern: &Value, frame: &Value) -> Result<(), Mismatch> {
         let mut captured = Values::new();
         let volatile = &self.volatile;
@@ -130,7 +130,8 @@ impl ScriptState {
         Ok(())
     }
 
-    /// Captures the values of the names in a pattern even if the frame does not match.
+    /// Captures the values of the names in a pattern even if the frame does not match. Replaces
+    /// earlier values.
     pub fn learn(&mut self, pattern: &Value, frame: &Value) {
         match (pattern, frame) {
             (Value::String(text), received) => {

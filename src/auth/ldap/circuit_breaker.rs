@@ -49,7 +49,8 @@ impl Breaker {
         let mut state = self.state.lock();
         let wait = (WAIT_MIN_MS << state.failures.min(8)).min(WAIT_MAX_MS);
         // Concurrent requests fail for the same reason, so failures are not counted while the
-        // server is to be skipped for more than `WAIT_MIN_MS`.
+        // server is to be skipped for more than `WAIT_MIN_MS`. Of concurrent first failures, two
+        // are counted, because the first wait is not longer than `WAIT_MIN_MS`.
         if state.retry_at.is_none_or(|retry_at| retry_at <= now + WAIT_MIN_MS) {
             state.failures += 1;
             state.retry_at = Some(now + wait);
@@ -79,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn concurrent_failures_count_once() {
+    fn concurrent_failures_double_the_wait_only_once() {
         let breaker = Breaker::default();
         for _ in 0..50 {
             breaker.failure(1_000);

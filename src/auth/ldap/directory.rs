@@ -11,7 +11,7 @@ use super::search_bind;
 use super::server::LdapServer;
 use crate::platform::{Clock, stopwatch};
 
-/// The error if a server could not be reached and no other server found the user.
+/// The error if a server failed or was skipped, and no other server found the user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unreachable;
 
@@ -45,8 +45,8 @@ impl DirectoryClient {
         self.servers.iter().map(|it| &it.server).eq(servers)
     }
 
-    /// Tries the servers in their order until one confirms the password. Returns the result and the
-    /// index of the server that confirmed the password (0 if no server did). A server that failed
+    /// Tries the servers in their order until one returns [`LdapResult::Confirmed`]. Returns this
+    /// result and the index of the server, else the best result and 0. A server that failed
     /// recently is skipped while another one is available.
     pub async fn authenticate(
         &self,

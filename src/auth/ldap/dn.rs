@@ -3,8 +3,7 @@
 //! Directories ignore case, spaces around the parts and different escapes of a character. The
 //! normal form does the same. ldap3 escapes names, but cannot compare them.
 
-/// Returns the normal form of a DN, which is the same for all its spellings. `None` if it is not a
-/// DN.
+/// Returns the normal form of a DN. `None` if `dn` is not a DN.
 pub fn normalize(dn: &str) -> Option<String> {
     let mut parts = vec![String::new()];
     let mut bytes = dn.bytes().peekable();

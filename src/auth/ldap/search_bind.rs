@@ -103,8 +103,8 @@ fn trust(server: &LdapServer) -> Result<ClientConfig, LdapError> {
     Ok(config.with_root_certificates(roots).with_no_client_auth())
 }
 
-/// Searches one entry or the entries below it, according to `scope`. Empty if the base does not
-/// exist, or if the server refers to another server.
+/// Searches the entry `base` or, according to `scope`, this entry and all entries below it. Returns
+/// at most `most` entries; none if the base does not exist or the server refers to another server.
 async fn search(
     ldap: &mut Ldap,
     base: &str,

@@ -38,7 +38,7 @@ impl<J> FairQueue<J> {
         self.waiting
     }
 
-    /// Returns how many jobs would run before a new job of `network`.
+    /// Returns how many jobs would at most run before a new job of `network`, if no job is added.
     pub fn jobs_ahead(&self, network: ClientNetwork) -> usize {
         let rounds = 1 + self.networks.get(&network).map_or(0, VecDeque::len);
         self.networks.values().map(|jobs| jobs.len().min(rounds)).sum()

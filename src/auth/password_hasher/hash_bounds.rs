@@ -22,7 +22,8 @@ const OWASP: [(u8, u32); 5] = [(13, 10), (14, 5), (15, 3), (16, 2), (17, 1)];
 /// Estimated seconds for each unit of N · r · p, used until a hash was measured.
 const UNIT_SECS: f64 = 2e-7;
 
-/// The cost of a hash: scrypt's N = 2^`log_n`, `r` and `p`. It takes N · r · 128 bytes of memory.
+/// The cost of a hash: scrypt's N = 2^`log_n`, `r` and `p`. A hash takes N · r · 128 bytes of
+/// memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cost {
     /// The binary logarithm of N.

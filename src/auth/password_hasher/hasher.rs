@@ -29,8 +29,8 @@ pub enum PasswordMatch {
     Wrong,
 }
 
-/// A stored hash and its user. A hash that was imported from a former system also covers the user's
-/// name.
+/// A stored hash and its user. An imported SHA-512 hash was made of the user's name and the
+/// password, so its check needs the name.
 #[derive(Clone)]
 pub struct StoredHash {
     /// The PHC string.

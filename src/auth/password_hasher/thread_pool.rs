@@ -43,18 +43,18 @@ struct Shared {
 
 struct State {
     queue: FairQueue<HashJob>,
-    job_duration: JobDuration,
+    hash_duration: HashDuration,
     open: bool,
 }
 
 /// Seconds that one hash takes: estimated, or the moving average of measured durations.
 #[derive(Debug, Clone, Copy)]
-enum JobDuration {
+enum HashDuration {
     Estimated(f64),
     Mean(f64),
 }
 
-impl JobDuration {
+impl HashDuration {
     fn secs(self) -> f64 {
         match self {
             Self::Estimated(secs) | Self::Mean(secs) => secs,
@@ -97,7 +97,7 @@ impl HashPool {
         let shared = Arc::new(Shared {
             state: Mutex::new(State {
                 queue: FairQueue::default(),
-                job_duration: JobDuration::Estimated(estimate_secs),
+                hash_duration: HashDuration::Estimated(estimate_secs),
                 open: true,
             }),
             wake: Condvar::new(),
@@ -124,7 +124,7 @@ impl HashPool {
 
     /// Runs `job`, which computes `hashes` hashes, on one of the threads. If the future is dropped
     /// before the job starts, the job does not run. Fails with [`QueueFull`] if the job would have
-    /// to wait too long, or has waited too long.
+    /// to wait too long, has waited too long or panics, or if no thread could be started.
     pub async fn submit<T: Send + 'static>(
         &self,
         network: ClientNetwork,
@@ -144,7 +144,7 @@ impl HashPool {
 
     fn enqueue(&self, network: ClientNetwork, work: HashJob) -> Result<QueueSlot<'_>, QueueFull> {
         let mut state = self.shared.state.lock();
-        let wait_secs = state.queue.jobs_ahead(network) as f64 * state.job_duration.secs()
+        let wait_secs = state.queue.jobs_ahead(network) as f64 * state.hash_duration.secs()
             / self.threads as f64;
         let over_secs = wait_secs - self.shared.wait_max_secs;
         if self.threads == 0 || over_secs > 0.0 {
@@ -178,7 +178,7 @@ impl Shared {
             let hash_secs = watch.elapsed_secs() / f64::from(hashes.max(1));
             metrics::histogram!("tollgate_password_hash_duration_seconds").record(hash_secs);
             let mut state = self.state.lock();
-            state.job_duration = state.job_duration.updated(hash_secs);
+            state.hash_duration = state.hash_duration.updated(hash_secs);
         }
     }
 
@@ -189,7 +189,7 @@ impl Shared {
             // A job may wait longer than estimated, because jobs of other networks were queued
             // meanwhile. Two hash durations are tolerated, for the running job and for variance.
             // Jobs that waited even longer are refused now instead of being run.
-            let wait_limit_secs = self.wait_max_secs + 2.0 * state.job_duration.secs();
+            let wait_limit_secs = self.wait_max_secs + 2.0 * state.hash_duration.secs();
             let late = state.queue.expire(self.watch.elapsed_secs() - wait_limit_secs);
             let next = state.queue.pop();
             record_queue_length(&state.queue);

@@ -21,7 +21,8 @@ use crate::storage::{DiskSpace, RowStore, StoreError};
 pub(in crate::cli) struct DoctorArgs {
     #[command(flatten)]
     config: ConfigArgs,
-    /// Directory of the store to check; skipped while a gateway uses the store
+    /// Directory of the store to check; while a gateway uses the store, only the permissions of the
+    /// directory and the disk space are checked
     #[arg(long, value_name = "DIR", default_value = "tollgate-data")]
     data_dir: PathBuf,
 }

@@ -118,7 +118,7 @@ fn mails(settings: &Settings, found: &mut Vec<Finding>) {
         found,
         Weak,
         "security.genesis_password.self_service_reset.accept_client_url",
-        "the client that requests a reset chooses the page that receives its token",
+        "the client that requests a reset chooses the page that receives the reset token",
         "set it to false, except on a developer's machine",
     );
     let plain = |url: &str| url.starts_with("http://");

@@ -43,7 +43,7 @@ pub fn check(settings: &Settings, seen: &MachineFacts) -> Vec<Finding> {
     let hash_bytes = scrypt.cost().memory_bytes() * threads as u64;
     if let Some(free) = seen.memory_free.filter(|free| hash_bytes > free / 2) {
         let why = format!(
-            "{threads} concurrent hashes need {} MiB, but only {} MiB of memory are available",
+            "{threads} concurrent hashes need {} MiB, more than half of the {} MiB available",
             hash_bytes >> 20,
             free >> 20
         );

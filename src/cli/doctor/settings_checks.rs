@@ -248,6 +248,6 @@ fn contradictions(rules: &PasswordStrength, found: &mut Vec<Finding>) {
         Advice,
         key,
         "the key has no effect: passwords do not expire",
-        "set password_expiry_days, or remove it",
+        "set password_expiry_days, or remove this key",
     );
 }

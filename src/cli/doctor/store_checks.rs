@@ -31,8 +31,8 @@ pub enum StoreFacts {
     },
 }
 
-/// Returns the findings about the store. `short` says how much disk space is missing; `None` if the
-/// space is sufficient.
+/// Returns the findings about the store. `short` is the text of a shortage of disk space; `None` if
+/// the space is sufficient.
 pub fn check(dir: &Path, facts: &StoreFacts, short: Option<String>) -> Vec<Finding> {
     let mut found = Vec::new();
     let at = dir.display().to_string();
@@ -52,9 +52,10 @@ pub fn check(dir: &Path, facts: &StoreFacts, short: Option<String>) -> Vec<Findi
         StoreFacts::Unusable { why, change } => {
             found.push(Finding::new(Problem, at, why.clone(), *change));
         }
-        StoreFacts::Intact { pepper_matches: has_its_salt, has_administrator, open_resets } => {
-            if !has_its_salt {
-                let why = "another password_salt was used for the stored hashes, so none matches";
+        StoreFacts::Intact { pepper_matches, has_administrator, open_resets } => {
+            if !pepper_matches {
+                let why =
+                    "another password_salt was used for the stored hashes, so no password matches";
                 let change = "restore the former password_salt, or run `tollgate user accept-salt` \
                               and reset the passwords";
                 found.push(Finding::new(Problem, at.clone(), why, change));

@@ -34,7 +34,7 @@ Fields (CSV: named by the first line; JSON Lines: one object per line):
                    rehashed at the next login
   USER_PROFILES    names of profiles, in CSV separated by ;
   RIGHT_CODES      codes of rights held directly, in CSV separated by ;
-  Attributes, each one line of at most 256 bytes:
+  Attributes, each a text of at most 256 bytes without control characters:
     ";
 
 /// The file to import, and the store to import into.
@@ -100,8 +100,8 @@ impl ImportUsersArgs {
     }
 }
 
-/// Prints the errors in the order of their lines. An error never contains the value of a field: the
-/// value could be a password.
+/// Prints the errors in the order of their lines. The only values that an error repeats are valid
+/// names of users, profiles and rights: any other value could be a password.
 fn print_errors(file: &Path, wrong: &mut [LineError]) {
     wrong.sort();
     for (line, what) in wrong.iter().take(ERRORS_MAX) {

@@ -33,7 +33,7 @@ pub(super) enum ImportedPassword {
 /// Fields other than the attributes.
 const COLUMNS: [&str; 6] =
     ["USER_NAME", "STATUS", "PASSWORD", "PASSWORD_HASH", "USER_PROFILES", "RIGHT_CODES"];
-/// Longest line of a JSON file.
+/// A line of a JSON file must have fewer bytes than this, including its line feed.
 const LINE_BYTES_MAX: u64 = 64 * 1024;
 
 /// Reads a file. Returns the valid records, and the errors of the other lines.
@@ -95,7 +95,7 @@ fn read_json(file: &Path) -> Result<(Vec<UserRecord>, Vec<LineError>)> {
             break;
         }
         if text.len() as u64 == LINE_BYTES_MAX {
-            bail!("line {line} is longer than {LINE_BYTES_MAX} bytes");
+            bail!("line {line} has {LINE_BYTES_MAX} bytes or more");
         }
         if text.trim_ascii().is_empty() {
             continue;
@@ -124,7 +124,8 @@ fn record(line: u64, mut fields: Map<String, Value>) -> Result<UserRecord, Strin
     for (number, attribute) in (0u8..).zip(ATTRIBUTES) {
         let Some(text) = text(&mut fields, attribute)? else { continue };
         if !is_attribute(&text) {
-            return Err(format!("{attribute} must be one line of at most 256 bytes"));
+            let text = "a text of at most 256 bytes without control characters";
+            return Err(format!("{attribute} must be {text}"));
         }
         if *attribute == "EMAIL_ADDRESS" && !crate::mail::is_address(&text) {
             return Err("EMAIL_ADDRESS is not a mail address".to_owned());

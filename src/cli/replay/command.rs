@@ -71,7 +71,7 @@ pub(in crate::cli) struct ReplayArgs {
     #[arg(long, value_name = "ADDR", value_delimiter = ',')]
     from: Vec<IpAddr>,
     /// CSV file with values of variables, such as secrets: their names in the first line, then one
-    /// row per client; may be repeated
+    /// row per client; if clients outnumber the rows, the rows are used again; may be repeated
     #[arg(long, value_name = "FILE")]
     data: Vec<PathBuf>,
     /// Value of a variable, such as user=jane; overrides the scripts and --data; may be repeated.
@@ -193,8 +193,8 @@ impl ReplayArgs {
         read.into_iter().map(group).collect()
     }
 
-    /// Evaluates the thresholds and writes the reports. Fails if the run differs from the scripts,
-    /// crosses a threshold or, with `--verify`, has a round that was not completed.
+    /// Evaluates the thresholds and writes the reports. Fails if the run crosses a threshold or,
+    /// with `--verify`, differs from the scripts or has a round that was not completed.
     fn finish(&self, mut results: Results) -> Result<()> {
         let thresholds = self.fail_if.iter().map(|it| it.evaluate(&results.report)).collect();
         results.report.thresholds = thresholds;

@@ -65,13 +65,13 @@ impl Progress {
         let (mut series, mut last, mut printed_at) = (Vec::new(), Duration::ZERO, Duration::ZERO);
         // One future for the whole run, so that no signal is missed between two polls.
         let mut signal = pin!(tokio::signal::ctrl_c());
-        let (mut is_interrupted, mut interrupted) = (false, false);
+        let (mut signal_done, mut interrupted) = (false, false);
         loop {
             tokio::select! {
                 () = &mut running => break,
                 _ = tick.tick() => {}
-                received = &mut signal, if !is_interrupted => {
-                    (is_interrupted, interrupted) = (true, received.is_ok());
+                received = &mut signal, if !signal_done => {
+                    (signal_done, interrupted) = (true, received.is_ok());
                     stop.send_replace(interrupted);
                     continue;
                 }

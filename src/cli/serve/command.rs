@@ -76,7 +76,7 @@ impl ServeArgs {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let context = StartContext { settings, started: &started, clock, metrics, tls };
         let served = runtime.block_on(self.serve(context));
-        // All sockets are closed. Remaining tasks must not keep the store open.
+        // Ends the remaining tasks, so that they do not keep the store open.
         runtime.shutdown_timeout(Duration::from_secs(1));
         started.close();
         served
@@ -96,8 +96,9 @@ impl ServeArgs {
     }
 
     /// Prepares the store. With `--demo` creates the sample records; otherwise creates the first
-    /// administrator if the store has none. Returns the shell command that prints the password of
-    /// that administrator; `None` if no administrator was created.
+    /// administrator if the store has neither an administrator nor a user named `admin`. Returns
+    /// the shell command that prints the password of the created administrator; `None` if no
+    /// administrator was created.
     async fn prepare(&self, settings: &Settings, started: &Started) -> Result<Option<String>> {
         if self.demo {
             started.prepare(settings, None).await?;
@@ -115,10 +116,10 @@ impl ServeArgs {
         let StartContext { settings, started, clock, metrics, tls } = context;
         // From here on SIGTERM and SIGINT let the gateway notify its clients and save its state.
         let mut signals = Signals::new()?;
-        // Everything that can fail comes before the first administrator is created, because a
-        // generated password is shown only once.
-        let gate = bind(&settings.server.listen)?;
-        let address = gate.local_addr()?;
+        // The steps that are likely to fail come before the first administrator is created, because
+        // a generated password is shown only once.
+        let listener = bind(&settings.server.listen)?;
+        let address = listener.local_addr()?;
         let management = &settings.server.management_listen;
         let management = (!management.is_empty()).then(|| bind(management)).transpose()?;
         let keys = settings.keyring(&self.data_dir)?;
@@ -140,7 +141,7 @@ impl ServeArgs {
                 stopped.clone(),
             ));
         }
-        servers.spawn(listener::run(gate, tls.clone(), Router::new(gateway.clone()), stopped));
+        servers.spawn(listener::run(listener, tls.clone(), Router::new(gateway.clone()), stopped));
         servers.spawn(run_metrics_task(metrics));
         let is_tls = tls.is_some();
         tracing::info!(%address, tls = is_tls, version = env!("CARGO_PKG_VERSION"), "listening");
@@ -181,8 +182,8 @@ fn bind(address: &str) -> Result<TcpListener> {
         .map_err(|source| CannotListen { address: address.to_owned(), source }.into())
 }
 
-/// Stops accepting connections and notifies all clients. Waits until all connections are closed,
-/// but at most `server.shutdown_grace_secs`.
+/// Refuses new connections and notifies the WebSocket clients. Waits until all WebSocket
+/// connections are closed, but at most `server.shutdown_grace_secs`.
 async fn drain(gateway: &Arc<Gateway>) {
     tracing::info!(connections = gateway.connections.len(), "closing of connections started");
     gateway.connections.begin_shutdown();

@@ -28,7 +28,7 @@ const RIGHTS: &[(&str, &str)] = &[
 const PROFILES: &[(&str, &str, &[&str])] = &[
     ("TRADER", "Traders of the desk", &["ORDER_INSERT", "ORDER_CANCEL", "TRADE_VIEW"]),
     ("RISK", "Risk managers", &["TRADE_VIEW", "POSITION_VIEW", "LIMIT_APPROVE"]),
-    // An administrator can only grant rights that they hold.
+    // Gives `admin` the sample rights: USER_ADMIN contains only administration rights.
     (
         "DESK_HEAD",
         "Head of the desk",

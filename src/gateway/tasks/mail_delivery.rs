@@ -122,8 +122,8 @@ async fn send(gateway: &Gateway, mail: &QueuedMail) -> Result<(), SendError> {
     Ok(gateway.mailer.send(&transport, outgoing).await?)
 }
 
-/// Stores the generated secret before the mail is sent, so that the secret in a mail is always
-/// valid.
+/// Stores the hash of the generated secret before the mail is sent, so that no mail contains a
+/// secret that is not valid yet.
 async fn issue_secret(
     gateway: &Gateway,
     mail: &QueuedMail,

@@ -44,7 +44,8 @@ pub(super) async fn check_directory_password(
             Ok(checked(Verdict::Matched, connection.bypass_login_internal_auth))
         }
         (LdapResult::NotInGroup, _) => Err(not_in_group(context)),
-        // A name that is unknown to the directory and to the gateway counts as a wrong password.
+        // The name is unknown to the directory and to the gateway. The realm treats it like an
+        // unknown local name.
         (LdapResult::Unknown, _) if snapshot.user.is_none() && !any_bypass => {
             Ok(checked(Verdict::Wrong, false))
         }
@@ -73,7 +74,7 @@ fn connections(context: &MessageContext) -> Vec<LdapConnection> {
 }
 
 /// Checks a password in the directories. Returns the result, and the settings of the connection
-/// from which it was received.
+/// that confirmed the password. If none did, the settings are those of the first connection.
 async fn query(
     context: &MessageContext,
     name: &UserName,

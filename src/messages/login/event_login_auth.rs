@@ -38,7 +38,8 @@ impl Message for LoginAuth {
         "Opens a session by password, or renews or resumes one by refresh token.";
     const DESCRIPTION: &'static str = "A WebSocket connection is then bound to the session, so \
         later messages on it need no token. If a second factor is missing or wrong, the NACK has \
-        the code MFA_FAILED, and its REFRESH_AUTH_TOKEN completes this login. A refresh replaces \
+        the code MFA_FAILED, and its REFRESH_AUTH_TOKEN completes this login. After too many \
+        wrong codes, the NACK has no token: begin a new login. A refresh replaces \
         SESSION_AUTH_TOKEN and SESSION_ID. If `security.refresh_rotation` is true, it also \
         replaces REFRESH_AUTH_TOKEN.";
     const ACK: &'static str = "EVENT_LOGIN_AUTH_ACK";

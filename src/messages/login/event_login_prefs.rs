@@ -26,7 +26,8 @@ pub struct Details {
     /// if no second factor is in use.
     mfa: Vec<&'static str>,
     /// What checks passwords: INTERNAL (the gateway), LDAP (a directory) or HYBRID (first the
-    /// gateway, then a directory; both must accept the password).
+    /// gateway, then a directory; both must accept the password). The passwords of the users in
+    /// `security.authentication.internal_users` are checked only by the gateway.
     authentication: &'static str,
 }
 

@@ -18,7 +18,7 @@ pub struct PresentedToken<'a> {
     pub code: Option<&'a MfaCode>,
 }
 
-/// The kind of login to which a token belongs, with a snapshot of the user.
+/// The pending login or session to which a token belongs, with a snapshot of the user.
 pub enum TokenOwner {
     /// A pending login.
     PendingLogin(LoginSnapshot),

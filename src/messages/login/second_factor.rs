@@ -29,13 +29,15 @@ impl FactorTokens {
         }
     }
 
-    /// Replaces the generated token by the token of a login that is already pending.
+    /// Replaces the generated token of a pending login by the token of a login that is already
+    /// pending.
     pub fn with_pending_login(self, token: &RefreshToken) -> Self {
         Self { pending_login: token.clone(), ..self }
     }
 
     /// Returns the second factor for a command. Tokens are hashed, because the command log must not
-    /// contain them. A client of the token API gets no pending login: it repeats the whole login.
+    /// contain them. A client of the token API gets neither a pending login nor an active code: it
+    /// repeats the whole login.
     pub fn hashed(
         &self,
         presented: Option<PresentedFactor>,

@@ -47,7 +47,8 @@ pub async fn refresh(
 }
 
 /// Repeats the ack of the refresh that rotated the presented token, which is in its grace period.
-/// `None` if the session has ended, or if another token encrypted the new tokens.
+/// `None` if the session has ended or is dormant, or if `encrypted` was not encrypted under the
+/// presented token.
 fn repeat_ack(
     context: &MessageContext,
     presented: &PresentedToken<'_>,

@@ -16,7 +16,7 @@ use crate::realm::Command;
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
 pub struct DeleteUserLoginAttempt {
-    /// Name of the user, as in the data source USER_LOGIN_ATTEMPT.
+    /// Name of the user. The event is refused if USER_LOGIN_ATTEMPT has no row with this name.
     user_name: UserName,
     /// Ignored. Other columns of the data source are refused.
     #[serde(rename = "ATTEMPTS")]

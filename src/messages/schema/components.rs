@@ -43,8 +43,8 @@ impl Schemas {
                 "SESSION_AUTH_TOKEN": { "type": "string" },
                 "USER_NAME": {
                     "type": "string",
-                    "description": "If the message requires a session: the user of the session. \
-                                    Never authenticates.",
+                    "description": "If the message requires a session: must be the user of the \
+                                    session. Never authenticates.",
                 },
                 "VALIDATE": {
                     "type": "boolean",

@@ -139,7 +139,7 @@ fn rows(name: &str) -> Value {
     let mut post = operation("post", "Subscribes and returns the first rows.", &["QUERY_UPDATE"]);
     post["requestBody"] = body(schema_ref("DATA_LOGON"));
     let mut put = operation("put", "Returns the next rows.", &["QUERY_UPDATE"]);
-    // SUBSCRIPTION_REF names the subscription if SOURCE_REF is the reference of this request.
+    // SUBSCRIPTION_REF names the subscription. If it is absent, SOURCE_REF names the subscription.
     put["parameters"] = json!([header("SOURCE_REF", true), header("SUBSCRIPTION_REF", false)]);
     json!({
         "post": post,
@@ -180,7 +180,11 @@ fn responses(answers: &[&str]) -> Value {
 
 /// HTTP statuses of errors, and when they are sent.
 const REFUSALS: [(&str, &str); 9] = [
-    ("400", "The request is no envelope, or has no SOURCE_REF."),
+    (
+        "400",
+        "The request is no envelope, or has no SOURCE_REF; with strict_http_status also: a field \
+         is missing or not valid.",
+    ),
     ("401", "With strict_http_status: no session, or wrong credentials."),
     ("403", "The origin is not allowed; with strict_http_status also: a right is missing."),
     ("404", "With strict_http_status: the record does not exist."),

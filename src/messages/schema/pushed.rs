@@ -14,14 +14,15 @@ pub(super) struct PushedMessage {
     /// When it is sent, and what the client must do.
     pub description: &'static str,
     /// A field that only the pushed form of the message has; `None` if no reply has this
-    /// MESSAGE_TYPE.
+    /// MESSAGE_TYPE, or if the reply has the same form.
     pub mark: Option<&'static str>,
     /// Returns the JSON Schema of its root, without MESSAGE_TYPE and SOURCE_REF.
     pub schema: fn() -> Schema,
 }
 
 impl PushedMessage {
-    /// Returns a name that no other message has: a reply may have the same MESSAGE_TYPE.
+    /// Returns the name of this message in AsyncAPI. It differs from MESSAGE_TYPE if a reply of the
+    /// same type has another form.
     pub(super) fn key(&self) -> String {
         match self.mark {
             Some(_) => format!("{}.pushed", self.name),
@@ -43,8 +44,8 @@ pub(super) static PUSHED: [PushedMessage; 6] = [
     },
     PushedMessage {
         name: "LOGOFF_ACK",
-        summary: "A subscription ended, because its session ended or its connection was bound to \
-                  another session.",
+        summary: "A subscription ended, because its session ended, the gateway closes the \
+                  connection, or the connection was bound to another session.",
         description: "SOURCE_REF is that of the DATA_LOGON. Sent for each open subscription before \
                       SESSION_ENDED, or when the connection is bound to another session. Nothing \
                       is sent for the subscription afterwards.",

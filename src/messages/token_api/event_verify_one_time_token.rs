@@ -72,8 +72,8 @@ impl Message for VerifyOneTimeToken {
     }
 }
 
-/// Returns the session that verifies the token, after a check of its right. `None` if the
-/// configuration permits every client to verify tokens.
+/// Returns the session that verifies the token. Refused if the user of the session lacks the right
+/// VERIFY_OTT. `None` if the configuration permits every client to verify tokens.
 fn verifier(context: &MessageContext) -> Result<Option<Actor>, Nack> {
     if context.gateway.settings().security.one_time_token_verify_by == OneTimeTokenVerify::Open {
         return Ok(None);

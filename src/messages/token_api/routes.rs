@@ -1,7 +1,8 @@
 //! Routes of the token API (TraderEvolution BO API).
 //!
 //! A request to a route is converted to a message and handled like that message, with the same
-//! rules and limits. Only field names and HTTP statuses differ.
+//! rules and limits. Field names and HTTP statuses differ. A session that a route opens ends at a
+//! fixed time, and a login without its second factor must be repeated as a whole.
 
 use protocol::{Nack, NackCode, OwnedEnvelope, to_raw_json};
 use schemars::{JsonSchema, Schema};

@@ -1,11 +1,11 @@
-//! Error responses to requests that could not be converted into a message.
+//! Error responses to requests that were refused before they became messages.
 
 use hyper::StatusCode;
 use protocol::Nack;
 
 use crate::net::http::{HttpResponse, json};
 
-/// The error of a request that could not be converted into a message: HTTP status and NACK.
+/// The error of a request that was refused before it became a message: HTTP status and NACK.
 pub(super) struct RequestError(pub StatusCode, pub Nack);
 
 impl RequestError {

@@ -52,7 +52,8 @@ impl RestRequest {
         };
         let query = head.uri.query().unwrap_or_default();
         request.set_details(protocol::rest_paths::details_of_query(query)?)?;
-        // A login may have the header REFRESH_AUTH_TOKEN instead of DETAILS.
+        // A login may have the header REFRESH_AUTH_TOKEN instead of DETAILS. If the request has
+        // DETAILS, the header is ignored.
         if let Some(token) = header("REFRESH_AUTH_TOKEN")?
             && request.envelope.details.is_none()
         {
@@ -105,8 +106,8 @@ impl RestRequest {
         Ok(Request { handler, envelope: self.envelope, size: self.size })
     }
 
-    /// Converts the request into a message about the subscription `source_ref`. The message has the
-    /// token and USER_NAME of the request, but no DETAILS.
+    /// Converts the request into a message about the subscription `source_ref`. The message has no
+    /// DETAILS; it has USER_NAME of the request, and the token unless the caller removed the token.
     pub fn on_subscription(
         self,
         handler: &'static Handler,
@@ -180,7 +181,7 @@ pub(super) fn bearer(headers: &HeaderMap) -> Result<Option<Box<str>>, Nack> {
 fn source_ref(header: &str, body: Option<SourceRef<'_>>) -> Result<String, Nack> {
     let text = Value::from(header).to_string();
     if SourceRef::parse(&text).is_err() {
-        return Err(invalid("SOURCE_REF is longer than 256 bytes"));
+        return Err(invalid("SOURCE_REF is longer than 256 bytes of JSON text"));
     }
     match body.map(SourceRef::json) {
         Some(body) if body != text && body != header => Err(conflicting_field("SOURCE_REF")),

@@ -72,7 +72,8 @@ fn handler(method: &Method) -> Result<&'static Handler, Nack> {
     find(message_type).ok_or_else(|| internal_error(message_type))
 }
 
-/// Returns the name (SOURCE_REF) of the subscription, as JSON text.
+/// Returns the name of the subscription as JSON text: SOURCE_REF. A PUT may name it in
+/// SUBSCRIPTION_REF instead.
 fn subscription_name(method: &Method, request: &RestRequest) -> Result<String, Nack> {
     let name = if *method == Method::PUT { request.subscription() } else { None };
     name.or_else(|| request.source_ref().map(str::to_owned)).ok_or_else(|| {

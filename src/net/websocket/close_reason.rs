@@ -52,7 +52,7 @@ connection_reasons! {
         "The gateway stops; the session continues.",
         "Connect again after RETRY_AFTER_MS and continue with SESSION_AUTH_TOKEN; subscribe again.";
     SlowConsumer = "SLOW_CONSUMER", 4010, Reconnect,
-        "The client did not read fast enough: a write made no progress for the allowed time.",
+        "The client did not read fast enough: a write was blocked for longer than allowed.",
         "Connect again, subscribe again, and read faster or subscribe to fewer rows.";
     RateLimit = "TOO_FAST", 4511, Stop,
         "The client sent more than ten times the allowed messages per second.",

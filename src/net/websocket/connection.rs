@@ -165,7 +165,8 @@ impl Connection {
     }
 
     /// If the reply to the message being handled is ready, sends the reply and starts the next
-    /// message. Returns whether there was progress.
+    /// message. If no message is being handled, only starts the next. Returns whether there was
+    /// progress.
     fn finish_request(&mut self, context: &mut Context<'_>) -> Result<bool, CloseReason> {
         let Some(serving) = &mut self.serving else { return Ok(self.start_request()) };
         let Poll::Ready(reply) = serving.as_mut().poll(context) else { return Ok(false) };

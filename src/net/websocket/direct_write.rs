@@ -27,8 +27,8 @@ impl DirectWriter for OwnedWriteHalf {
 }
 
 impl Connection {
-    /// Gives the outbox a direct writer if a session is bound. `offer_direct_write` enables direct
-    /// writes later.
+    /// Gives the outbox a direct writer if a session is bound and the stream is plaintext.
+    /// `offer_direct_write` enables direct writes later.
     pub(super) fn attach_direct_writer(&mut self) {
         let writer = self.stream.direct_writer().filter(|_| self.client.session.is_some());
         self.outbox.set_direct_writer(writer.map(|write| write as Arc<dyn DirectWriter>));

@@ -46,7 +46,8 @@ impl BeforeAfter {
         before_after.full
     }
 
-    /// Returns an audit row with the members that differ between two objects.
+    /// Returns an audit row whose AFTER has the members of `new` that `old` does not have, or has
+    /// with another value. BEFORE has their old values.
     pub(super) fn from_objects(old: Value, new: Value, row: AuditEvent) -> AuditEvent {
         let (Value::Object(mut old), Value::Object(mut new)) = (old, new) else {
             return row;
@@ -106,7 +107,8 @@ fn short(value: Value) -> Value {
     }
 }
 
-/// Cuts a text to [`TEXT_MAX`] bytes as JSON. A control character takes six bytes as JSON.
+/// Cuts a text to [`TEXT_MAX`] bytes as JSON. A control character takes up to six bytes as JSON and
+/// counts as six.
 fn cut(text: &str) -> String {
     let mut bytes = 0;
     let more = text.char_indices().find(|(_, c)| {

@@ -1,7 +1,7 @@
 //! The audit events of a command: actor, target, address, code and changed fields.
 //!
 //! The events are computed from the realm before the command and from the outcome of the command,
-//! so that a replay produces the same events.
+//! so that a replay of the command log produces the same events.
 
 use protocol::{NackCode, to_json_value};
 use serde_json::Map;

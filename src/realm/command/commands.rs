@@ -1,7 +1,8 @@
 //! The commands, which are the only way to change the realm.
 //!
 //! A command contains the results of work outside of the realm, such as verdicts and hashes, so
-//! that every replay decides the same. Secrets are contained only as hashes or encrypted.
+//! that every replay of the command log decides the same. Secrets are contained only as hashes or
+//! encrypted.
 
 use std::sync::Arc;
 
@@ -169,7 +170,8 @@ pub struct Login {
     #[serde(default)]
     #[serde(alias = "peer")]
     pub client: LoginClient,
-    /// The rehash: the password hashed at the current cost, if the stored hash has another cost.
+    /// The rehash: the password hashed at the current cost, if the stored hash has another cost or
+    /// comes from another system.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[serde(alias = "renewed")]
     pub rehash: Option<Arc<str>>,
@@ -243,7 +245,7 @@ pub struct ChangePassword {
     /// users change their own passwords.
     #[serde(alias = "by")]
     pub actor: Option<Actor>,
-    /// The session that stays live; all other sessions of the user end.
+    /// The session that stays live; all other sessions of the user end. `None` means that all end.
     pub keep: Option<SessionNo>,
     /// The properties of the client on which locks depend.
     #[serde(default)]

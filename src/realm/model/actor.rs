@@ -21,6 +21,6 @@ pub struct TokenHashes {
 pub enum Actor {
     /// The command line, on the store of a stopped gateway.
     Operator,
-    /// A session. The rights of its user are checked when the command is applied.
+    /// A session. The rights of its user are checked when the command is planned.
     Session(SessionNo),
 }

@@ -46,7 +46,8 @@ pub struct LoginClient {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "DirectoryFlags", into = "DirectoryFlags")]
 pub enum AuthenticatedBy {
-    /// The gateway, with the stored credential.
+    /// The gateway, with the stored credential. With the authentication type HYBRID, a directory
+    /// checked the password, too.
     #[default]
     Password,
     /// Only a directory.

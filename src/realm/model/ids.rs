@@ -45,11 +45,13 @@ number!(
     UserNo, "US"
 );
 number!(
-    /// The number of a profile, which is never reused.
+    /// The number of a profile. The gateway issues no number twice, but a client can choose the
+    /// number of a deleted profile.
     ProfileNo, "PR"
 );
 number!(
-    /// The number of a right, which is never reused.
+    /// The number of a right. The gateway issues no number twice, but a client can choose the
+    /// number of a deleted right.
     RightNo, "RI"
 );
 
@@ -138,8 +140,8 @@ fn parse(id: &str, kind: &str) -> Option<(u32, Location)> {
 /// Epoch milliseconds, or a duration in milliseconds.
 pub type Millis = u64;
 
-/// The id of an entry of the command log, by which a repeated entry is recognized. The node that
-/// submits the entry generates the id.
+/// The id of an entry of the command log, by which a repeated entry is recognized. The gateway
+/// generates the id when it submits the entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct EntryId(pub u128);
 

@@ -12,7 +12,8 @@ use super::policy::Policy;
 /// of these counts, and the length of a row is limited.
 pub(in crate::realm) const NETWORKS_MAX: usize = 24;
 
-/// The failed and rejected logins under one user name since its last successful login.
+/// The failed and rejected logins under one user name. A successful login clears the counts. With
+/// the lock scope `UserAndNetwork`, the counts of other networks remain, and with them `day`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Attempts {
@@ -32,7 +33,7 @@ pub struct Attempts {
     pub failed: u32,
     /// Logins that were refused for another reason: REJECTED_LOGIN_ATTEMPTS.
     pub rejected: u32,
-    /// The time of the newest attempt.
+    /// The time of the newest attempt, or when an administrator last set the count.
     pub at: Millis,
 }
 

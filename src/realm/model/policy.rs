@@ -1,12 +1,12 @@
 //! The policy: the settings on which decisions of the realm depend.
 //!
-//! The policy is part of the command log, so that every node and every replay decides the same.
+//! The policy is in the command log, so that every replay of the log decides the same.
 
 use serde::{Deserialize, Serialize};
 
 use super::ids::{Location, Millis};
 
-/// The settings on which decisions depend. A node appends `Command::SetPolicy` if its own settings
+/// The settings on which decisions depend. The gateway appends `Command::SetPolicy` if its settings
 /// differ from the policy in force.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -72,12 +72,14 @@ pub struct Policy {
 pub struct Mfa {
     /// Whether TOTP codes are enabled.
     pub totp: bool,
-    /// Profiles whose users must have a TOTP secret; `*` means all users.
+    /// Profiles whose users must have a TOTP secret, unless `link_for` includes them; `*` means all
+    /// users.
     pub totp_for: Vec<Box<str>>,
     /// Lifetimes of the codes in mailed links and of active codes; `None` if mailed links are
     /// disabled.
     pub link: Option<Links>,
-    /// Profiles whose users are mailed a link at each login; `*` means all users.
+    /// Profiles whose users are mailed a link at each login without an active code, unless they use
+    /// TOTP codes; `*` means all users.
     pub link_for: Vec<Box<str>>,
     /// Number of wrong codes that ends a pending login or discards a new secret.
     pub codes_max: u32,

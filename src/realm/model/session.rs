@@ -8,7 +8,8 @@ use super::end_reason::EndReason;
 use super::ids::{Millis, SessionNo, UserNo};
 use super::policy::Policy;
 
-/// SHA-256 of a token, the only form in which tokens are stored.
+/// SHA-256 of a token. Tokens are stored only in this form, except the encrypted token pairs in
+/// [`GracePair`] and in `Command::Refresh`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TokenHash(pub [u8; 32]);
 
@@ -87,8 +88,8 @@ pub struct Session {
     pub refresh: TokenHash,
     /// LOGIN_TIME.
     pub opened: Millis,
-    /// LAST_ACCESS_TIME as last reported to the command log. The node that serves the session may
-    /// have a newer time.
+    /// LAST_ACCESS_TIME as last reported to the command log. The gateway may have a newer time that
+    /// is not reported yet.
     pub accessed: Millis,
     /// When the refresh token expires.
     pub refresh_until: Millis,
@@ -138,8 +139,9 @@ impl Before {
 /// A token pair that a refresh replaced, during its grace period.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GracePair {
-    /// The hash of the session token of the pair: the replaced token, or the new token if the
-    /// refresh resumed a dormant session.
+    /// The hash of the replaced session token, which stays valid during the grace period. If the
+    /// session was not live before the refresh, the replaced token stays invalid, and this is the
+    /// hash of the new session token.
     pub token: TokenHash,
     /// The hash of the replaced refresh token. During the grace period, a refresh with this token
     /// returns the new pair again.

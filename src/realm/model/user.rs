@@ -35,7 +35,8 @@ pub struct User {
     /// generation of a mailed one-time password.
     #[serde(default)]
     pub version: u32,
-    /// Whether a directory checks the password. The gateway then stores no password.
+    /// Whether the user belongs to a directory. Only the directory then checks the password; the
+    /// gateway stores none.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub directory: bool,
 }

@@ -11,8 +11,8 @@ use crate::realm::row::{Change, Row, StoredRow};
 use crate::realm::state::Realm;
 
 impl Realm {
-    /// Creates missing records and keeps existing records. The displayed numbers of created records
-    /// start at 90000000000001.
+    /// Creates missing records and keeps existing records. Refused if a user has the name of the
+    /// administrator to create. The displayed numbers of created records start at 90000000000001.
     pub(in crate::realm) fn bootstrap(&self, at: Millis, bootstrap: &Bootstrap) -> Applied {
         let mut counters = self.counters.clone();
         let mut changes = Vec::new();

@@ -1,7 +1,8 @@
 //! Protection against privilege escalation and against losing the last administrator.
 //!
-//! Users can grant only rights that they hold, unless they hold all administration rights. A
-//! command that would leave no enabled user with AMEND_USER is refused.
+//! Users can grant only rights that they hold, and amend only users whose rights they hold, unless
+//! they hold all administration rights. A command that would leave no enabled user with AMEND_USER
+//! is refused.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -52,7 +52,8 @@ impl Realm {
         self.attempts.iter()
     }
 
-    /// Counts one wrong password. The attempt that reaches the limit is already refused as locked.
+    /// Counts one wrong password. The attempt that reaches `attempts_max` is itself refused as
+    /// locked.
     pub(super) fn count_wrong(
         &self,
         at: Millis,
@@ -84,7 +85,8 @@ impl Realm {
 
     /// Returns the change that clears the attempts after a correct password from this client;
     /// `None` without attempts. If networks are locked separately, the counts of other networks
-    /// remain: otherwise a login of the user would unlock the network of an attacker.
+    /// remain, and with them the daily count: otherwise a login of the user would unlock the
+    /// network of an attacker.
     pub(super) fn forgive(&self, name: &UserName, client: &LoginClient) -> Option<Change> {
         let mut attempts = self.attempts.get(name)?.clone();
         attempts.by_network.retain(|(network, _)| **network != *client.network);
@@ -100,7 +102,7 @@ impl Realm {
         Some(Change::Put(Row::Attempts(name.clone(), kept)))
     }
 
-    /// Counts a login that was refused although the password was correct.
+    /// Counts a login that was refused for another reason than a wrong password.
     pub(super) fn count_rejected(&self, at: Millis, name: &UserName) -> Vec<Change> {
         let mut attempts = self.attempts.get(name).cloned().unwrap_or_default();
         attempts.rejected += 1;

@@ -85,7 +85,7 @@ impl Realm {
     }
 
     /// Returns the refusal of a login whose password the directory checked; `None` if the directory
-    /// confirmed the login.
+    /// confirmed the login and the user still belongs to the directory.
     fn reject_directory_user(
         &self,
         at: Millis,
@@ -105,7 +105,7 @@ impl Realm {
     }
 
     /// Returns the refusal of a login whose password the gateway checked; `None` if the password is
-    /// correct.
+    /// correct and is not a one-time password that has expired.
     fn reject_password(&self, at: Millis, user: &User, login: &Login) -> Option<Applied> {
         let credential = user.credential.as_deref().map(Fingerprint::new);
         if credential != login.checked {
@@ -262,9 +262,10 @@ impl Realm {
         no
     }
 
-    /// Checks that the user may have one more live session. Ends the user's sessions that timed
-    /// out, and the oldest live sessions if the policy evicts. `resumed` is the session to resume:
-    /// it does not end, even if it timed out.
+    /// Checks that the user may have one more live session; does nothing if the policy has no
+    /// limit. Ends the user's sessions that timed out and, if the policy evicts, as many of the
+    /// oldest live sessions as necessary. `resumed` is the session to resume: it does not end, even
+    /// if it timed out. After a refusal, `change_set` is empty.
     pub(super) fn enforce_session_limit(
         &self,
         at: Millis,

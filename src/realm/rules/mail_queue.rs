@@ -79,8 +79,9 @@ impl Realm {
         true
     }
 
-    /// Stores the secret that was generated for a mail, before the mail is sent. The secret is
-    /// valid from then on. Refused if the mail is obsolete, e.g. because the pending login expired.
+    /// Stores the hash of the secret that was generated for a mail, before the mail is sent. The
+    /// secret is valid from then on. Refused if the mail is obsolete, e.g. because the pending
+    /// login expired.
     pub(in crate::realm) fn issue_mail_secret(
         &self,
         at: Millis,

@@ -39,8 +39,8 @@ impl Realm {
     }
 
     /// Checks the code of a mailed link, or an active code, of this user. `finishes` is the pending
-    /// login to finish: links that were mailed for other pending logins are then refused. `None` if
-    /// the code is wrong.
+    /// login to finish: links that were mailed for other pending logins are then refused. Returns
+    /// `None` if the code is wrong or expired.
     pub(super) fn verify_link_code(
         &self,
         at: Millis,
@@ -59,9 +59,9 @@ impl Realm {
         own.map(|(hash, _)| FactorProof::Link(hash)).or_else(active)
     }
 
-    /// Refuses a missing or wrong second factor. Counts a wrong code, and creates or updates the
-    /// pending login. If the required factor is a link, queues the mail with the link. Too many
-    /// wrong codes delete the pending login.
+    /// Refuses a missing or wrong second factor. Counts a wrong code. Updates the pending login, or
+    /// creates one if the request contains a token for it. If the required factor is a link, queues
+    /// the mail with the link. Too many wrong codes delete the pending login.
     pub(super) fn refuse_second_factor(
         &self,
         at: Millis,
@@ -123,8 +123,8 @@ impl Realm {
         }
     }
 
-    /// Queues the mail with a link for this pending login. If such a mail of the user is queued
-    /// already, it gets the link of this login, and no second mail is queued.
+    /// Queues the mail with a link for this pending login. If such a mail of the user waits for its
+    /// first send attempt, that mail gets the link of this login, and no second mail is queued.
     fn queue_link(&self, at: Millis, user: &User, pending: TokenHash, change_set: &mut ChangeSet) {
         let last =
             self.pending_logins.for_user(user.no).map(|(_, it)| it.mailed).max().unwrap_or(0);
@@ -135,7 +135,8 @@ impl Realm {
         self.queue_mail(at, due, user.no, MailKind::Link(pending), change_set);
     }
 
-    /// Stores the code of a link that is about to be mailed. Refused if the login has expired.
+    /// Stores the hash of the code in a link that is about to be mailed. Refused if the login has
+    /// expired or mailed links are disabled.
     pub(super) fn issue_link_code(
         &self,
         at: Millis,

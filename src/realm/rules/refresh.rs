@@ -49,8 +49,9 @@ impl Realm {
     }
 
     /// Checks a refresh. Returns whether a second factor was proved for the session, now or before.
-    /// A live session is refreshed regardless of its user's status; a dormant session must pass the
-    /// login gate.
+    /// A live session is refreshed regardless of its user's status, but needs the required second
+    /// factor if none was proved before. A session that is dormant or timed out must pass the login
+    /// gate.
     fn check_refresh(
         &self,
         at: Millis,
@@ -168,7 +169,8 @@ impl Realm {
     }
 }
 
-/// Returns the login gate request that resumes a dormant session.
+/// Returns the request of a refresh, which resumes a session through the login gate. For a live
+/// session, the request is only refused, because the second factor is missing or wrong.
 fn resume_request<'a>(
     user: &'a User,
     refresh: &'a Refresh,

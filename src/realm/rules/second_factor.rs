@@ -62,8 +62,8 @@ impl Realm {
             || (!profiles.is_empty() && self.profiles_of(user).any(is_in))
     }
 
-    /// Checks that the presented factor is the required factor. `pending` is the pending login to
-    /// finish.
+    /// Checks the presented factor if a factor is required. `pending` is the pending login to
+    /// finish; an enrolment during that login counts as the proof.
     pub(super) fn verify_factor(
         &self,
         at: Millis,
@@ -160,8 +160,8 @@ impl Realm {
             EnrolmentActor::PendingLogin(hash) => {
                 let pending = self.pending_login(at, hash).ok_or(Refusal::RefreshExpired)?;
                 let user = self.user(pending.user).ok_or(Refusal::RefreshExpired)?;
-                // Only for a user without a second factor: a pending login must not replace a
-                // second factor.
+                // Only if a login of the user requires enrolment: a pending login must not replace
+                // a second factor that logins require.
                 let may = self.required_factor(user) == Some(RequiredFactor::Enrol);
                 if name.is_none_or(|name| user.name == *name) && may {
                     Ok(user)

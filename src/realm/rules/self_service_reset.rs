@@ -49,7 +49,8 @@ impl Realm {
         plan().unwrap_or_else(Applied::refused)
     }
 
-    /// Stores a reset token that is about to be mailed. Tokens of earlier requests become invalid.
+    /// Stores the hash of a reset token that is about to be mailed. Tokens of earlier mails become
+    /// invalid.
     pub(super) fn issue_reset_token(
         &self,
         at: Millis,

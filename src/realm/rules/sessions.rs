@@ -23,8 +23,9 @@ impl Realm {
         self.sessions.get(&no).map(|it| &**it)
     }
 
-    /// Returns the live session of a session token. The token is the current token, or a replaced
-    /// token in its grace period.
+    /// Returns the session of a session token; `None` if the session is dormant. The token is the
+    /// current token, or a replaced token in its grace period. Whether the session timed out is not
+    /// checked.
     pub fn session_by_token(&self, at: Millis, token: &TokenHash) -> Option<&Session> {
         let session = self.sessions.get(self.tokens.get(token)?)?;
         let current = session.token == *token;

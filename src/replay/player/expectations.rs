@@ -125,7 +125,8 @@ impl<T: Transport> Player<'_, T> {
         Ok(())
     }
 
-    /// Waits for the time of a `nothing` step. With `--verify`, fails if a frame is received.
+    /// Waits for the time of a `nothing` step. With `--verify`, fails if the inbox has or receives
+    /// a frame or a close.
     pub(super) async fn quiet(&mut self, step: &Step, time: Duration) -> Result<(), PlayError> {
         let verify = self.scenario.options.verify;
         let received = self.wait(time, |player| {

@@ -46,7 +46,8 @@ pub struct Scenario<T> {
 /// Why a client did not complete its steps.
 #[derive(Debug)]
 pub(in crate::replay) enum PlayError {
-    /// A received frame differs from the script at this line.
+    /// The conversation differs from the script at this line: another frame, no frame, a close or a
+    /// missing value.
     Differs(usize, Mismatch),
     /// The gateway refused a message that the script needs.
     Refused,

@@ -16,8 +16,8 @@ pub enum HarError {
     #[error("not a HAR file: {0}")]
     Json(#[from] serde_json::Error),
     #[error(
-        "no WebSocket frames in the HAR file; Chrome records only frames that are sent or received \
-         while the developer tools are open"
+        "no WebSocket text frames in the HAR file; Chrome records only frames that are sent or \
+         received while the developer tools are open"
     )]
     Empty,
 }

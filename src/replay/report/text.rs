@@ -75,7 +75,7 @@ pub fn hgrm(histogram: &Latencies) -> String {
     let max = histogram.max() as f64 / 1e3;
     let _ = writeln!(out, "#[Mean    = {mean:12.3}, StdDeviation   = {deviation:12.3}]");
     let _ = writeln!(out, "#[Max     = {max:12.3}, Total count    = {:12}]", histogram.len());
-    let (buckets, digits) = (histogram.buckets(), 2048);
-    let _ = writeln!(out, "#[Buckets = {buckets:12}, SubBuckets     = {digits:12}]");
+    let (buckets, sub_buckets) = (histogram.buckets(), 2048);
+    let _ = writeln!(out, "#[Buckets = {buckets:12}, SubBuckets     = {sub_buckets:12}]");
     out
 }

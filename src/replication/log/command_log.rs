@@ -108,8 +108,8 @@ pub trait CommandLog: Send + Sync {
     /// `before`. `upto` is the last entry that the saved rows reflect.
     fn trim(&self, upto: Seq, before: Millis) -> TrimFuture<'_>;
 
-    /// Refuses further entries, makes the accepted ones durable and ends the follower. Blocks until
-    /// this is done.
+    /// Refuses further entries, and blocks until the accepted ones are durable. The iterator of the
+    /// follower ends after these entries.
     fn close(&self);
 
     /// Refuses further entries until a restart, because the rows of accepted entries cannot be

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ldap::Ldap;
 
-/// The system that checks passwords: the gateway or a directory.
+/// The system that checks passwords: the gateway, a directory, or both.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Authentication {
@@ -34,7 +34,7 @@ pub enum AuthType {
 }
 
 impl AuthType {
-    /// Returns the word on the wire.
+    /// Returns the word in the configuration and on the wire.
     pub const fn wire_name(self) -> &'static str {
         match self {
             Self::Internal => "INTERNAL",

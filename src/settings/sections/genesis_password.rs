@@ -46,8 +46,8 @@ pub struct Validation {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Retry {
-    /// Number of wrong passwords, above 0, after which logins are locked. A right password resets
-    /// the count.
+    /// Number of wrong passwords, above 0, after which logins are locked. A successful login resets
+    /// the count; with `scope` "user_and_address", only the count of its own address or network.
     #[schemars(extend("x-genesis-key" = "maxAttempts"))]
     pub max_attempts: u32,
     /// Minutes for which logins stay locked, from one millisecond to 5256000 minutes; decimals are

@@ -68,7 +68,8 @@ pub struct LdapConnection {
     /// server is tried.
     pub timeout_ms: u64,
     /// Whether the directory alone checks locks after wrong passwords, the status of the user and
-    /// the age of the password. If true, the gateway itself refuses only disabled users.
+    /// the age of the password. If true, the gateway itself refuses only disabled users. Has no
+    /// effect with the authentication type "HYBRID".
     #[schemars(extend("x-genesis-key" = "bypassLoginInternalAuth"))]
     pub bypass_login_internal_auth: bool,
     /// The user record that the first login of a directory user creates.
@@ -94,7 +95,7 @@ pub enum LdapTls {
 #[serde(default, deny_unknown_fields)]
 pub struct OnFirstLogin {
     /// Whether the record of an unknown user is created; false: the login is refused with
-    /// UNKNOWN_ACCOUNT.
+    /// UNKNOWN_ACCOUNT. With the authentication type "HYBRID", no record is created.
     #[schemars(extend("x-genesis-key" = "createUser"))]
     pub create_user: bool,
     /// Fields of the user record, each with the directory attribute that has its value; empty: no

@@ -67,8 +67,8 @@ pub struct QrCode {
     #[schemars(extend("x-genesis-key" = "secretEncryptKey"))]
     pub secret_encrypt_key: Secret,
     /// Earlier values of `secret_encrypt_key`, which can still decrypt older secrets; empty: no
-    /// earlier keys. A login of its user, or `tollgate rekey`, encrypts a secret with the current
-    /// key. A change takes effect at the next start.
+    /// earlier keys. A secret is encrypted with the current key at the next login of its user, or
+    /// by `tollgate rekey`. A change takes effect at the next start.
     pub old_secret_encrypt_keys: Vec<Secret>,
     /// Key of the hash that binds each encrypted secret to the name of its user; empty: no key.
     /// After a change, no stored secret can be decrypted. A change takes effect at the next start.
@@ -109,8 +109,8 @@ pub struct Notify {
     /// Topic of the mails, for `mail.topics`.
     #[schemars(extend("x-genesis-key" = "notifyTopic"))]
     pub notify_topic: String,
-    /// Subject of the mails. A template with the variables LOGIN_URL, MFA_CODE, TIMEOUT, USER and
-    /// those of `templates.variables`.
+    /// Subject of the mails. A template with the variables LOGIN_URL, MFA_CODE, TIMEOUT, USER (use
+    /// its fields, such as `{{ USER.firstName }}`) and those of `templates.variables`.
     #[schemars(extend("x-genesis-key" = "messageHeader"))]
     pub message_header: String,
     /// Text of the mails. A template with the same variables as `message_header`.

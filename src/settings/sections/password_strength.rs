@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct PasswordStrength {
-    /// Minimum number of characters; at most `maximum_length`.
+    /// Minimum number of characters; at most `maximum_length`. Empty passwords are always refused.
     #[schemars(extend("x-genesis-key" = "minimumLength"))]
     pub minimum_length: Option<u32>,
     /// Maximum number of characters. Passwords of more than 1024 bytes are always refused.

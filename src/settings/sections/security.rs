@@ -27,8 +27,8 @@ pub struct Security {
     #[schemars(extend("x-genesis-key" = "refreshTokenExpirationMins"))]
     pub refresh_token_expiration_mins: f64,
     /// Minutes between two sweeps, from one millisecond to 5256000 minutes. A sweep ends sessions
-    /// that timed out and deletes expired tokens and codes. Sessions with a WebSocket connection
-    /// end on time, without a sweep.
+    /// that timed out and deletes expired tokens and codes. Sessions that have or had a WebSocket
+    /// connection end on time, without a sweep.
     #[schemars(extend("x-genesis-key" = "expiryCheckMins"))]
     pub expiry_check_mins: f64,
     /// Maximum number of live sessions of one user; 0 or negative: no limit.
@@ -75,7 +75,7 @@ pub struct Security {
     pub absent_list_clears: bool,
     /// Cost and threads of password hashing. Changes take effect at the next start.
     pub scrypt: Scrypt,
-    /// The system that checks passwords: the gateway or a directory.
+    /// The system that checks passwords: the gateway, a directory, or both.
     #[schemars(extend("x-genesis-key" = "authentication"))]
     pub authentication: Authentication,
     /// Passwords that the gateway stores.

@@ -40,8 +40,8 @@ pub struct SelfServiceReset {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ResetMessage {
-    /// Subject of the mails. A template with the variables RESET_URL, TIMEOUT, USER and those of
-    /// `templates.variables`.
+    /// Subject of the mails. A template with the variables RESET_URL, TIMEOUT, USER (use its
+    /// fields, such as `{{ USER.firstName }}`) and those of `templates.variables`.
     #[schemars(extend("x-genesis-key" = "subject"))]
     pub subject: String,
     /// Text of the mails. A template with the same variables as `subject`.

@@ -57,7 +57,7 @@ impl Block {
         self.first
     }
 
-    /// Returns the number of the last record.
+    /// Returns the number of the last record; without records, the number before `first`.
     pub(crate) fn last(&self) -> u64 {
         self.first + self.count - 1
     }

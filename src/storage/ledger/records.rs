@@ -98,9 +98,9 @@ impl Ledger {
     }
 
     /// Returns the blocks from the record `no` to the record `upto`, in order. The first block
-    /// contains the record `no`, or is the last block before `no` if that record is not stored. The
-    /// final block is the last that begins at or before `upto`. The iterator ends after the first
-    /// error.
+    /// contains the record `no`, or is the last block before `no` if that record is not stored. If
+    /// all stored blocks begin after `no`, the first item is an error. The final block is the last
+    /// that begins at or before `upto`. The iterator ends after the first error.
     ///
     /// No lock protects the iterator from a trim: it is used only at start, before any trim.
     pub(crate) fn blocks_from(&self, no: u64, upto: u64) -> Result<Blocks, StoreError> {

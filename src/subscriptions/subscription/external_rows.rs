@@ -68,8 +68,8 @@ impl Subscription {
                 && let Some(oldest) = self.view.last().copied()
             {
                 self.diff_row(oldest, None, None);
-                // The read position moves back to the last row that remains, so that MORE_ROWS
-                // finds the removed row.
+                // The client no longer has all rows. The read position moves back to the last row
+                // that remains, so that MORE_ROWS of the update is true.
                 if self.read_position == ReadPosition::End {
                     self.read_position =
                         ReadPosition::At(self.view.last().copied().unwrap_or(row_ref(no)));

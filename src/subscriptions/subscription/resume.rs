@@ -61,8 +61,8 @@ impl Subscription {
         user == owner || (self.sees_all && saw_all() == Some(true))
     }
 
-    /// Sets the view to the rights that the user had `then`, and queues the difference to the
-    /// rights now.
+    /// Sets the view to the rows of `then`, the rights that the user had at the earlier version,
+    /// and queues the difference to the rights now.
     fn resume(&mut self, realm: &Realm, seq: Seq, user: UserNo, then: &BTreeSet<RightNo>) {
         // If the user or the right was deleted, the row cannot be matched against the filter. The
         // row counts as part of the view, so that a DELETE is sent. A client that never had the row

@@ -27,8 +27,8 @@ impl Subscription {
         sources.contains(self.request.source) || self.own_records_only()
     }
 
-    /// Resolves the scope after a commit, and compares the view with it. Returns the index keys if
-    /// they changed.
+    /// Resolves the scope after a commit. If the visible rows or columns may differ, queues the
+    /// difference. Returns the former and the new index keys if they differ.
     pub(in crate::subscriptions) fn refresh_scope(
         &mut self,
         realm: &Realm,

@@ -80,9 +80,9 @@ impl Subscription {
         }
     }
 
-    /// Whether this many changed rows can be written without queueing them: no other update is due
-    /// before them, no filter must be applied, all columns are requested, and the rows fit into one
-    /// update and into the view.
+    /// Whether this many changed rows can be written without queueing them: the LOGON_ACK is
+    /// written, no other update is due before them, no filter must be applied, the source is read
+    /// to its end, all columns are requested, and the rows fit into one update and into the view.
     fn can_write_directly(&self, rows: usize) -> bool {
         !self.awaiting_ack
             && !self.update_due
@@ -162,8 +162,8 @@ impl Subscription {
             }
         });
         if !done {
-            // Rows that may no longer be seen are deleted at once; all other rows are sent after
-            // MORE_ROWS.
+            // Rows that may no longer be seen are deleted at once; rows that the view lacks are
+            // sent after MORE_ROWS.
             self.check_view(realm);
             self.advance_version(seq);
             self.read_position = ReadPosition::Start;

@@ -22,9 +22,10 @@ pub struct Subscription {
     _permit: QuotaPermit,
     pub(in crate::subscriptions) id: u64,
     pub(in crate::subscriptions) request: SubscriptionRequest,
-    /// Whether the owner holds the right to see all rows of the source.
+    /// Whether the owner holds the right to see all rows of the source, or the source requires no
+    /// right.
     pub(in crate::subscriptions) sees_all: bool,
-    /// Whether the owner holds the right to see masked columns.
+    /// Whether the owner holds the right to see masked columns, or the source has none.
     pub(in crate::subscriptions) unmasked: bool,
     /// The users to whose rows the subscription is limited, in ascending order; `None` if it shows
     /// rows of all users. The filter sets the limit, or the owner sees only own rows.
@@ -44,7 +45,8 @@ pub struct Subscription {
     /// The sequence number of the commit that the rows of the client reflect once all waiting rows
     /// are sent.
     pub(super) version: Seq,
-    /// The newest audit row that was pushed, or that existed before rows were pushed.
+    /// The number of the newest audit row that was published to this subscription, or that existed
+    /// when the subscription was opened.
     pub(super) last_audit_no: AuditNo,
     /// Whether the LOGON_ACK is not written yet: nothing is sent before it.
     pub(in crate::subscriptions) awaiting_ack: bool,
@@ -54,8 +56,8 @@ pub struct Subscription {
 
 impl Subscription {
     /// Opens a subscription and reads its first rows: if it can be resumed, the changes since the
-    /// version that the client has, otherwise the first step. Returns the subscription, its index
-    /// keys, and which rows were read.
+    /// version that the client has, otherwise the first step; none if the rows are external.
+    /// Returns the subscription, its index keys, and which rows were read.
     ///
     /// The caller must add the subscription to the index before the next commit is applied.
     pub(in crate::subscriptions) fn open(
@@ -273,8 +275,8 @@ impl Subscription {
         self.update_due |= self.pending.len() != waiting || self.read_position != ReadPosition::End;
     }
 
-    /// Queues the maskable columns of every row of the view, after the owner gained or lost the
-    /// right to see them. The columns are never masked in the owner's own rows.
+    /// Queues the maskable columns of the rows of the view, after the owner gained or lost the
+    /// right to see them. The owner's own rows are skipped: their columns are never masked.
     pub(super) fn remask(&mut self, realm: &Realm) {
         let SubscriptionRequest { source, owner, .. } = self.request;
         let columns = source.maskable_columns() & self.request.columns;

@@ -1,8 +1,8 @@
 //! Tests that arbitrary input is decoded without panic and in bounded time.
 //!
 //! A thread can lose its core for milliseconds, so one measurement is unreliable. An input that
-//! took long is therefore decoded again, and its fastest run counts. The time limit is proportional
-//! to the length of the input.
+//! took long is therefore decoded again, and its fastest run counts. The time limit grows with the
+//! length of the input.
 
 use std::time::{Duration, Instant};
 
@@ -158,7 +158,7 @@ fn nested(rng: &mut StdRng, text: &mut String) {
     }
 }
 
-/// Long input: one key many times, many keys, long strings, long numbers.
+/// Long input: many keys, one key many times, long keys, escapes, long numbers, arrays.
 fn long(rng: &mut StdRng, text: &mut String, length_max: usize) {
     let length = rng.random_range(1..length_max);
     text.clear();
@@ -179,7 +179,8 @@ fn long(rng: &mut StdRng, text: &mut String, length_max: usize) {
     text.push_str(["\"z\":0}}", "\"z\":0}", "\"z\":0}}}", ""][rng.random_range(0..4)]);
 }
 
-/// Input of the maximum length: one long value, or several results of [`long`], complete or cut.
+/// Input of about the maximum length: one long value, closed or not, or a result of [`long`] that
+/// is filled up with spaces.
 fn longest(rng: &mut StdRng, text: &mut String) {
     if rng.random() {
         text.clear();
@@ -264,7 +265,8 @@ fn row(column: usize) -> Value<'static> {
         .unwrap_or(Value::Null)
 }
 
-/// Generates a filter by the grammar, with operands that mostly have the right type.
+/// Generates a filter by the grammar. The operands of comparisons are random, so many filters
+/// compare different types or name an unknown column.
 fn criterion(rng: &mut StdRng, out: &mut String, depth: usize) {
     let word = |rng: &mut StdRng| WORDS[rng.random_range(0..15)];
     let field = |rng: &mut StdRng| WORDS[rng.random_range(0..2)];

@@ -1,8 +1,8 @@
 //! Tests of session timeouts in virtual time: no session ends early or late.
 //!
 //! Time advances only where a test advances it. The replica runs on a blocking thread of the
-//! runtime. While such a thread runs, tokio does not advance a paused clock, so no time passes
-//! while a command is processed.
+//! runtime. While such a thread runs, tokio does not advance a paused clock by itself, so no time
+//! passes while a command is processed.
 
 use std::net::IpAddr;
 use std::sync::Arc;

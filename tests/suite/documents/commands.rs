@@ -32,7 +32,7 @@ fn spans(prose: &str) -> Vec<String> {
 }
 
 /// Returns why the command line refuses a command; `None` if it does not. A command in a code span
-/// may lack required arguments.
+/// may lack required arguments, and its values may be placeholders.
 fn fault(arguments: &[String], may_be_incomplete: bool) -> Option<String> {
     let parsed = tollgate::cli::command().try_get_matches_from(arguments);
     let error = parsed.err()?;

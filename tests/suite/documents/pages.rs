@@ -1,8 +1,8 @@
 //! Tests that run the shell blocks of the documents as a reader pastes them.
 //!
 //! The `sh` blocks of a document run in one shell, which has an empty directory and a network
-//! namespace of its own. The default ports are free there. A `text` block shows the output of the
-//! `sh` block before it.
+//! namespace of its own. The default ports are free there. A `text` block directly after an `sh`
+//! block shows the output of that block.
 
 use std::path::Path;
 use std::process::Command;
@@ -35,8 +35,10 @@ fn blocks(document: &Document) -> Vec<Block> {
     blocks
 }
 
-/// Returns a shell script that runs the blocks and writes the output of block N to the file N. Job
-/// control is on, as in an interactive shell, so that `kill %1` ends a background block.
+/// Returns a shell script that runs the blocks and writes the output of block N to the file N. A
+/// block that begins with `tollgate serve` or `cargo run` runs in the background; the next block
+/// begins when the gateway listens. Job control is on, as in an interactive shell, so that
+/// `kill %1` ends a background block.
 fn script(blocks: &[Block], output: &Path) -> String {
     let output = output.display();
     let mut script = String::from(PREPARE);
@@ -59,8 +61,8 @@ fn script(blocks: &[Block], output: &Path) -> String {
 }
 
 /// The beginning of a script. It enables the loopback interface, and replaces `cargo run` by the
-/// program under test. `finish` stops background jobs; after a failure it first prints the output
-/// of the failed block.
+/// program under test; other `cargo` commands do nothing. `finish` stops background jobs; after a
+/// failure it first prints the output of the failed block.
 const PREPARE: &str = r#"
 set -eum -o pipefail
 finish() {

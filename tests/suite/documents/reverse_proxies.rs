@@ -16,7 +16,7 @@ use crate::harness::{Authority, Client, GatewayProcess, Home, PASSWORD, clients}
 const PAGE: &str = "src/docs/reverse-proxies.md";
 /// The time in which a proxy must listen.
 const START_MAX: Duration = Duration::from_secs(20);
-/// The limit of messages of each connection to the gateway.
+/// The maximum number of messages per second on each connection to the gateway.
 const MESSAGES_PER_SEC: usize = 5;
 // The addresses of the clients. The address of the proxy is 127.0.0.1.
 const DESK: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));

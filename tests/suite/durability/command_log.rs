@@ -67,7 +67,7 @@ async fn a_trimmed_log_begins_after_the_trimmed_entries() {
     log.close();
     drop((log, store));
 
-    // Rows that are older than the first entry of the log cannot be updated.
+    // Rows cannot be updated if the log no longer has the entry that follows them.
     let (store, log) = open(home.path());
     assert!(matches!(log.follow(998).unwrap().next(), Some(LogEvent::Gap(1_001))));
     store.save(900, &BTreeMap::new(), 0).unwrap();

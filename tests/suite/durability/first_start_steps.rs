@@ -12,7 +12,7 @@ const STEPS: [(&str, &[&str]); 4] = [
     ("high-water", &["openat", "pwrite64", "fsync"]),
     ("format.new", &["openat", "write", "fsync", "rename"]),
 ];
-/// The maximum number of calls of one kind on one file.
+/// The maximum number of calls of one kind on one file at which a start is killed.
 const CALLS_MAX: usize = 12;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

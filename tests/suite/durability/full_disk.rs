@@ -86,7 +86,7 @@ async fn read_only(admin: &mut Client, management: SocketAddr) {
     }
 }
 
-/// Checks that acknowledged rights exist and refused ones do not.
+/// Checks that acknowledged rights exist, and that the rights refused in [`read_only`] do not.
 async fn whole(admin: &mut Client, acknowledged: &[String]) {
     let rights = clients::column(&clients::rows(admin, "ALL_RIGHTS").await, "CODE");
     let lost: Vec<_> = acknowledged.iter().filter(|code| !rights.contains(*code)).collect();
@@ -125,7 +125,7 @@ async fn a_full_disk_refuses_writes_until_there_is_space() {
     whole(&mut admin, &acknowledged).await;
 }
 
-/// Without `disk_reserve_mb` a write of the database fails. The command is then refused, or its
+/// With `disk_reserve_mb = 0` a write of the database fails. The command is then refused, or its
 /// outcome is reported as unknown. Later commands are refused until a restart.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_disk_that_fills_during_a_commit_loses_nothing() {

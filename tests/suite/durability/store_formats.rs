@@ -181,7 +181,7 @@ fn the_audit_trail_of_an_old_store_is_kept() {
     assert!(deleted.contains(" EVENT_DELETE_USER OK admin -> Gone from 127.0.0.1"), "{shown}");
 }
 
-/// A store of a newer version is not changed.
+/// The refusal has an exit code of its own and names the format.
 #[test]
 fn a_newer_store_is_refused() {
     let home = Home::new(QUICK);

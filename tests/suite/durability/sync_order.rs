@@ -56,7 +56,7 @@ async fn the_sync_is_between_write_and_ack() {
     let mark = mark.expect("the high-water mark was not written before the acknowledgement");
     assert!(mark.end < ack.begin, "the high-water mark was written after the acknowledgement");
     // Rows that are saved after the commit contain the code, too, so only writes that began before
-    // the high-water mark count.
+    // the write of the high-water mark count.
     let written = writes().rfind(|call| call.begin < mark.begin).unwrap_or(first);
     let synced = commit()
         .filter(db)

@@ -22,7 +22,7 @@ impl Response {
     }
 
     pub fn text(&self, field: &str) -> &str {
-        self.body[field].as_str().unwrap_or_else(|| panic!("{field} in {}", self.body))
+        self.body[field].as_str().unwrap_or_else(|| panic!("no text {field} in {}", self.body))
     }
 }
 

@@ -16,7 +16,7 @@ pub struct Script {
     pub realm: Realm,
     /// The current time in milliseconds.
     pub at: u64,
-    /// The number of the last entry.
+    /// The number of the last entry; the next entry gets the number after it.
     pub next: u64,
 }
 
@@ -79,7 +79,7 @@ impl Script {
         new: u64,
         presented: Option<PresentedFactor>,
     ) -> Applied {
-        let half = Some(pair(new + 1_000_000).refresh);
+        let pending_login = Some(pair(new + 1_000_000).refresh);
         self.apply(Command::Refresh(Refresh {
             presented: pair(old).refresh,
             user_name: None,
@@ -88,7 +88,7 @@ impl Script {
             host: String::new(),
             monitored: false,
             client: LoginClient::default(),
-            second_factor: SecondFactorInput { presented, pending_login: half, active_code: None },
+            second_factor: SecondFactorInput { presented, pending_login, active_code: None },
         }))
     }
 

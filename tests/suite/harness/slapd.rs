@@ -36,8 +36,8 @@ impl Slapd {
         Self::start_with(authority, "disallow bind_anon", free_port())
     }
 
-    /// Starts slapd. `options` are the first lines of its configuration; `referral_port` is the
-    /// port of the server to which a referral points.
+    /// Starts slapd. `options` are lines for the global part of its configuration; `referral_port`
+    /// is the port of the server to which a referral points.
     pub fn start_with(authority: &Authority, options: &str, referral_port: u16) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let at = folder.path();

@@ -72,7 +72,7 @@ impl Sink {
         }
     }
 
-    /// Checks that the number of received mails is `count`, also after 500 ms.
+    /// Waits 500 ms, and checks that exactly `count` mails were received by then.
     pub async fn stays_at(&self, count: usize) {
         tokio::time::sleep(Duration::from_millis(500)).await;
         assert_eq!(self.wait_for(count).await.len(), count);

@@ -138,8 +138,8 @@ impl Acknowledged {
 
 impl Writers {
     /// Logs in and starts to write. Each client of each round writes profiles for a different user,
-    /// so that no user collects all profiles. [`populate`](super::gateway::populate) created the
-    /// users.
+    /// so that no user collects all profiles. [`populate`](super::gateway::populate) must have
+    /// created the users.
     pub async fn start(address: SocketAddr, round: usize) -> Self {
         let mut clients = Vec::new();
         for _ in 0..WRITERS {

@@ -98,9 +98,9 @@ async fn a_resumed_process_serves_no_expired_session() {
     }
     signal("-STOP");
     stopped(gateway.child.id());
-    let insert = json!({ "MESSAGE_TYPE": "EVENT_LOGIN_DETAILS", "SOURCE_REF": "late" });
+    let late = json!({ "MESSAGE_TYPE": "EVENT_LOGIN_DETAILS", "SOURCE_REF": "late" });
     for client in &mut clients {
-        client.send(insert.clone()).await;
+        client.send(late.clone()).await;
     }
     tokio::time::sleep(Duration::from_secs(3)).await;
     signal("-CONT");

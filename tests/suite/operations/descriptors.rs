@@ -1,4 +1,4 @@
-//! Tests of a gateway without file descriptors: open connections continue, new ones are refused.
+//! Tests of a gateway without free descriptors: open connections continue, new ones are refused.
 #![expect(clippy::disallowed_methods, reason = "these tests measure the time of another process")]
 
 use std::io::Read;

@@ -62,7 +62,7 @@ fn the_policy_limits_how_many_passwords_are_remembered() {
     }
     assert_eq!(remembered(&script, "Ada"), ["$d", "$c", "$b"]);
     // After a reset the hash of the former password is still remembered. The hash of a one-time
-    // password is forgotten with this password, because the user did not choose it.
+    // password is forgotten when this password is replaced, because the user did not choose it.
     let reset = |credential: Option<&str>| {
         let credential = credential.map(Into::into);
         let reset = ResetPassword { user_name: user("Ada"), credential, mailed: false };

@@ -80,6 +80,7 @@ fn the_flags_of_stored_rows_are_read_as_enums_and_written_as_they_were() {
         assert_eq!(pending.checks, checks);
         assert_eq!(serde_json::to_value(pending).unwrap(), stored);
     }
+    // These sessions have former field names, so they are only read.
     for (fixed_end, kind) in [(None, SessionKind::Interactive), (Some(9), SessionKind::Token)] {
         let mut stored = json!({ "no": 1, "id": ID, "user": 3, "host": "", "token": HASH,
             "refresh": HASH, "opened": 1, "accessed": 1, "refresh_until": 9, "watched": true });

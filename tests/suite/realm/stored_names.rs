@@ -273,8 +273,8 @@ fn no_former_name_is_left_out() {
     assert!(aliases > 40, "only {aliases} aliases were found");
 }
 
-/// Rows of bounded size with all fields present, and with as many pairs, networks and digits as
-/// possible.
+/// A session and login attempts with all fields, and with as many pairs, networks and digits as
+/// possible, fit into one stored value.
 #[test]
 fn the_largest_rows_fit_with_their_current_names() {
     let address = "ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255";

@@ -1,7 +1,7 @@
 //! Tests of the audit trail: user, event, address, values before and after.
 //!
-//! Rows are read newest first, then pushed. They are complete after a kill, and `audit verify`
-//! detects altered and removed rows.
+//! Rows are read newest first; new rows are pushed. They are complete after a kill, and
+//! `audit verify` detects altered and removed rows.
 
 use std::net::SocketAddr;
 
@@ -283,9 +283,10 @@ async fn altered_and_removed_rows_are_detected() {
         });
         assert!(verify().0, "the restored audit trail is refused");
     }
-    // The number of the last row is stored elsewhere, so a missing row is noticed and restored.
+    // The number of the last audit row is stored with the rows of the realm. If this audit row is
+    // missing, opening the store rebuilds the rows and the audit trail from the command log.
     let shown = show(&home, &["--json"]);
     trail(&|tree| drop(tree.pop_max().unwrap()));
-    assert!(verify().0, "the removed row was not restored");
+    assert!(verify().0, "the removed rows were not restored");
     assert_eq!(show(&home, &["--json"]), shown);
 }

@@ -19,8 +19,8 @@ const STATES: [&str; 7] =
 const OK: &str = "OK";
 const NONE: &str = "-";
 const LOCKED: &str = "LOCKED_ACCOUNT";
-const OLD: &str = "PASSWORD_EXPIRED";
-const EXPIRED: &str = "SESSION_EXPIRED";
+const EXPIRED: &str = "PASSWORD_EXPIRED";
+const ENDED: &str = "SESSION_EXPIRED";
 const WRONG: &str = "INCORRECT_CREDENTIALS";
 const MISSING: &str = "SESSION_NOT_FOUND";
 const UNKNOWN: &str = "UNKNOWN_ACCOUNT";
@@ -29,13 +29,13 @@ const MFA: &str = "MFA_FAILED";
 /// A path, its message or route, and the expected result in each of [`STATES`].
 #[rustfmt::skip]
 const CELLS: &[(Path, &str, [&str; 7])] = &[
-    (Path::Login, "EVENT_LOGIN_AUTH", [OK, LOCKED, LOCKED, OLD, WRONG, UNKNOWN, MFA]),
-    (Path::Refresh, "EVENT_LOGIN_AUTH", [OK, EXPIRED, OK, OK, EXPIRED, EXPIRED, MFA]),
-    (Path::Resume, "EVENT_LOGIN_AUTH", [OK, EXPIRED, LOCKED, OLD, EXPIRED, EXPIRED, MFA]),
+    (Path::Login, "EVENT_LOGIN_AUTH", [OK, LOCKED, LOCKED, EXPIRED, WRONG, UNKNOWN, MFA]),
+    (Path::Refresh, "EVENT_LOGIN_AUTH", [OK, ENDED, OK, OK, ENDED, ENDED, MFA]),
+    (Path::Resume, "EVENT_LOGIN_AUTH", [OK, ENDED, LOCKED, EXPIRED, ENDED, ENDED, MFA]),
     (Path::Details, "EVENT_LOGIN_DETAILS", [NONE, MISSING, NONE, NONE, MISSING, MISSING, NONE]),
     (Path::OneTime, "EVENT_CREATE_ONE_TIME_TOKEN", [OK, MISSING, OK, OK, MISSING, MISSING, OK]),
-    (Path::AuthToken, "/auth/token", [OK, LOCKED, LOCKED, OLD, WRONG, WRONG, MFA]),
-    (Path::AuthRefresh, "/auth/token/refresh", [OK, EXPIRED, LOCKED, OLD, EXPIRED, EXPIRED, MFA]),
+    (Path::AuthToken, "/auth/token", [OK, LOCKED, LOCKED, EXPIRED, WRONG, WRONG, MFA]),
+    (Path::AuthRefresh, "/auth/token/refresh", [OK, ENDED, LOCKED, EXPIRED, ENDED, ENDED, MFA]),
     (Path::ExternalToken, "/external/token", [OK, MISSING, OK, OK, MISSING, MISSING, OK]),
 ];
 
@@ -60,7 +60,7 @@ enum Path {
     ExternalToken,
 }
 
-/// Whether a schema has a string field that is a token.
+/// Whether a schema has a string field with TOKEN in its name.
 fn issues(schema: &Value) -> bool {
     match schema {
         Value::Object(map) => map.iter().any(|(key, inner)| {
@@ -87,7 +87,7 @@ struct User {
     name: String,
     token: Value,
     refresh: Value,
-    /// Refresh tokens of dormant sessions.
+    /// Refresh tokens of sessions that are dormant once their access tokens have expired.
     dormant: Vec<Value>,
 }
 
@@ -96,7 +96,6 @@ async fn prepare(gateway: &GatewayProcess, admin: &mut Client, state: &str) -> U
     let user = json!({ "USER_NAME": name, "PASSWORD": "Crescent-1" });
     event(admin, "EVENT_INSERT_USER", user).await;
     let login = json!({ "login": name, "password": "Crescent-1" });
-    // Access tokens expire after one second; then their sessions are dormant.
     let mut dormant = Vec::new();
     for _ in 0..2 {
         let pair = curl::post(gateway, "/auth/token", &[], login.clone());
@@ -144,9 +143,9 @@ async fn enter(gateway: &GatewayProcess, admin: &mut Client, state: &str, user: 
         "SECOND" => drop(enrol(admin, &user.name).await),
         "DELETED" => event(admin, "EVENT_DELETE_USER", target).await,
         "LOCKED" => {
-            let mut other_user = Client::connect(gateway.address).await;
+            let mut attacker = Client::connect(gateway.address).await;
             for _ in 0..3 {
-                other_user.ask(by_password(&user.name, "wrong")).await;
+                attacker.ask(by_password(&user.name, "wrong")).await;
             }
         }
         _ => {}
@@ -205,10 +204,11 @@ async fn no_path_issues_a_token_where_it_should_not() {
     let home = Home::new(SECOND);
     let gateway = home.start();
     let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
+    // Access tokens expire after one second; then their sessions are dormant.
     let lifetimes = json!({ "ACCESS_TOKEN_LIFE_TIME": 1 });
     event(&mut admin, "EVENT_AMEND_CONNECTOR_SETTINGS", lifetimes).await;
     let mut wrong = Vec::new();
-    // Each combination has a different user, so that one path does not affect another.
+    // Each combination of path and state has a user of its own, so that none affects another.
     let mut users = Vec::new();
     for (number, (path, _, expected)) in CELLS.iter().enumerate() {
         for (state, expected) in STATES.iter().zip(expected) {
@@ -230,7 +230,7 @@ async fn no_path_issues_a_token_where_it_should_not() {
 /// The completion of a pending login passes the same gate.
 #[tokio::test]
 async fn a_pending_login_is_completed_only_if_a_login_would_succeed() {
-    let expected = [OK, LOCKED, LOCKED, OLD, EXPIRED, EXPIRED];
+    let expected = [OK, LOCKED, LOCKED, EXPIRED, ENDED, ENDED];
     let home = Home::new(SECOND);
     let gateway = home.start();
     let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;

@@ -149,8 +149,8 @@ async fn one_of_many_simultaneous_logins_with_a_code_succeeds() {
             logged_in += usize::from(code == "OK");
         }
         assert_eq!(logged_in, 1);
-        // The failures lock the user only for unknown addresses. The user has logged in from this
-        // address.
+        // The failures lock the user only for clients that are not familiar. This client is
+        // familiar: the user has a session from its address.
         let mut admin = Client::connect(gateway.address).await;
         let pending = request(&mut admin, "EVENT_LOGIN_AUTH", by_code("")).await;
         assert_eq!(pending["CODE"], "MFA_FAILED", "{pending}");

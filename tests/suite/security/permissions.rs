@@ -171,9 +171,9 @@ async fn every_message_checks_the_permission_of_every_sender() {
             wrong.push(format!("{sender} {message}: received {received:?}, expected {expected:?}"));
         }
     };
-    let mut other_user = Client::connect(gateway.address).await;
+    let mut anonymous = Client::connect(gateway.address).await;
     for row in &HANDLERS {
-        let received = send(&mut other_user, row.name, row.record_event).await;
+        let received = send(&mut anonymous, row.name, row.record_event).await;
         check("no session", row.name, received, expected(cells[row.name], None));
     }
     for (user, held) in senders {

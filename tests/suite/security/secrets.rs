@@ -41,9 +41,9 @@ async fn token_api_secrets(gateway: &GatewayProcess, admin: &mut Client) -> Vec<
     let [access, refresh] = tokens(&call("/auth/token", &[&json[..], &[body]].concat()));
     let create = json!({"MESSAGE_TYPE": "EVENT_CREATE_ONE_TIME_TOKEN", "SOURCE_REF": 3,
         "SESSION_AUTH_TOKEN": access});
-    let link = admin.ask(create).await["DETAILS"]["TOKEN"].as_str().unwrap().to_owned();
+    let one_time = admin.ask(create).await["DETAILS"]["TOKEN"].as_str().unwrap().to_owned();
     let renewed = call("/auth/token/refresh", &["-s", "-H", &format!("token: {refresh}")]);
-    [access, refresh, link].into_iter().chain(tokens(&renewed)).collect()
+    [access, refresh, one_time].into_iter().chain(tokens(&renewed)).collect()
 }
 
 #[tokio::test]

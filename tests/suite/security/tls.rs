@@ -52,7 +52,7 @@ async fn only_tls_connections_are_served() {
     let gateway = authority.home.start();
     let mut client = logged_in(&authority, gateway.address).await;
     heartbeat(&mut client).await;
-    // A reply that needs several TLS records.
+    // A long frame: the first QUERY_UPDATE of the subscription.
     let logon = serde_json::json!({
         "MESSAGE_TYPE": "DATA_LOGON", "SOURCE_REF": "rights",
         "DETAILS": { "DATASOURCE_NAME": "USER_RIGHTS" },
@@ -75,8 +75,8 @@ async fn only_tls_connections_are_served() {
     assert!(!curl(&[]).status.success(), "curl accepted an unknown authority");
     let plain = Client::connect(&format!("ws://{}", gateway.address), None).await;
     assert!(plain.is_err(), "a plaintext connection was accepted");
-    let other_user = Client::connect(&format!("wss://{}", gateway.address), None).await;
-    assert!(other_user.is_err(), "a certificate of an unknown authority was accepted");
+    let untrusting = Client::connect(&format!("wss://{}", gateway.address), None).await;
+    assert!(untrusting.is_err(), "a certificate of an unknown authority was accepted");
 }
 
 /// A client that does not trust the gateway's certificate, and a client whose file of trusted
@@ -238,7 +238,7 @@ async fn slow_readers_get_everything_through_tls() {
     assert!(bytes[0] < 60_000 && bytes[bytes.len() - 1] > 3_000_000, "{bytes:?}");
 }
 
-/// Requests a number of updates, waits, reads them all and returns their total length in bytes.
+/// Requests a number of updates, waits and reads them all. Returns the total bytes received.
 async fn slow_reader(authority: &Authority, address: SocketAddr, updates: usize) -> usize {
     let mut socket = narrow(authority, address).await;
     let login = Client::login_message("admin", &protocol::Password::new(PASSWORD));

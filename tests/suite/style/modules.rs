@@ -88,8 +88,8 @@ impl Modules {
         (!at.is_empty()).then_some(at)
     }
 
-    /// Converts a path that a module uses into a path from the crate root; `None` if it belongs to
-    /// another crate.
+    /// Converts a path that a module uses into a path from the crate root; `None` if the path
+    /// begins neither with `crate` nor with `super`.
     fn absolute(&self, module: &Path, path: &str) -> Option<Path> {
         let segments = segments(path);
         let up = segments.iter().take_while(|it| *it == "super").count();

@@ -305,32 +305,32 @@ fn no_todo_marker_and_no_vague_module_name_is_left() {
 
 /// Files with faults that the checks must find.
 fn planted_faults() -> Vec<File> {
-    let face = |path: &str, text: &str| file(path.to_owned(), text);
+    let fake = |path: &str, text: &str| file(path.to_owned(), text);
     vec![
-        face(
+        fake(
             "realm/mod.rs",
             "//! F.\nmod user;\nmod row;\npub use user::User;\nfn out_of_place() {}",
         ),
-        face("realm/user.rs", "//! U.\nuse super::row::Row;\npub struct User;"),
-        face(
+        fake("realm/user.rs", "//! U.\nuse super::row::Row;\npub struct User;"),
+        fake(
             "realm/row.rs",
             "//! R.\npub struct Row;\npub type User = u8;\nfn f() {\n    crate::realm::User;\n}",
         ),
-        face("net/mod.rs", "//! N.\nmod listener;\npub use listener::Listener;"),
-        face("net/listener.rs", "//! L.\nuse crate::realm::{\n    User,\n};\npub struct Listener;"),
-        face(
+        fake("net/mod.rs", "//! N.\nmod listener;\npub use listener::Listener;"),
+        fake("net/listener.rs", "//! L.\nuse crate::realm::{\n    User,\n};\npub struct Listener;"),
+        fake(
             "settings/load.rs",
             "//! S.\nuse crate::net;\n#[cfg(test)]\nuse crate::cli;\nfn f(l: net::Listener) {}",
         ),
-        face("mail/mod.rs", "//! M.\npub use server::*;\npub use server::Server as Mail;"),
-        face("mail/all.rs", "//! A.\nuse crate::net::*; // all of it\nuse std::fmt;"),
-        face("mail/renamed.rs", "//! R.\nuse crate::{net as wire, realm::User as Owner};"),
-        face("mail/open.rs", "//! O.\npub(in crate::mail) fn f(l: crate::net::Listener) {}"),
-        face(
+        fake("mail/mod.rs", "//! M.\npub use server::*;\npub use server::Server as Mail;"),
+        fake("mail/all.rs", "//! A.\nuse crate::net::*; // all of it\nuse std::fmt;"),
+        fake("mail/renamed.rs", "//! R.\nuse crate::{net as wire, realm::User as Owner};"),
+        fake("mail/open.rs", "//! O.\npub(in crate::mail) fn f(l: crate::net::Listener) {}"),
+        fake(
             "mail/field.rs",
             "//! F.\nstruct X {\n    #[cfg(test)]\n    a: u8,\n    b: super::super::net::L,\n}",
         ),
-        face("mail/root.rs", "//! C.\nuse crate as c;"),
+        fake("mail/root.rs", "//! C.\nuse crate as c;"),
     ]
 }
 

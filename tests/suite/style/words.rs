@@ -52,7 +52,7 @@ fn texts() -> Vec<Text> {
             let path = entry.unwrap().path();
             let relative = path.strip_prefix(root()).unwrap().to_string_lossy().into_owned();
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
-            // Not checked: generated and downloaded files, and fixtures, which other systems wrote.
+            // Not checked: generated and downloaded files, and fixtures, which are input of tests.
             let foreign = ["target", ".git", "tests/fixtures", "node_modules", "tollgate-data"];
             if foreign.contains(&relative.as_str()) || is_word_list(&relative) {
                 continue;
@@ -88,7 +88,7 @@ fn has_word(line: &str, word: &str) -> bool {
         let before = line[..at].chars().next_back();
         let after = line[at + word.len()..].chars().next();
         let continues = |c: Option<char>| c.is_some_and(part);
-        // `None::<T>` and `{none:?}` are code.
+        // `none::name` and `{none:?}` are code.
         let is_path = word.ends_with(':') && matches!(after, Some(':' | '?'));
         let begins_inside = word.starts_with(part) && continues(before);
         !(begins_inside || is_path || word.ends_with(part) && continues(after))

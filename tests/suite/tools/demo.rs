@@ -51,7 +51,7 @@ fn the_three_printed_commands_work() {
     assert_eq!(code, Some(0));
     subscriber.wait().unwrap();
     let created: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
-    assert_eq!(created.len(), 1, "the demo created files: {created:?}");
+    assert_eq!(created.len(), 1, "only `printed`, a file of this test, may exist: {created:?}");
 }
 
 #[test]

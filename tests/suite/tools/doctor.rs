@@ -56,11 +56,11 @@ fn the_doctor_names_weak_and_contradictory_settings() {
         ("[security.genesis_password.retry]\nmax_attempts = 1000", "retry.max_attempts"),
         ("[security.genesis_password.retry]\nwait_time_mins = 0.1", "retry.wait_time_mins"),
     ] {
-        let (section, dotted) = (change.starts_with('['), !change.starts_with('['));
+        let dotted = !change.starts_with('[');
         let configuration =
             if dotted { format!("{change}\n{HEALTHY}") } else { format!("{HEALTHY}{change}\n") };
         let (code, output) = doctor(&Home::new(&configuration));
-        assert!(output.contains(subject), "{section} {subject}\n{output}");
+        assert!(output.contains(subject), "{change}: {subject}\n{output}");
         assert_eq!(code, Some(i32::from(!subject.starts_with("advice"))), "{subject}");
     }
     let rules = |keys: &str| HEALTHY.replace("minimum_length = 15", keys);

@@ -30,6 +30,7 @@ fn listed(home: &Home) -> String {
     String::from_utf8(home.command(&["user", "list"]).output().unwrap().stdout).unwrap()
 }
 
+/// Five users. The SHA-512 hash of JohnWolf is that of the name and the password `FullMoon1`.
 fn csv() -> String {
     format!(
         "USER_NAME,FIRST_NAME,EMAIL_ADDRESS,STATUS,PASSWORD,PASSWORD_HASH,USER_PROFILES,\
@@ -93,10 +94,10 @@ async fn imported_users_log_in_with_their_old_passwords() {
     assert_eq!(login(&gateway, "Ben", "password").await, None);
 }
 
-/// Each invalid line and its error. Errors do not repeat values.
+/// Each invalid line and its error. Errors name users and profiles, but repeat no other values.
 const BAD: [(&str, &str); 9] = [
     ("anna,Crescent-1,,,", "2: user anna already exists"),
-    ("Carl,Crescent-1,,,", "4: user carl is in the file twice"),
+    ("Carl,Crescent-1,,,", "4: user Carl is in the file twice"),
     ("bad name,Crescent-1,,,", "5: "),
     ("dora,secret 12345,,,", "6: the password violates the rules: restrictWhitespace"),
     ("emil,Crescent-1,nonsense,,", "7: EMAIL_ADDRESS is not a mail address"),
@@ -121,11 +122,7 @@ fn one_invalid_line_stops_the_import_and_every_invalid_line_is_listed() {
         let out = import(&home, "users.csv", &text, words);
         let output = String::from_utf8(out.stderr).unwrap();
         assert_eq!(out.status.code(), Some(1), "{output}");
-        for (_, fault) in &BAD[..1] {
-            assert!(output.contains(&format!("users.csv:{fault}")), "{fault}\n{output}");
-        }
         for (_, fault) in BAD {
-            let fault = fault.replace("carl", "Carl");
             assert!(output.contains(&format!("users.csv:{fault}")), "{fault}\n{output}");
         }
         for secret in ["secret 12345", "abcdef", "nonsense"] {

@@ -1,4 +1,4 @@
-//! Tests of the commands other than `serve`: users, imports, doctor, calibration, replay.
+//! Tests of command-line tools: demo, users, imports, doctor, calibration, replay.
 
 mod calibrate;
 mod demo;

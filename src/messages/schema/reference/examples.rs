@@ -183,7 +183,7 @@ mod tests {
 > {"MESSAGE_TYPE": "EVENT_LOGOUT", "SOURCE_REF": "first"}
 < {"MESSAGE_TYPE": "LOGOUT_ACK", "SOURCE_REF": "first"}
 # Example: by its id.
-# The id suffices: no login is needed.
+# The comment has two lines.
 b> {"MESSAGE_TYPE": "EVENT_LOGOUT", "DETAILS": {"SESSION_ID": "$id", "USER_NAME": "$!"}}
 < {"MESSAGE_TYPE": "SESSION_ENDED"}
 b< {"MESSAGE_TYPE": "LOGOUT_ACK", "L": [1, ".."]}

@@ -43,7 +43,7 @@ pub(super) struct Committer {
     pub(super) chain_end: ChainEnd,
     pub(super) events: SyncSender<LogEvent>,
     pub(super) write_status: Arc<WriteStatus>,
-    /// Whether a failed commit could not be undone. If so, nothing more is written until a restart.
+    /// Whether a failed commit could not be undone. If so, no entry is stored until a restart.
     pub(super) is_broken: bool,
 }
 
@@ -79,8 +79,8 @@ impl Committer {
 
     /// Commits as many entries of a batch as fit into one block, and returns the remaining ones.
     ///
-    /// This function replies only to callers whose entries are not stored. The other callers get
-    /// their reply when the follower has applied their entries.
+    /// This function replies only to callers whose append failed. The other callers get their reply
+    /// when the follower has applied their entries.
     fn commit(&mut self, mut batch: Vec<PendingAppend>) -> Vec<PendingAppend> {
         let mut block = Block::after(self.chain_end.no);
         for (entry, _) in &batch {
@@ -150,8 +150,8 @@ impl Committer {
     }
 
     /// Removes a failed commit, durably, before its callers get the error: none of its entries may
-    /// appear after a restart. If the removal fails, too, the outcome is unknown, and nothing more
-    /// is written until a restart.
+    /// appear after a restart. If the removal fails, too, the outcome is unknown, and no entry is
+    /// stored until a restart.
     fn undo_commit(&mut self, batch: Vec<PendingAppend>, block: &Block, why: String) {
         let removed = catch_panic(|| {
             self.ledger.remove_block(block).map_err(to_string)?;

@@ -39,10 +39,11 @@ pub(super) struct VerifiedLog {
     pub(super) chain_end: ChainEnd,
 }
 
-/// Checks the whole chain, and that it contains the entry of the high-water mark.
+/// Checks the whole chain, and that the entry of the high-water mark is in the chain or is the last
+/// trimmed entry.
 ///
-/// After a power cut, the mark may name an earlier entry than the last one of the log. If the chain
-/// does not contain the marked entry, acknowledged entries are missing.
+/// After a power cut, the mark may name an earlier entry than the last one of the log. If the
+/// marked entry is neither of the two, acknowledged entries are missing.
 pub(super) fn verify(
     log: &Ledger,
     high_water_mark: &HighWaterMark,

@@ -264,7 +264,7 @@ const PATIENT: &str = "[server]\nmanagement_listen = ''\n[server.limits]\n\
     messages_per_sec_per_connection = 1000000\noutbox_bytes = 4000000\nwrite_timeout_secs = 60\n\
     [security.scrypt]\nlog_n = 4\nr = 8\np = 1\n";
 
-/// Changes profiles with long descriptions, so that the buffers of a slow reader fill soon.
+/// Gives profiles new, long descriptions, so that the buffers of a slow reader fill soon.
 async fn describe(admin: &mut Client, rounds: usize) {
     for round in 0..rounds {
         let text = format!("{round:04}").repeat(250);

@@ -47,7 +47,7 @@ pub struct Commands {
 
 impl Commands {
     pub fn new(seed: u64) -> Self {
-        // `pairs` counts up, so that no token pair repeats in a sequence: real tokens are random.
+        // `pairs` counts up, so that no token pair repeats in a sequence: real tokens never repeat.
         Self { rng: StdRng::seed_from_u64(seed), at: 1_800_000_000_000, entries: 0, pairs: 1 }
     }
 

@@ -1,4 +1,4 @@
-//! Random sequences of commands, and the properties that hold after each command.
+//! Random sequences of commands, and the properties that must hold.
 
 mod commands;
 mod properties;

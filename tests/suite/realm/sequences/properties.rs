@@ -1,4 +1,4 @@
-//! Properties of the realm that hold after every sequence of commands.
+//! Properties of the realm, checked after each command and at the end of each sequence.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ use super::second_factors::FactorCheck;
 use crate::harness::realm::{found, login_command, new_user, profile_wanted, right_wanted, user};
 
 /// Largest value of a row in bytes. sled does not sync values above 4 KiB
-/// (src/docs/architecture.md, Invariants); the bytes up to 4 KiB are reserved for the store.
+/// (src/docs/architecture.md, Invariants); the remaining bytes are reserved for the store.
 const VALUE_MAX: usize = 3_900;
 const SEQUENCES: u64 = 100_000;
 const LENGTH: usize = 20;
@@ -284,13 +284,14 @@ fn session_actor(command: &Command) -> Option<SessionNo> {
     }
 }
 
-/// Whether a command changes a user. The actor of such a command must hold all rights of the user.
+/// Whether a command amends or deletes a user or resets the password. For another user, the actor
+/// must then hold all rights of that user, unless the actor holds all administration rights.
 fn is_on_a_user(command: &Command) -> bool {
     matches!(command, Command::AmendUser(..) | Command::DeleteUser(..) | Command::ResetPassword(..))
 }
 
 /// Returns a realm with which sequences begin: empty for seed 0, otherwise with an administrator,
-/// profiles with some administration rights, and sessions.
+/// other users, profiles (`Operations` has up to five administration rights) and sessions.
 fn base_realm(seed: u64) -> Live {
     let mut live = Live::default();
     if seed == 0 {
@@ -394,7 +395,7 @@ fn cooperating_users_gain_no_right() {
     });
 }
 
-/// A user without a right to insert, amend or delete cannot change anything.
+/// A user without administration rights can change neither profiles nor rights.
 #[test]
 fn users_without_rights_change_nothing() {
     // With seed 6 only the profile USER_ADMIN has administration rights.

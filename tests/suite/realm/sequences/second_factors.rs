@@ -130,7 +130,7 @@ pub struct FactorCheck {
     required: Option<RequiredFactor>,
     /// The period of the newest accepted code, in seconds since the epoch.
     used_secs: u64,
-    /// Whether the second factor was proved before.
+    /// Whether the second factor was proved before the command.
     verified: bool,
     presented: Option<PresentedFactor>,
 }
@@ -164,8 +164,8 @@ impl FactorCheck {
         })
     }
 
-    /// Asserts that no session is live without the required factor, and that no code is accepted
-    /// twice.
+    /// Asserts that the command opened or refreshed no session without the required factor, and
+    /// accepted no code twice.
     pub fn check(&self, applied: &Applied, after: &Realm) {
         let (Outcome::LoggedIn(no) | Outcome::LoggedInWithActiveCode(no) | Outcome::Refreshed(no)) =
             applied.outcome

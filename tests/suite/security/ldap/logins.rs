@@ -190,7 +190,7 @@ async fn only_the_password_of_exactly_one_entry_logs_in() {
 async fn user_groups_match_by_name_dn_and_member_of() {
     let authority = Authority::new();
     let slapd = Slapd::start(&authority);
-    // The gateway may not read this group; only the attribute memberOf shows the membership.
+    // The gateway cannot read this group; only the attribute memberOf shows the membership.
     slapd.modify(&format!(
         "dn: cn=secret,ou=hidden,{BASE}\nchangetype: add\nobjectClass: groupOfNames\n\
          member: uid=jane,ou=people,{BASE}\n\n"

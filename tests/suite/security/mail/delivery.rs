@@ -151,6 +151,7 @@ async fn a_mail_keeps_its_message_id_in_every_attempt() {
         .lines()
         .find(|line| line.starts_with("Message-ID: <"))
         .expect("the mail has no Message-ID");
+    // The Message-ID has the time and number of the mail, which are the same in every attempt.
     assert!(id.ends_with(".1@tollgate.example>"), "{id}");
     let (_, log) = gateway.signal("-TERM");
     assert!(log.iter().any(|line| line.contains("mail delivery failed")), "{log:#?}");

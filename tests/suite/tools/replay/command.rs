@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::harness::gateway::output_text;
 use crate::harness::{GatewayProcess, Home};
 
-/// The exit code of a run that differs from its script or crosses a threshold.
+/// The exit code of a run that differs from its script, breaks off or crosses a threshold.
 pub const REPLAY_FAILED: Option<i32> = Some(8);
 
 pub fn script(name: &str) -> PathBuf {

@@ -90,6 +90,7 @@ async fn a_recording_plays_without_mismatch_and_a_changed_one_names_the_field() 
     assert_eq!(done.status.code(), REPLAY_FAILED, "{}", output_text(&done));
     let last = Home::new(QUICK);
     let gateway = last.start();
+    // The message still sends the recorded description, but the script expects another.
     let changed = text.replace("\"of the desk\"", "\"of another\"");
     let sent = changed.replacen("\"of another\"", "\"of the desk\"", 1);
     assert_ne!(sent, changed);
