@@ -165,9 +165,9 @@ codes! {
         "REQUIRED and INVALID: ask for the code and complete the login with REFRESH_AUTH_TOKEN of \
          the NACK. ENROL: create and confirm a secret with that token. EXPIRED: create a new \
          secret. Only NACKs of EVENT_LOGIN_AUTH have the token. INVALID after \
-         EVENT_MFA_CONFIRM_SECRET: send the message again with another code. REQUIRED in a \
-         session that was opened without the second factor: log in with MFA_CODE, then send the \
-         message again.";
+         EVENT_MFA_CONFIRM_SECRET: send the message again with another code. REQUIRED after \
+         another message than EVENT_LOGIN_AUTH: the session began before the user had a second \
+         factor; log in with MFA_CODE, then send that message again.";
     SessionNotFound = "SESSION_NOT_FOUND", "401 Unauthorized",
         "The message requires a session and names no session or an unknown session; or the session \
          that EVENT_END_SESSION or EVENT_LOGOUT is to end does not exist.",

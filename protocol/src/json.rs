@@ -1,8 +1,8 @@
 //! JSON encoding that cannot fail: of plain structs, lists, maps with string keys.
 //!
-//! If encoding fails nevertheless, each function panics with the name of the type. Otherwise an
-//! empty result could be stored as a row or checksum without notice. [`crate::envelope`] encodes
-//! the bodies of replies and returns an error instead.
+//! If encoding fails nevertheless, each function panics with the name of the type: an empty result
+//! could be stored as a row or checksum without notice. [`crate::envelope`] encodes the bodies of
+//! replies and returns an error instead.
 
 use std::any::type_name;
 use std::io;

@@ -43,8 +43,8 @@ pub(super) struct AddUserArgs {
     /// Profile of the user; may be repeated
     #[arg(long, value_name = "PROFILE")]
     profile: Vec<String>,
-    /// Read the password from the first line of standard input (default: prompt on a terminal, or
-    /// generate a password)
+    /// Read the password from the first line of standard input (default: prompt on a terminal;
+    /// without a terminal or an input, generate and print a password)
     #[arg(long)]
     password_stdin: bool,
     #[command(flatten)]

@@ -10,7 +10,10 @@ pub const EXIT_CODES: &[(i32, &str)] = &[
     (STORE, "the store cannot be read or written"),
     (SETTINGS, "the configuration is invalid"),
     (ADDRESS, "cannot listen on the address"),
-    (REPLAY_FAILED, "a replay differed from its scripts, was not completed or crossed a threshold"),
+    (
+        REPLAY_FAILED,
+        "a replay crossed a threshold, or with --verify had a difference or an incomplete round",
+    ),
 ];
 
 /// Success, or shutdown after SIGTERM or SIGINT.
@@ -29,5 +32,5 @@ pub const STORE: i32 = 5;
 pub const SETTINGS: i32 = 6;
 /// Cannot listen on the address.
 pub const ADDRESS: i32 = 7;
-/// A replay differed from its scripts, was not completed or crossed a threshold.
+/// A replay crossed a threshold, or with `--verify` had a difference or an incomplete round.
 pub const REPLAY_FAILED: i32 = 8;

@@ -23,7 +23,8 @@ and programs can use its JSON Schema:
 
 The column *Genesis key* has the name of the key in `auth-preferences.kts`, the configuration of
 Genesis authentication, which `tollgate import-preferences`
-[converts](migration.md#convert-the-configuration). The TOML file does not accept these names.
+[converts](migration.md#convert-the-configuration). The TOML file does not accept these names,
+except as [aliases](#aliases).
 ";
 
 /// The header of the table of a section.
@@ -49,8 +50,9 @@ impl Settings {
         );
         out.push_str(HARDENED);
         out.push_str(
-            "```\n\n## Aliases\n\nAn alias is accepted in place of its key, also in camel case, \
-             with a warning in the log.\n\n| alias | key |\n|---|---|\n",
+            "```\n\n## Aliases\n\nAn alias is accepted in place of its key, with a warning in the log. The \
+             last part of an alias, but not of a key, can also be in camel case.\n\n| alias | key \
+             |\n|---|---|\n",
         );
         for (alias, key) in ALIASES {
             out.push_str(&format!("| `{alias}` | `{key}` |\n"));

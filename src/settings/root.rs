@@ -22,7 +22,7 @@ pub const RESET_TOPIC: &str = "PASSWORD_RESET";
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Default values of all keys that are not set: "compatible", the values of the Genesis
-    /// documentation; "hardened", stricter values.
+    /// documentation, unless the meaning of a key says otherwise; "hardened", stricter values.
     pub mode: Mode,
     /// Addresses, message formats, TLS and limits of the gateway.
     pub server: ServerSettings,

@@ -121,7 +121,8 @@ issuer = "Desk""#,
         text: "`internal_users` log in with the password that the gateway stores, all other users \
                with the password of the directory. With `type = \"LDAP\"`, a user who has a \
                password in the gateway and is not in `internal_users` cannot log in. With \
-               `type = \"HYBRID\"`, the gateway must store the same password as the directory.",
+               `type = \"HYBRID\"`, a password must be right in both: a user can log in only with \
+               the same password in the gateway and in the directory.",
         example: r#"[security.authentication]
 type = "LDAP"
 

@@ -23,17 +23,16 @@ const fn flag(name: &'static str, description: &'static str) -> Column {
     Column { name, kind: Kind::Boolean, description }
 }
 
-const VERSION: Column = number(
-    "RECORD_VERSION",
-    "Version of the record in ALL_USERS and ALL_PROFILES; always 1 in other data sources.",
-);
+const VERSION: Column =
+    number("RECORD_VERSION", "Version of the record; each change of the record adds 1.");
+const NO_VERSION: Column = number("RECORD_VERSION", "Always 1.");
 
 pub(super) static USER_RIGHTS: [Column; 5] = [
     name("USER_NAME", "Name of the user."),
     text("RIGHT_CODE", "Code of a right that the user has, directly or through a profile."),
     text("CODE", "The same as RIGHT_CODE."),
     text("DESCRIPTION", "Description of the right."),
-    VERSION,
+    NO_VERSION,
 ];
 pub(super) static ALL_PROFILES: [Column; 5] = [
     text("ID", "Id of the profile."),
@@ -46,7 +45,7 @@ pub(super) static ALL_RIGHTS: [Column; 4] = [
     text("ID", "Id of the right."),
     text("CODE", "Code of the right."),
     text("DESCRIPTION", "Description of the right."),
-    VERSION,
+    NO_VERSION,
 ];
 pub(super) static ACTIVE_SESSIONS: [Column; 6] = [
     name("USER_NAME", "Name of the user of the session."),
@@ -54,7 +53,7 @@ pub(super) static ACTIVE_SESSIONS: [Column; 6] = [
     number("LOGIN_TIME", "Time of the login, epoch ms."),
     number("LAST_ACCESS_TIME", "Time of the last use, epoch ms; updated about once a minute."),
     text("SESSION_ID", "Id of the session, for EVENT_LOGOUT."),
-    VERSION,
+    NO_VERSION,
 ];
 /// The number of the column SESSION_ID of ACTIVE_SESSIONS. The column is masked, because its value
 /// is a capability: a session can be ended with its SESSION_ID.
@@ -72,14 +71,14 @@ pub(super) static LOGIN_ATTEMPTS: [Column; 4] = [
         "LOCKED_UNTIL",
         "When the latest lock ends or has ended, epoch ms; absent without a lock.",
     ),
-    VERSION,
+    NO_VERSION,
 ];
 pub(super) static ACTIVE_CODES: [Column; 5] = [
     text("ID", "Id of the code, for EVENT_MFA_REVOKE_CODE; not the code itself."),
     name("USER_NAME", "Name of the user of the code."),
     number("ISSUED_AT", "When the code was issued, epoch ms."),
     number("EXPIRES_AT", "When the code expires, epoch ms."),
-    VERSION,
+    NO_VERSION,
 ];
 pub(super) static AUDIT_EVENTS: [Column; 11] = [
     number("SEQUENCE", "Number of the row in the audit trail."),
@@ -92,7 +91,7 @@ pub(super) static AUDIT_EVENTS: [Column; 11] = [
     text("REASON", "REASON of the message."),
     text("BEFORE", "The changed fields before the event: a text that contains JSON."),
     text("AFTER", "The changed fields after the event: a text that contains JSON."),
-    VERSION,
+    NO_VERSION,
 ];
 pub(super) static SERVICES: [Column; 7] = [
     text("NAME", "Name of the service."),
@@ -101,7 +100,7 @@ pub(super) static SERVICES: [Column; 7] = [
     number("PORT", "TCP port."),
     number("POSITION", "Position of the host in the list of its service, from 0."),
     flag("HEALTHY", "Whether the last health check reached the host; true without a check."),
-    VERSION,
+    NO_VERSION,
 ];
 pub(super) static ALL_USERS: [Column; 6 + ATTRIBUTES.len()] = {
     const UNSET: Column = text("", "Attribute of the user; see the type UserBody.");

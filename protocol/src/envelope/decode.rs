@@ -218,9 +218,8 @@ mod tests {
         };
         assert!(Envelope::decode(&nested(30), 32).is_ok());
         assert!(error_of(&nested(31)).contains("too deep"));
-        assert!(
-            error_of(&nested(100_000)).contains("deep") || !error_of(&nested(100_000)).is_empty()
-        );
+        // The limit of serde_json for raw values may be reached first; its text is another.
+        assert!(Envelope::decode(&nested(100_000), 32).is_err());
     }
 
     /// Valid, nearly valid and invalid envelopes, generated from the same parts.

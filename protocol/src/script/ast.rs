@@ -83,8 +83,8 @@ pub enum Action {
     /// `@ 90s`: waits; `@ 1s..3s`: waits a random time, evenly distributed between the two
     /// durations.
     Wait(Duration, Duration),
-    /// `= code: totp $secret`: captures, under this name, the external value that the words
-    /// describe.
+    /// `= code: totp $secret`: sets the variable of this name to a value that no frame has; the
+    /// words describe the value. Here it is the current TOTP code of a secret.
     Ask(String, Vec<String>),
     /// `* repeat 10` … `* end`: repeats the steps of the block.
     Repeat(Times, Vec<Step>),

@@ -14,7 +14,7 @@ use sd_notify::NotifyState;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -238,7 +238,10 @@ fn log_to_stderr() -> Result<(), SettingsError> {
         Ok(_) | Err(VarError::NotPresent) => "info".to_owned(),
         Err(VarError::NotUnicode(_)) => return Err(invalid_levels("the value is not UTF-8")),
     };
-    let levels: Targets = levels.parse().map_err(|_| {
+    // `Targets` takes a word that is not a level for a module, and then logs nothing else.
+    let is_complete = |it: &str| it.contains('=') || it.parse::<LevelFilter>().is_ok();
+    let parsed = levels.parse::<Targets>().ok().filter(|_| levels.split(',').all(is_complete));
+    let levels = parsed.ok_or_else(|| {
         invalid_levels("expected levels such as debug or warn,tollgate::router=info")
     })?;
     let registry = tracing_subscriber::registry().with(levels);

@@ -131,7 +131,9 @@ async fn issue_secret(
 ) -> Result<(), SendError> {
     match gateway.replica.submit(Command::IssueMailSecret(mail.no, generated)).await {
         Ok(Outcome::Done) => Ok(()),
-        Ok(_) => Err(SendError::Obsolete("the login or reset of this mail has ended")),
+        Ok(_) => Err(SendError::Obsolete(
+            "the user's login or password reset that needs this mail has ended",
+        )),
         Err(_) => Err(SendError::NotStored),
     }
 }

@@ -1,4 +1,4 @@
-//! The token API over HTTP: logins, token refreshes, one-time tokens and connector settings.
+//! The token API over HTTP: logins, token refreshes, one-time tokens, lifetimes of tokens.
 //!
 //! Requests of the token API have no SOURCE_REF. An error is an HTTP status with the body
 //! `{errorCode, message}`.

@@ -67,9 +67,9 @@ pub struct LdapConnection {
     /// Milliseconds in which the server must answer a login, 1 to 60000; after that, the next
     /// server is tried.
     pub timeout_ms: u64,
-    /// Whether the directory alone checks locks after wrong passwords, the status of the user and
-    /// the age of the password. If true, the gateway itself refuses only disabled users. Has no
-    /// effect with the authentication type "HYBRID".
+    /// Whether only the directory checks locks after wrong passwords and the age of the password.
+    /// If true, the gateway itself refuses only users whose STATUS is DISABLED. Has no effect with
+    /// the authentication type "HYBRID".
     #[schemars(extend("x-genesis-key" = "bypassLoginInternalAuth"))]
     pub bypass_login_internal_auth: bool,
     /// The user record that the first login of a directory user creates.

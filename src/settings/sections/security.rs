@@ -64,14 +64,15 @@ pub struct Security {
     /// Seconds for which an access token of the token API is valid, 1 to 86400; use does not extend
     /// this time. Users with the right CONNECTOR_SETTINGS can override the value at run time.
     pub access_token_life_secs: u64,
-    /// Seconds for which a one-time token can be verified, 1 to 3600. Users with the right
+    /// Seconds for which a one-time token can be verified, 1 to 3600. A GUI passes such a token to
+    /// another web application, which learns from it who the user is. Users with the right
     /// CONNECTOR_SETTINGS can override the value at run time.
     pub one_time_token_secs: u64,
     /// Clients that may verify one-time tokens: "right", users with the right VERIFY_OTT; "open",
     /// all clients.
     pub one_time_token_verify_by: OneTimeTokenVerify,
-    /// Whether an amend of a user or profile clears the lists that are absent from the message, as
-    /// in Genesis authentication; false: these lists stay unchanged.
+    /// Whether an amend of a user or profile clears the lists that are absent from the message.
+    /// true: as in Genesis authentication; false, also in compatible mode: they stay unchanged.
     pub absent_list_clears: bool,
     /// Cost and threads of password hashing. Changes take effect at the next start.
     pub scrypt: Scrypt,

@@ -36,16 +36,16 @@ fn blocks(document: &Document) -> Vec<Block> {
 }
 
 /// Returns a shell script that runs the blocks and writes the output of block N to the file N. A
-/// block that begins with `tollgate serve` or `cargo run` runs in the background; the next block
-/// begins when the gateway listens. Job control is on, as in an interactive shell, so that
-/// `kill %1` ends a background block.
+/// block that begins with `tollgate serve` or `cargo run`, without `&`, runs in the background; the
+/// next block begins when the gateway listens. Job control is on, as in an interactive shell, so
+/// that `kill %1` ends a background block.
 fn script(blocks: &[Block], output: &Path) -> String {
     let output = output.display();
     let mut script = String::from(PREPARE);
     for (number, block) in blocks.iter().enumerate() {
         let (shell, file) = (&block.shell, format!("{output}/{number}"));
-        let is_server =
-            ["tollgate serve", "cargo run"].iter().any(|it| shell.trim_start().starts_with(it));
+        let is_server = !shell.contains(" &\n")
+            && ["tollgate serve", "cargo run"].iter().any(|it| shell.starts_with(it));
         script.push_str(&format!("printed={file}; echo 'block of line {}' >&2\n", block.line));
         script.push_str(&if is_server {
             format!(

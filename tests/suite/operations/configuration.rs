@@ -135,8 +135,10 @@ fn a_configuration_with_single_sign_on_is_refused() {
 #[test]
 fn invalid_log_levels_are_refused() {
     let home = Home::new(QUICK);
-    for levels in ["loud", "tollgate=loud", "tollgate=info=debug"] {
-        let mut command = home.command(&["serve", "--listen", "127.0.0.1:0"]);
+    for levels in ["loud", "info,wran", "tollgate=loud", "tollgate=info=debug"] {
+        let serve = home.command(&["serve", "--listen", "127.0.0.1:0"]);
+        let mut command = Command::new("timeout");
+        command.arg("30").arg(serve.get_program()).args(serve.get_args());
         let output = command.env("TOLLGATE_LOG", levels).output().unwrap();
         let text = output_text(&output);
         assert_eq!(output.status.code(), Some(6), "{levels}: {text}");

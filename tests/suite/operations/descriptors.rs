@@ -1,4 +1,4 @@
-//! Tests of a gateway without free descriptors: open connections continue, new ones are refused.
+//! Tests of a gateway without free descriptors: what continues and what is refused.
 #![expect(clippy::disallowed_methods, reason = "these tests measure the time of another process")]
 
 use std::io::Read;
@@ -48,11 +48,13 @@ fn word(address: SocketAddr) -> String {
     String::from_utf8_lossy(&word[..read]).into_owned()
 }
 
+/// Open connections continue, and the management address accepts new ones. On the other address new
+/// connections are refused with the status 503.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_descriptors_open_connections_continue() {
-    let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let management = format!("management_listen = '{free}'");
-    let home = Home::new(&QUICK.replace("management_listen = ''", &management));
+    let management = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let listen = format!("management_listen = '{management}'");
+    let home = Home::new(&QUICK.replace("management_listen = ''", &listen));
     let serve = home.command(&["serve", "--listen", "127.0.0.1:0"]);
     let mut limited = Command::new("bash");
     limited.args(["-c", r#"ulimit -n 256; exec "$0" "$@""#]).arg(serve.get_program());
@@ -70,7 +72,7 @@ async fn without_descriptors_open_connections_continue() {
         let insert = json!({ "MESSAGE_TYPE": "EVENT_INSERT_RIGHT", "SOURCE_REF": at,
             "DETAILS": { "CODE": code } });
         assert_eq!(admin.ask(insert).await["MESSAGE_TYPE"], "EVENT_INSERT_RIGHT_ACK");
-        assert_eq!(get(free, "/health/ready").await.0, 200);
+        assert_eq!(get(management, "/health/ready").await.0, 200);
         assert!(word(address).contains("503"), "a new connection got no status 503");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
