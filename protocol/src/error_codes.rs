@@ -44,8 +44,10 @@ macro_rules! codes {
 
 codes! {
     MissingField = "MISSING_FIELD", "400 Bad Request",
-        "A required field is absent or null; TEXT names the field.",
-        "Send the field. In a form, mark it as required.";
+        "A required field is absent or null; TEXT names the field. After \
+         EVENT_RESET_USER_PASSWORD also: the user has no EMAIL_ADDRESS for the new password.",
+        "Send the field. In a form, mark it as required. If EMAIL_ADDRESS of a user is missing, \
+         set it by EVENT_AMEND_USER.";
     ValidationError = "VALIDATION_ERROR", "400 Bad Request",
         "A value has the wrong type, length or format, or the state of the record does not permit \
          the change. TEXT has the reason.",
@@ -65,22 +67,22 @@ codes! {
          values.",
         "Send one of the valid values.";
     UnknownField = "UNKNOWN_FIELD", "400 Bad Request",
-        "The message has an unknown field in its DETAILS; FIELD in DETAILS of the error names it.",
-        "Remove the field; META_REQUEST lists the fields of a message.";
+        "DETAILS of the message has an unknown field; DETAILS.FIELD names it.",
+        "Remove the field; the wire reference lists the fields of each message.";
     NoMessageType = "NO_MESSAGE_TYPE", "400 Bad Request",
         "MESSAGE_TYPE is absent or empty.",
         "Send MESSAGE_TYPE at the root of the envelope.";
     UnknownMessageType = "UNKNOWN_MESSAGE_TYPE", "400 Bad Request",
         "No message has this MESSAGE_TYPE.",
-        "Check the spelling, which is in upper case; RESOURCES_REQUEST lists the messages.";
+        "Check the spelling, which is in upper case; the wire reference lists all messages.";
     NoSourceRef = "NO_SOURCE_REF", "400 Bad Request",
         "SOURCE_REF is absent; REST requests and subscriptions require it.",
         "Send SOURCE_REF at the root, or over REST as a header.";
     NoUserName = "NO_USER_NAME", "400 Bad Request",
         "USER_NAME is absent; the message requires it to identify the user.",
-        "Send USER_NAME in DETAILS.";
+        "Send USER_NAME in DETAILS of the message.";
     NoDsName = "NO_DS_NAME", "400 Bad Request",
-        "DATASOURCE_NAME is absent in DETAILS.",
+        "DATASOURCE_NAME is absent in DETAILS of the message.",
         "Send the name of a data source.";
     InvalidDatasource = "INVALID_DATASOURCE", "400 Bad Request",
         "No open subscription has this SOURCE_REF. As the reply to DATA_LOGON: an open \
@@ -88,13 +90,14 @@ codes! {
         "Subscribe again. After DATA_LOGON: use another SOURCE_REF, or end the open subscription \
          first.";
     FeatureNotProvided = "FEATURE_NOT_PROVIDED", "400 Bad Request",
-        "FEATURE, the name of a resource, is absent in DETAILS.",
-        "Send FEATURE, a RESOURCE_NAME of RESOURCES_REQUEST.";
+        "FEATURE, the name of a resource or message, is absent in DETAILS of the message.",
+        "Send FEATURE, a RESOURCE_NAME that RESOURCES_REQUEST lists.";
     InvalidCriteria = "INVALID_CRITERIA", "400 Bad Request",
         "CRITERIA_MATCH is not a valid filter; TEXT has the position and the reason.",
         "Correct the filter; its columns are those of the data source.";
     InvalidToken = "INVALID_TOKEN", "400 Bad Request",
-        "The reset token is unknown, used or expired.",
+        "RESET_TOKEN of EVENT_PASSWORD_RESET_ACTION is unknown, used or expired, or belongs to \
+         another user.",
         "Show the dialog in which the user requests a new link.";
     TooShort = "TOO_SHORT", "400 Bad Request",
         "The password has too few characters; TEXT states the minimum.",
@@ -153,37 +156,45 @@ codes! {
         "With RETRY_AFTER_SECS: show when the user can try again, and send no login earlier. \
          Without RETRY_AFTER_SECS: an administrator must enable the account.";
     PasswordExpired = "PASSWORD_EXPIRED", "401 Unauthorized",
-        "The password is correct, or empty after a reset without a one-time password, but must be \
-         changed before the login. DETAILS.STATUS is PASSWORD_EXPIRED or PASSWORD_RESET.",
+        "The password or refresh token is correct, but the password must be changed before the \
+         login. After a reset without a one-time password, an empty password is the correct one. \
+         DETAILS.STATUS is PASSWORD_EXPIRED or PASSWORD_RESET.",
         "Show the dialog for a new password, send EVENT_CHANGE_USER_PASSWORD, then log in with the \
          new password.";
     MfaFailed = "MFA_FAILED", "401 Unauthorized",
-        "A second factor is required, wrong or not set up. DETAILS.REASON states which. REQUIRED: \
-         no code was sent. INVALID: the code is wrong, used or expired. ENROL: the user has no \
-         second factor yet. EXPIRED: no new secret waits for confirmation, because the time has \
-         passed or too many codes were wrong.",
-        "REQUIRED and INVALID: ask for the code and complete the login with REFRESH_AUTH_TOKEN of \
-         the NACK. ENROL: create and confirm a secret with that token. EXPIRED: create a new \
-         secret. Only NACKs of EVENT_LOGIN_AUTH have the token. INVALID after \
-         EVENT_MFA_CONFIRM_SECRET: send the message again with another code. REQUIRED after \
-         another message than EVENT_LOGIN_AUTH: the session began before the user had a second \
-         factor; log in with MFA_CODE, then send that message again.";
+        "A second factor is required, wrong or not set up. DETAILS.REASON states which; \
+         DETAILS.MFA is the kind of factor: QR_CODE (authenticator app) or NOTIFY (mailed link). \
+         REQUIRED: no code was sent; after another message than EVENT_LOGIN_AUTH: no second \
+         factor was proved for the session. INVALID: the code is wrong, used or expired. ENROL: \
+         the user must set up a second factor. EXPIRED: no new secret waits for confirmation, \
+         because the time has passed or too many codes were wrong.",
+        "After EVENT_LOGIN_AUTH: the NACK has REFRESH_AUTH_TOKEN, the token of the pending login. \
+         REQUIRED, INVALID: ask for a code, and send EVENT_LOGIN_AUTH with this token and \
+         MFA_CODE. ENROL: create and confirm a secret with this token, then send EVENT_LOGIN_AUTH \
+         with it. If the NACK has no token, too many codes were wrong: begin a new login. \
+         INVALID after EVENT_MFA_CONFIRM_SECRET: send the message again with another code. \
+         EXPIRED: create a new secret. REQUIRED after another message than EVENT_LOGIN_AUTH: log \
+         in with MFA_CODE, then send the message again.";
     SessionNotFound = "SESSION_NOT_FOUND", "401 Unauthorized",
-        "The message requires a session and names no session or an unknown session; or the session \
-         that EVENT_END_SESSION or EVENT_LOGOUT is to end does not exist.",
-        "Send EVENT_LOGIN_AUTH with REFRESH_AUTH_TOKEN. If this login is refused, show the login \
-         dialog. After EVENT_LOGOUT there is nothing to do. If EVENT_END_SESSION is refused again \
-         after the login, the session that it names does not exist.";
+        "The message requires a session, but its SESSION_AUTH_TOKEN is unknown, or it has no token \
+         and its connection is not bound to a session. Or the session that EVENT_END_SESSION or \
+         EVENT_LOGOUT is to end does not exist.",
+        "Send EVENT_LOGIN_AUTH with REFRESH_AUTH_TOKEN, then send the message again. Without a \
+         refresh token, or if this login is refused with SESSION_EXPIRED: show the login dialog. \
+         After EVENT_LOGOUT there is nothing to do. If EVENT_END_SESSION is refused again after \
+         the login, the session that it names does not exist.";
     SessionExpired = "SESSION_EXPIRED", "401 Unauthorized",
-        "The session has ended, or the refresh token is unknown, expired or used.",
-        "Send EVENT_LOGIN_AUTH with REFRESH_AUTH_TOKEN. If the refused message was such a login, \
-         show the login dialog.";
+        "The session has ended; or REFRESH_AUTH_TOKEN of the message, a refresh token or the token \
+         of a pending login, is unknown, expired or used, or belongs to another user.",
+        "If the message had REFRESH_AUTH_TOKEN, show the login dialog. Otherwise, send \
+         EVENT_LOGIN_AUTH with REFRESH_AUTH_TOKEN, then send the message again.";
     LoginFail = "LOGIN_FAIL", "401 Unauthorized",
         "The password could not be checked, for example because the LDAP server did not answer. \
          The attempt is not counted as a failed login.",
         "Try again after a few seconds, or let the user try again.";
     NotAuthorised = "NOT_AUTHORISED", "403 Forbidden",
-        "The user may not do this; DETAILS.RIGHT names the missing right, if one is missing.",
+        "The user may not do this. If a missing right is the reason, DETAILS.RIGHT names the right \
+         that the user of the session lacks; otherwise, TEXT has the reason.",
         "Do not repeat the message. Hide or disable the function until USER_RIGHTS shows the \
          right.";
     MaxActiveSessionsReached = "MAX_ACTIVE_SESSIONS_REACHED", "403 Forbidden",
@@ -195,14 +206,15 @@ codes! {
         "No data source has this name.",
         "Check the spelling; RESOURCES_REQUEST lists the data sources.";
     RecordNotFound = "RECORD_NOT_FOUND", "404 Not Found",
-        "A record that the message names does not exist; TEXT names it.",
-        "Read the records again: another administrator may have deleted or renamed the record.";
+        "A record or backup that the message names does not exist; TEXT names it.",
+        "Read the records again: another administrator may have deleted or renamed the record. \
+         After EVENT_BACKUP: begin a new backup.";
     FeatureNotFound = "FEATURE_NOT_FOUND", "404 Not Found",
-        "The user has no access to a resource with this name.",
-        "Use a RESOURCE_NAME of RESOURCES_REQUEST.";
+        "FEATURE of META_REQUEST names no resource that the user may use.",
+        "Use a RESOURCE_NAME that RESOURCES_REQUEST lists.";
     JsonSchemaNotFound = "JSON_SCHEMA_NOT_FOUND", "404 Not Found",
-        "The user has no access to a message with this name.",
-        "Use a RESOURCE_NAME of RESOURCES_REQUEST that is a message.";
+        "FEATURE of JSON_SCHEMA_REQUEST names no message that the user may send.",
+        "Use a RESOURCE_NAME that RESOURCES_REQUEST lists and that is a message.";
     OperationTimeout = "OPERATION_TIMEOUT", "408 Request Timeout",
         "The outcome is unknown: the change may have been made.",
         "Read the record, then decide whether to send the message again.";
@@ -210,9 +222,9 @@ codes! {
         "A record with this key exists already; DETAILS.FIELD and DETAILS.VALUE are the key.",
         "Choose another key, or amend the existing record.";
     DependentRecordFound = "DEPENDENT_RECORD_FOUND", "409 Conflict",
-        "Another record refers to the record to be deleted; DETAILS.TABLE and DETAILS.KEY name \
-         the other record.",
-        "Remove the reference first, then repeat the message.";
+        "A user or profile has the right to be deleted; DETAILS.TABLE (USER or PROFILE) and \
+         DETAILS.KEY name this user or profile.",
+        "Remove the right from this user or profile first, then send the message again.";
     OptimisticConcurrencyError = "OPTIMISTIC_CONCURRENCY_ERROR", "409 Conflict",
         "The record has changed since the client read it; DETAILS.RECORD_VERSION is its current \
          version.",

@@ -48,6 +48,9 @@ enum SubCommand {
     /// Measure password hashing on this host and suggest log_n, r and p for scrypt
     Calibrate(calibrate::CalibrateArgs),
     /// Re-encrypt the second-factor secrets with the current key, while the gateway is stopped
+    ///
+    /// The current key is security.mfa.qr_code.secret_encrypt_key or, if that is empty, the key in
+    /// the file mfa.key.
     Rekey(rekey::RekeyArgs),
     /// Manage the users in a store, while its gateway is stopped
     #[command(subcommand)]

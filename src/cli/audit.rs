@@ -39,11 +39,11 @@ pub(super) struct VerifyArgs {
 /// The rows to print.
 #[derive(Args)]
 pub(super) struct ShowArgs {
-    /// Only rows of actions by this user or on this user
+    /// Only rows in which USER or TARGET is this name
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
-    /// Only rows since this time: a date (UTC), a time with its zone, or an age, such as 2026-11-25
-    /// or 8h
+    /// Only rows since this time: a date (UTC) such as 2026-11-25, a time with its zone such as
+    /// 2026-11-25T09:00:00+01:00, or an age such as 8h
     #[arg(long, value_name = "WHEN")]
     since: Option<String>,
     /// Print one JSON object per line

@@ -148,7 +148,8 @@ async fn request(client: &mut Client, message: String) -> Result<Value> {
             }
             _ => {
                 let field = |name: &str| reply[name].as_str().unwrap_or_default().to_owned();
-                bail!("the gateway refused the message: {} ({})", field("TEXT"), field("CODE"));
+                let (code, text) = (field("CODE"), field("TEXT"));
+                bail!("the gateway refused the message ({kind}, {code}): {text}");
             }
         }
     }

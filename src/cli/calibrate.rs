@@ -74,7 +74,10 @@ impl CalibrateArgs {
     /// Suggests the cost with the most memory, if possible one that OWASP recommends.
     fn propose(&self, all: &[Measured]) {
         let strong = all.iter().rfind(|it| it.cost.is_recommended());
-        let Some(Measured { cost, .. }) = strong.or(all.last()) else { return };
+        let Some(Measured { cost, .. }) = strong.or(all.last()) else {
+            println!("\n# {} MiB are too little for a hash; raise --memory-mb", self.memory_mb);
+            return;
+        };
         if !cost.is_recommended() {
             println!(
                 "\n# {} ms are too short for the OWASP minimum on this host; raise --target-ms",

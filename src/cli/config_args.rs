@@ -9,7 +9,8 @@ use crate::settings::{Settings, SettingsError};
 /// The source of the configuration.
 #[derive(Args, Clone)]
 pub(super) struct ConfigArgs {
-    /// Configuration file (TOML); environment variables TOLLGATE_SECTION__KEY override it
+    /// Configuration file (TOML); without one, all keys have their defaults. Environment variables
+    /// TOLLGATE_SECTION__KEY override both
     #[arg(long, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
 }

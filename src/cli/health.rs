@@ -23,7 +23,7 @@ const ANSWER_BYTES: u64 = 64 * 1024;
 impl HealthArgs {
     pub(super) fn run(&self) -> Result<()> {
         let at = self.management;
-        let cannot = || format!("cannot reach the gateway's management port {at}");
+        let cannot = || format!("cannot reach the management address {at} of the gateway");
         let mut stream = TcpStream::connect_timeout(&at, TIMEOUT).with_context(cannot)?;
         stream.set_read_timeout(Some(TIMEOUT))?;
         write!(stream, "GET /health/ready HTTP/1.1\r\nHost: {at}\r\nConnection: close\r\n\r\n")?;
@@ -31,7 +31,7 @@ impl HealthArgs {
         stream.take(ANSWER_BYTES).read_to_string(&mut answer).with_context(cannot)?;
         let text = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body.trim());
         if !answer.starts_with("HTTP/1.1 200 ") {
-            bail!("the gateway at {at} is not ready: {text}");
+            bail!("the gateway is not ready: {}", text.trim_start_matches("not ready: "));
         }
         println!("{text}");
         Ok(())

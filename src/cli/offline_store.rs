@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use protocol::{Password, UserName};
 
@@ -52,7 +52,9 @@ pub(super) fn with_empty_store<T>(
 
 fn require_durable(settings: &Settings) -> Result<()> {
     if settings.store.engine == Engine::Memory {
-        bail!("store.engine is \"memory\": this command needs a store on disk");
+        bail!(
+            "store.engine is \"memory\", but this command needs a store on disk; set it to \"sled\""
+        );
     }
     Ok(())
 }
@@ -62,7 +64,8 @@ fn run_with_store<T>(
     dir: &Path,
     work: impl AsyncFnOnce(&Started) -> Result<T>,
 ) -> Result<T> {
-    let started = startup::start(settings, dir, Clock::system())?;
+    let started = startup::start(settings, dir, Clock::system())
+        .with_context(|| format!("cannot open the store in {}", dir.display()))?;
     // A gateway that was killed can leave changes in the log that are not yet in the rows.
     started.replica.flush_rows();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

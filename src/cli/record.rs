@@ -23,12 +23,13 @@ use crate::replay::{Direction, Transcript};
 #[derive(Args)]
 #[command(arg_required_else_help = true)]
 pub(super) struct RecordArgs {
-    /// Address of the recording proxy; connect the client to it instead of the gateway
+    /// Address of the recording proxy; connect the client to it instead of the gateway. Required
+    /// unless --har is given
     #[arg(long, value_name = "ADDR", conflicts_with = "har", required_unless_present = "har")]
     listen: Option<SocketAddr>,
     #[command(flatten)]
     remote: UnverifiedRemoteArgs,
-    /// HAR file to convert (Chrome DevTools: Network, Export HAR with content)
+    /// HAR file to convert instead of recording (Chrome DevTools: Network, Export HAR with content)
     #[arg(long, value_name = "FILE")]
     har: Option<PathBuf>,
     /// Script to write; must not exist

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use super::config_args::ConfigArgs;
@@ -22,14 +22,14 @@ pub(super) struct RekeyArgs {
 
 /// Maximum number of secrets in one command, which keeps its log entry small.
 const SECRETS_PER_COMMAND: usize = 64;
+const NO_KEY: &str = "[security.mfa.qr_code] is not configured, so there is no key; name the \
+                      configuration of the gateway with --config";
 
 impl RekeyArgs {
     pub(super) fn run(self) -> Result<()> {
         let settings = self.config.load()?;
         settings.validate()?;
-        let Some(keys) = settings.keyring(&self.data_dir)? else {
-            bail!("[security.mfa.qr_code] is not configured, so no key exists");
-        };
+        let keys = settings.keyring(&self.data_dir)?.context(NO_KEY)?;
         let (reencrypted_count, failed) =
             offline_store::with_existing_store(&settings, &self.data_dir, async |started| {
                 let encrypted: Vec<_> = started.replica.read(|realm, _| {
@@ -66,8 +66,8 @@ impl RekeyArgs {
         if failed > 0 {
             bail!(
                 "secrets that cannot be decrypted were left unchanged: {failed}; add their key to \
-                 security.mfa.qr_code.old_secret_encrypt_keys, or restore the former \
-                 username_table_look_up_salt, and repeat `tollgate rekey`"
+                 security.mfa.qr_code.old_secret_encrypt_keys, or restore mfa.key or the former \
+                 username_table_look_up_salt; then repeat `tollgate rekey`"
             );
         }
         println!("the keys in security.mfa.qr_code.old_secret_encrypt_keys are no longer needed");

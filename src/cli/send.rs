@@ -18,7 +18,8 @@ use super::time_argument::parse_time;
 pub(super) struct SendArgs {
     #[command(flatten)]
     remote: RemoteArgs,
-    /// User to log in as; the password is read from the first line of standard input
+    /// User to log in as; the password is read from the first line of standard input (default: no
+    /// login)
     #[arg(long, value_name = "USER")]
     login: Option<String>,
     /// Time during which pushed messages are printed after the last reply, such as 1s

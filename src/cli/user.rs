@@ -44,7 +44,7 @@ pub(super) struct AddUserArgs {
     #[arg(long, value_name = "PROFILE")]
     profile: Vec<String>,
     /// Read the password from the first line of standard input (default: prompt on a terminal;
-    /// without a terminal or an input, generate and print a password)
+    /// without a terminal, or if nothing is entered, generate and print a password)
     #[arg(long)]
     password_stdin: bool,
     #[command(flatten)]

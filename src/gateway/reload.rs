@@ -25,6 +25,6 @@ pub async fn apply(gateway: &Gateway, new: Settings) -> Result<(), SubmitError> 
     for key in kept {
         tracing::warn!(key, "a changed setting needs a restart; the previous value stays in force");
     }
-    tracing::info!(changed = differences.len(), "configuration reloaded");
+    tracing::info!(changed_settings = differences.len(), "configuration reloaded");
     Ok(())
 }

@@ -93,7 +93,7 @@ pub enum MailError {
     Message(#[from] lettre::error::Error),
     #[error("sending by SMTP failed: {0}")]
     Server(#[from] transport::smtp::Error),
-    #[error("the mail folder or ca_file cannot be accessed: {0}")]
+    #[error("cannot access {0}")]
     File(String),
     #[error("the mail was not sent in time")]
     Timeout,
@@ -146,10 +146,13 @@ impl Mailer {
 }
 
 async fn write_to_folder(folder: &Path, message: Message) -> Result<(), MailError> {
+    let failed = |error: &dyn std::fmt::Display| {
+        MailError::File(format!("mail.file.folder {}: {error}", folder.display()))
+    };
     let created = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
-    created.map_err(|error| MailError::File(error.to_string()))?;
+    created.map_err(|error| failed(&error))?;
     let written = AsyncFileTransport::<Tokio1Executor>::new(folder).send(message).await;
-    written.map(drop).map_err(|error| MailError::File(error.to_string()))
+    written.map(drop).map_err(|error| failed(&error))
 }
 
 impl SmtpServer {
@@ -169,8 +172,9 @@ impl SmtpServer {
         let parameters = || -> Result<TlsParameters, MailError> {
             let mut builder = TlsParameters::builder(self.host.clone());
             if let Some(path) = &self.ca_file {
-                let pem =
-                    std::fs::read(path).map_err(|error| MailError::File(error.to_string()))?;
+                let pem = std::fs::read(path).map_err(|error| {
+                    MailError::File(format!("mail.smtp.ca_file {}: {error}", path.display()))
+                })?;
                 builder = builder.add_root_certificate(Certificate::from_pem(&pem)?);
             }
             Ok(builder.build_rustls()?)

@@ -223,7 +223,7 @@ impl MessageContext {
                 .map_err(|error| error.to_string())
         };
         encoded.map_err(|error| {
-            tracing::error!(error, "encoding an ack failed");
+            tracing::error!(message_type = self.event, error, "encoding an ack failed");
             errors::internal_error(self.event)
         })
     }

@@ -268,7 +268,7 @@ fn answer<P: ImmediateMessage>(
     )?;
     let ack = P::answer(context)?;
     protocol::envelope::encode_into(out, P::ACK, source_ref, &ack).map_err(|error| {
-        tracing::error!(%error, "encoding an ack failed");
+        tracing::error!(message_type = P::TYPE, %error, "encoding an ack failed");
         internal_error(P::TYPE)
     })
 }

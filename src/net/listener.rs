@@ -98,7 +98,7 @@ fn accept(stream: TcpStream, peer: SocketAddr, tls: Option<&Arc<Identity>>, rout
     tokio::spawn(async move {
         let stream = match tls {
             None => Some(Stream::Plain(stream)),
-            Some(tls) => tls.handshake(stream).await,
+            Some(tls) => tls.handshake(stream, peer.ip()).await,
         };
         if let Some(stream) = stream {
             server::serve(stream, peer, router, permit).await;

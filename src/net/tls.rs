@@ -3,6 +3,7 @@
 //! Open connections keep their TLS session; new connections use the current certificate.
 
 use std::fs::Metadata;
+use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -74,17 +75,17 @@ impl Identity {
         *self.files.lock() = checked.files;
     }
 
-    /// Performs the TLS handshake; `None` if it fails or times out.
-    pub async fn handshake(&self, stream: TcpStream) -> Option<Stream> {
+    /// Performs the TLS handshake; `None` if it fails or times out. `address` is for the log.
+    pub async fn handshake(&self, stream: TcpStream, address: IpAddr) -> Option<Stream> {
         let acceptor = TlsAcceptor::from(self.current.load_full());
         match tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await {
             Ok(Ok(stream)) => Some(Stream::Tls(Box::new(stream.into()))),
             Ok(Err(error)) => {
-                tracing::debug!(%error, "TLS handshake failed");
+                tracing::debug!(%address, %error, "TLS handshake failed");
                 None
             }
             Err(_) => {
-                tracing::debug!("TLS handshake timed out");
+                tracing::debug!(%address, "TLS handshake timed out");
                 None
             }
         }

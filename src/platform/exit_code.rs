@@ -7,8 +7,8 @@ pub const EXIT_CODES: &[(i32, &str)] = &[
     (USAGE, "the command line is invalid"),
     (DAMAGED, "the store is damaged; nothing was changed"),
     (LOCKED, "another process has the store open"),
-    (STORE, "the store cannot be read or written"),
-    (SETTINGS, "the configuration is invalid"),
+    (STORE, "the store cannot be read or written, or a newer version of tollgate wrote it"),
+    (SETTINGS, "the configuration, the certificate or its key is invalid"),
     (ADDRESS, "cannot listen on the address"),
     (
         REPLAY_FAILED,
@@ -26,9 +26,9 @@ pub const USAGE: i32 = 2;
 pub const DAMAGED: i32 = 3;
 /// Another process has the store open.
 pub const LOCKED: i32 = 4;
-/// The store cannot be read or written.
+/// The store cannot be read or written, or has the format of a newer version.
 pub const STORE: i32 = 5;
-/// The configuration is invalid.
+/// The configuration, the certificate or its key is invalid.
 pub const SETTINGS: i32 = 6;
 /// Cannot listen on the address.
 pub const ADDRESS: i32 = 7;

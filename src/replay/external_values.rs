@@ -36,7 +36,8 @@ impl ExternalValues {
             }
             (["mail", name], Some(mail_folder)) => {
                 let mail = self.mail(mail_folder).await;
-                parameter(&mail, name).ok_or_else(|| format!("no link with {name} in the mail"))
+                let none = || format!("the mail has no link with the parameter {name}");
+                parameter(&mail, name).ok_or_else(none)
             }
             (["mail", _], None) => Err("reading a mail requires --outbox".to_owned()),
             _ => Err("unknown value: use totp SECRET [SECONDS] or mail PARAMETER".to_owned()),

@@ -133,7 +133,9 @@ impl BackupSessions {
         });
         backup.changed_keys.extend(keys.filter(|key| !matches!(key, Key::Seen(_))));
         if backup.changed_keys.len() > CHANGED_KEYS_MAX {
-            tracing::warn!("backup aborted: too many rows changed");
+            tracing::warn!(
+                "backup aborted: too many rows changed while it ran; repeat it when fewer change"
+            );
             *current = None;
         }
     }

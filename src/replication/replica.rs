@@ -37,7 +37,7 @@ pub enum SubmitError {
     #[error("the command was not stored: {0}")]
     NotStored(String),
     /// The command may have been stored, so it may have taken effect or may do so later.
-    #[error("the outcome is unknown: the change may have been made; check before a repetition")]
+    #[error("the outcome is unknown: the change may have been made; check before you repeat it")]
     Unknown,
 }
 
@@ -179,8 +179,8 @@ impl Replica {
             Err(AppendError::Unknown(why)) => {
                 tracing::warn!(
                     why,
-                    "it is unknown whether a command was stored in the command log; it is stored \
-                     again and takes effect at most once"
+                    "it is unknown whether a command was stored in the command log; the command \
+                     is stored again and takes effect at most once"
                 )
             }
         }
@@ -375,10 +375,10 @@ impl Replica {
     /// Logs `why` and ends the process. A gateway that cannot keep its state must not answer:
     /// acknowledged changes could be lost.
     fn abort_process(&self, why: &str) -> ! {
-        tracing::error!(why, "the state could not be applied or saved; the gateway stopped");
+        tracing::error!(why, "changes could not be applied or saved; the gateway stopped");
         if !tracing::enabled!(tracing::Level::ERROR) {
             // Sub-commands that open the store of a stopped gateway write no log.
-            eprintln!("tollgate: the state cannot be applied or saved: {why}");
+            eprintln!("tollgate: changes cannot be applied or saved: {why}");
         }
         std::process::exit(crate::platform::STORE)
     }

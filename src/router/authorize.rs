@@ -34,7 +34,7 @@ pub(super) fn authorize(
     }
     let session = session.as_ref().map_err(Nack::clone)?;
     if envelope.user_name.as_ref().is_some_and(|name| !session.user_name.is(name)) {
-        let text = "USER_NAME is not the user of the session";
+        let text = "USER_NAME at the root is not the user of the session; leave it out";
         return Err(Nack::new(NackCode::NotAuthorised, text));
     }
     match handler.access {

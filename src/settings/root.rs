@@ -21,8 +21,9 @@ pub const RESET_TOPIC: &str = "PASSWORD_RESET";
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// Default values of all keys that are not set: "compatible", the values of the Genesis
-    /// documentation, unless the meaning of a key says otherwise; "hardened", stricter values.
+    /// Defaults of the keys that are not set: "compatible", the values of the Genesis
+    /// documentation, unless the meaning of a key says otherwise; "hardened", stricter values for
+    /// the keys in the section "Hardened mode" of the configuration reference.
     pub mode: Mode,
     /// Addresses, message formats, TLS and limits of the gateway.
     pub server: ServerSettings,
@@ -33,8 +34,8 @@ pub struct Settings {
     pub services: Vec<ServiceSettings>,
     /// Order, health checks and pushes of the service list.
     pub service_list: ServiceListSettings,
-    /// The store of the command log and of rows. The option --data-dir of `tollgate serve` sets its
-    /// directory.
+    /// The store of rows (users, sessions and so on), of the command log with all changes, and of
+    /// the audit trail. The option --data-dir of `tollgate serve` sets its directory.
     pub store: StoreSettings,
     /// Sessions, passwords and second factors.
     pub security: Security,

@@ -26,8 +26,9 @@ allowed_origins = ["https://desk.example"]"#,
     },
     Task {
         title: "Limit what clients may use",
-        text: "Every resource that a client can occupy has a limit. The defaults fit a few \
-               thousand GUIs.",
+        text: "Every resource that a client can occupy has a limit. Raise \
+               `connections_per_address_max` if many GUIs share one address, such as that of a \
+               proxy.",
         example: r#"[server.limits]
 connections_max = 20000
 connections_per_address_max = 500"#,
@@ -35,8 +36,8 @@ connections_per_address_max = 500"#,
     },
     Task {
         title: "List the services that GUIs connect to",
-        text: "The reply to a heartbeat contains this list. A client that stops sending heartbeats \
-               loses its session.",
+        text: "The reply to a heartbeat contains this list. A WebSocket client that sends neither \
+               heartbeats nor other messages loses its session.",
         example: r#"[[services]]
 name = "ORDER_EVENT_HANDLER"
 hosts = [{ name = "orders1.desk.example", port = 9001 }]
@@ -47,8 +48,8 @@ interval_secs = 15"#,
     },
     Task {
         title: "Keep data",
-        text: "The option `--data-dir` sets the directory of the store. How the files of the store \
-               grow is described in [Operations](operations.md).",
+        text: "How the files of the store grow is described in \
+               [Operations](operations.md#plan-disk-space).",
         example: r#"[store]
 log_retention_days = 30
 audit_retention_days = 730
@@ -57,7 +58,8 @@ disk_reserve_mb = 1024"#,
     },
     Task {
         title: "Decide how users log in and how long sessions last",
-        text: "`mode` and the keys of `security` are explained in [Security](security.md).",
+        text: "[Security](security.md) explains how to choose [`mode`](#keys-of-the-root) and the \
+               keys of `security`.",
         example: r#"mode = "hardened"
 
 [security]
@@ -142,7 +144,7 @@ on_first_login = { create_user = true, group_profiles = { traders = "TRADER" } }
     },
     Task {
         title: "Send mail",
-        text: "Mails wait in the store until the mail server has accepted them.",
+        text: "Mails wait in the store until the mail server has accepted them, at most for a day.",
         example: r#"[mail]
 transport = "smtp"
 from = "Desk <desk@desk.example>"

@@ -30,7 +30,9 @@ impl DiskSpace {
         let found = rustix::fs::statvfs(&self.dir).ok()?;
         let free = found.f_bavail.saturating_mul(found.f_frsize);
         let (free_mb, reserve_mb) = (free >> 20, self.reserve >> 20);
-        let text = || format!("the disk is full: {free_mb} MB free, {reserve_mb} MB reserved");
+        let text = || {
+            format!("the disk is full: {free_mb} MB free, store.disk_reserve_mb is {reserve_mb}")
+        };
         (free < self.reserve).then(text)
     }
 }

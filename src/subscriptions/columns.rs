@@ -52,7 +52,7 @@ pub(super) static ACTIVE_SESSIONS: [Column; 6] = [
     text("HOST", "IP address of the client that logged in or refreshed last."),
     number("LOGIN_TIME", "Time of the login, epoch ms."),
     number("LAST_ACCESS_TIME", "Time of the last use, epoch ms; updated about once a minute."),
-    text("SESSION_ID", "Id of the session, for EVENT_LOGOUT."),
+    text("SESSION_ID", "Id of the session, for EVENT_LOGOUT and EVENT_END_SESSION."),
     NO_VERSION,
 ];
 /// The number of the column SESSION_ID of ACTIVE_SESSIONS. The column is masked, because its value
@@ -64,8 +64,8 @@ pub(super) static LOGIN_ATTEMPTS: [Column; 4] = [
     name("USER_NAME", "User name that was tried; perhaps no user has this name."),
     number(
         "ATTEMPTS",
-        "Number of wrong passwords that count towards a lock; if addresses are locked separately, \
-         the largest number of one address.",
+        "Number of wrong passwords that count towards a lock; with `retry.scope = \
+         \"user_and_address\"` in the configuration, the largest number of one address or network.",
     ),
     number(
         "LOCKED_UNTIL",
@@ -83,12 +83,16 @@ pub(super) static ACTIVE_CODES: [Column; 5] = [
 pub(super) static AUDIT_EVENTS: [Column; 11] = [
     number("SEQUENCE", "Number of the row in the audit trail."),
     number("AT", "Time of the event, epoch ms."),
-    text("EVENT", "MESSAGE_TYPE, or the name of an event of the gateway itself."),
+    text(
+        "EVENT",
+        "MESSAGE_TYPE, or the name of an action of the gateway or its command line, such as \
+         SESSION_ENDED.",
+    ),
     name("USER_NAME", "Name of the user who caused the event."),
     name("TARGET", "Name of the user, profile or right that the event concerns."),
     text("HOST", "IP address of the client."),
-    text("CODE", "OK, the error code of the refusal, or REASON of SESSION_ENDED."),
-    text("REASON", "REASON of the message."),
+    text("CODE", "OK, the error code of the refusal, or for SESSION_ENDED why the session ended."),
+    text("REASON", "REASON at the root of the message."),
     text("BEFORE", "The changed fields before the event: a text that contains JSON."),
     text("AFTER", "The changed fields after the event: a text that contains JSON."),
     NO_VERSION,
@@ -107,7 +111,10 @@ pub(super) static ALL_USERS: [Column; 6 + ATTRIBUTES.len()] = {
     let mut columns = [UNSET; 6 + ATTRIBUTES.len()];
     columns[0] = text("ID", "Id of the user.");
     columns[1] = name("USER_NAME", "Name of the user.");
-    columns[2] = text("STATUS", "ENABLED, DISABLED, PASSWORD_EXPIRED or PASSWORD_RESET.");
+    columns[2] = text(
+        "STATUS",
+        "ENABLED, DISABLED, PASSWORD_EXPIRED or PASSWORD_RESET; see STATUS of the type UserBody.",
+    );
     columns[3] = number("LAST_LOGIN", "Time of the last login, epoch ms.");
     columns[4] = flag("ONLINE", "Whether the user has a live session.");
     columns[5] = VERSION;

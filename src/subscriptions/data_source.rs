@@ -68,7 +68,9 @@ impl DataSource {
             DataSource::AllProfiles => "Profiles.",
             DataSource::AllRights => "Rights.",
             DataSource::ActiveSessions => "Live sessions.",
-            DataSource::LoginAttempts => "User names with failed logins.",
+            DataSource::LoginAttempts => {
+                "User names under which logins failed since the last successful login."
+            }
             DataSource::ActiveCodes => {
                 "Active codes, which replace a mailed link as second factor. The codes themselves \
                  are not shown."

@@ -53,7 +53,7 @@ pub struct InvalidFilter {
 
 impl fmt::Display for InvalidFilter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "column {}: {}", self.column, self.what)
+        write!(f, "character {}: {}", self.column, self.what)
     }
 }
 

@@ -31,7 +31,10 @@ pub enum LdapError {
     Ldap(#[from] ldap3::LdapError),
     #[error("the LDAP server did not answer in time")]
     Timeout,
-    #[error("the LDAP server refused a request of the gateway: result code {0}")]
+    #[error(
+        "the LDAP server refused a request of the gateway: result code {0} (49 means a wrong \
+         bind_dn or bind_password)"
+    )]
     Refused(u32),
     #[error("the certificates in ca_file cannot be used: {0}")]
     Authorities(String),

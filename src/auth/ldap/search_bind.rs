@@ -143,7 +143,8 @@ async fn find_user(
     }
     found.dedup_by(|a, b| dn::normalize(&a.dn) == dn::normalize(&b.dn));
     if found.len() > 1 {
-        tracing::warn!(host = server.host, "LDAP search found several entries for a user name");
+        let text = "LDAP search found several entries for the user, so the login was refused";
+        tracing::warn!(host = server.host, user = name, "{text}");
         return Ok(None);
     }
     // A bind with an empty DN would be anonymous.

@@ -109,9 +109,8 @@ impl HashPool {
             let shared = shared.clone();
             let hash = thread::Builder::new().name(format!("hash-{number}"));
             let spawned = hash.spawn(move || shared.run_jobs());
-            spawned
-                .inspect_err(|error| tracing::error!(%error, "starting a hash thread failed"))
-                .is_ok()
+            let text = "starting a password hash thread failed; passwords are hashed more slowly";
+            spawned.inspect_err(|error| tracing::error!(%error, "{text}")).is_ok()
         };
         let threads = (0..thread_target).filter(started).count();
         Self { shared, threads }

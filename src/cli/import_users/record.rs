@@ -53,7 +53,10 @@ fn read_csv(file: &Path) -> Result<(Vec<UserRecord>, Vec<LineError>)> {
     let header = reader.headers()?.clone();
     let is_field = |name: &&str| COLUMNS.contains(name) || ATTRIBUTES.contains(name);
     if let Some(unknown) = header.iter().map(str::trim).find(|name| !is_field(name)) {
-        bail!("unknown column {unknown:?}: the first line must name the fields");
+        bail!(
+            "unknown column {unknown:?}: the first line must name fields that \
+             `tollgate import-users --help` lists"
+        );
     }
     if !header.iter().any(|name| name.trim() == "USER_NAME") {
         bail!("missing column USER_NAME: the first line must name the fields");
@@ -95,7 +98,7 @@ fn read_json(file: &Path) -> Result<(Vec<UserRecord>, Vec<LineError>)> {
             break;
         }
         if text.len() as u64 == LINE_BYTES_MAX {
-            bail!("line {line} has {LINE_BYTES_MAX} bytes or more");
+            bail!("line {line} is longer than {} bytes", LINE_BYTES_MAX - 1);
         }
         if text.trim_ascii().is_empty() {
             continue;

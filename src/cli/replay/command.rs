@@ -34,7 +34,7 @@ pub(in crate::cli) struct ReplayArgs {
     scripts: Vec<String>,
     #[command(flatten)]
     remote: UnverifiedRemoteArgs,
-    /// Only check the scripts and list the values that they need, without connecting
+    /// Only check the scripts, without connecting, and list their variables that have no value
     #[arg(long)]
     check: bool,
     /// Compare received frames with the scripts, except for volatile fields (see --volatile)
@@ -97,8 +97,8 @@ pub(in crate::cli) enum ReplayFailed {
     Differs(u64),
     #[error("thresholds crossed: {0}")]
     Crossed(usize),
-    #[error("a round was not completed")]
-    Broken,
+    #[error("rounds not completed: {0}")]
+    Broken(u64),
 }
 
 impl ReplayArgs {
@@ -112,7 +112,8 @@ impl ReplayArgs {
         let capacity = file_descriptors::raise_fd_limit();
         if self.clients > capacity {
             bail!(
-                "--clients {}: the limit of file descriptors (ulimit -n) allows only {capacity}",
+                "--clients {}: the limit of file descriptors (ulimit -n) allows only {capacity}; \
+                 raise its hard limit, or lower --clients",
                 self.clients
             );
         }
@@ -204,7 +205,9 @@ impl ReplayArgs {
             return Err(ReplayFailed::Differs(it.different).into());
         }
         match report.thresholds.iter().filter(|it| it.crossed).count() {
-            0 if self.verify && report.rounds.broken > 0 => Err(ReplayFailed::Broken.into()),
+            0 if self.verify && report.rounds.broken > 0 => {
+                Err(ReplayFailed::Broken(report.rounds.broken).into())
+            }
             0 => Ok(()),
             crossed => Err(ReplayFailed::Crossed(crossed).into()),
         }

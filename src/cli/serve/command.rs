@@ -72,7 +72,8 @@ impl ServeArgs {
         let metrics = metrics.install_recorder().context("cannot install the metrics recorder")?;
         metrics::describe();
         let clock = Clock::system();
-        let started = startup::start(&settings, &self.data_dir, clock.clone())?;
+        let started = startup::start(&settings, &self.data_dir, clock.clone())
+            .with_context(|| format!("cannot open the store in {}", self.data_dir.display()))?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let context = StartContext { settings, started: &started, clock, metrics, tls };
         let served = runtime.block_on(self.serve(context));

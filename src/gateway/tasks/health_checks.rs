@@ -31,9 +31,13 @@ pub(super) async fn check_health(gateway: Arc<Gateway>) {
             });
         }
         let healthy: BTreeMap<HostPort, bool> = checks.join_all().await.into_iter().collect();
-        let (hosts, healthy_hosts) = (healthy.len(), healthy.values().filter(|it| **it).count());
+        let hosts = healthy.len();
+        let failed = healthy.iter().filter(|(_, is_healthy)| !**is_healthy);
+        let unreachable: Vec<_> =
+            failed.map(|((name, port), _)| format!("{name}:{port}")).collect();
         if let Some(changed) = gateway.services.set_health(healthy) {
-            tracing::info!(healthy = healthy_hosts, hosts, "service health changed");
+            let unreachable = unreachable.join(" ");
+            tracing::info!(hosts, unreachable, "service health changed");
             publish_change(&gateway, &changed);
         }
         if list.health_check_secs > 0 {

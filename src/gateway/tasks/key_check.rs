@@ -22,9 +22,9 @@ pub fn check_keys(gateway: &Gateway) {
         tracing::error!(
             users = undecryptable,
             "secrets of second factors were encrypted with another key or salt, so codes of \
-             authenticator apps are refused; add that key to \
-             security.mfa.qr_code.old_secret_encrypt_keys, or restore the former \
-             username_table_look_up_salt"
+             authenticator apps are refused; restore mfa.key or the former \
+             username_table_look_up_salt, or add the other key to \
+             security.mfa.qr_code.old_secret_encrypt_keys"
         );
     }
 }

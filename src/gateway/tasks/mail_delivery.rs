@@ -62,12 +62,13 @@ async fn send_one(gateway: Arc<Gateway>, mail: QueuedMail) -> bool {
     let outcome = match send(&gateway, &mail).await {
         Ok(()) => MailSent::Sent,
         Err(SendError::Obsolete(reason)) => {
-            tracing::warn!(mail = mail.no, reason, "mail dropped");
+            let user = user_name(&gateway, &mail);
+            tracing::warn!(mail = mail.no, user, reason, "mail dropped");
             MailSent::Dropped
         }
         Err(SendError::Failed(error)) => {
-            let attempts = mail.send_attempts + 1;
-            tracing::warn!(mail = mail.no, attempts, %error, "mail delivery failed");
+            let (user, attempts) = (user_name(&gateway, &mail), mail.send_attempts + 1);
+            tracing::warn!(mail = mail.no, user, attempts, %error, "mail delivery failed");
             MailSent::Failed
         }
         Err(SendError::NotStored) => return false,
@@ -79,6 +80,11 @@ async fn send_one(gateway: Arc<Gateway>, mail: QueuedMail) -> bool {
     };
     counter!("tollgate_mail_deliveries_total", "result" => result).increment(1);
     gateway.replica.submit(Command::MailSent(mail.no, outcome)).await.is_ok()
+}
+
+/// Returns the name of the user who gets a mail, for the log; `None` if the user was deleted.
+fn user_name(gateway: &Gateway, mail: &QueuedMail) -> Option<String> {
+    gateway.replica.read(|realm, _| Some(realm.user(mail.user)?.name.to_string()))
 }
 
 /// Why a mail was not sent.

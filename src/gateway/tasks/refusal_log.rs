@@ -21,6 +21,6 @@ pub async fn write_refusal_log(gateway: &Gateway) {
     if !refusals.is_empty()
         && let Err(error) = gateway.replica.submit(Command::RecordRefusals(refusals)).await
     {
-        tracing::warn!(%error, "writing refusals to the audit trail failed");
+        tracing::warn!(%error, "writing refusals failed; the audit trail may lack them");
     }
 }

@@ -16,7 +16,7 @@ const TRIM_STEP_INTERVAL: Duration = Duration::from_secs(1);
 pub(super) async fn trim(gateway: Arc<Gateway>) {
     let before = retention_start(&gateway, gateway.settings().store.log_retention_days);
     match gateway.replica.trim(before).await {
-        Ok(trimmed_to) => tracing::debug!(trimmed_to, "command log trimmed"),
+        Ok(last_removed_entry) => tracing::debug!(last_removed_entry, "command log trimmed"),
         Err(error) => tracing::warn!(error, "trimming the command log failed"),
     }
 }

@@ -84,7 +84,8 @@ async fn end_session(gateway: Arc<Gateway>, session: Arc<LiveSession>, end: Sess
         Ok(Outcome::EndedSessions(1)) => return,
         Ok(_) => {}
         Err(error) => {
-            tracing::warn!(user = %session.user_name, %error, "ending a session failed");
+            let user = &session.user_name;
+            tracing::warn!(%user, %error, "ending a session failed; another attempt follows");
         }
     }
     if !session.has_ended() {

@@ -57,18 +57,19 @@ struct Details {
     /// minutes after its login or refresh, used or not.
     #[serde(serialize_with = "minutes")]
     session_timeout_mins: f64,
-    /// Minutes for which REFRESH_AUTH_TOKEN is valid.
+    /// Minutes for which REFRESH_AUTH_TOKEN is valid, from the login or the last refresh.
     #[serde(serialize_with = "minutes")]
     refresh_token_expiration_mins: f64,
-    /// Number of wrong passwords between the previous login and this login.
+    /// Number of wrong passwords between the previous login and the login that opened this session.
     failed_login_attempts: u32,
-    /// Number of logins between the previous login and this login that were refused although the
-    /// password was right.
+    /// Number of logins that were refused although the password was right, between the previous
+    /// login and the login that opened this session.
     rejected_login_attempts: u32,
-    /// Time of the previous login, epoch milliseconds; absent if there was none.
+    /// Time of the login before the one that opened this session, epoch milliseconds; absent if
+    /// there was none.
     #[serde(skip_serializing_if = "Option::is_none")]
     last_login_datetime: Option<Millis>,
-    /// Days until the password must be changed, rounded up; absent if it does not expire.
+    /// Days until the password must be changed, rounded up; absent if the password does not expire.
     #[serde(skip_serializing_if = "Option::is_none")]
     days_to_password_expiry: Option<u64>,
     /// Whether to warn the user: DAYS_TO_PASSWORD_EXPIRY is at most the configured

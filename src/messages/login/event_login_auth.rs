@@ -15,7 +15,8 @@ use crate::messages::stale_retry::retry_stale;
 use crate::realm::{Refusal, TokenHash};
 
 /// Either USER_NAME and PASSWORD, or REFRESH_AUTH_TOKEN. If both are sent, PASSWORD is ignored. In
-/// both cases also MFA_CODE, if a second factor is required.
+/// both cases also MFA_CODE, if a second factor is required that was not yet proved for this
+/// session or login.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
 pub struct LoginAuth {
@@ -38,8 +39,9 @@ impl Message for LoginAuth {
         "Opens a session by password, or renews or resumes one by refresh token.";
     const DESCRIPTION: &'static str = "A WebSocket connection is then bound to the session, so \
         later messages on it need no token. If a second factor is missing or wrong, the NACK has \
-        the code MFA_FAILED, and its REFRESH_AUTH_TOKEN completes this login. After too many \
-        wrong codes, the NACK has no token: begin a new login. A refresh replaces \
+        the code MFA_FAILED, and its REFRESH_AUTH_TOKEN is the token of this pending login, which \
+        can only complete this login or set up a second factor. After too many wrong codes, the \
+        NACK has no token: begin a new login. A refresh replaces \
         SESSION_AUTH_TOKEN and SESSION_ID. If `security.refresh_rotation` is true, it also \
         replaces REFRESH_AUTH_TOKEN.";
     const ACK: &'static str = "EVENT_LOGIN_AUTH_ACK";

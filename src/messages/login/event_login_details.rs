@@ -16,7 +16,8 @@ pub struct LoginDetails {}
 
 impl Message for LoginDetails {
     const TYPE: &'static str = "EVENT_LOGIN_DETAILS";
-    const SUMMARY: &'static str = "Returns the ACK of the login again, without tokens.";
+    const SUMMARY: &'static str =
+        "Returns the login ACK again: with current values, without tokens and active code.";
     const ACK: &'static str = "EVENT_LOGIN_DETAILS_ACK";
     const NACK: &'static str = "EVENT_LOGIN_DETAILS_NACK";
     const ACCESS: Access = Access::Session;

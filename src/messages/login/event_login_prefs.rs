@@ -22,8 +22,8 @@ pub struct Details {
     /// EMAIL: users can request a reset link by EVENT_SELF_SERVICE_PASSWORD_RESET. ADMIN: only an
     /// administrator can reset passwords.
     password_reset_type: &'static str,
-    /// Second factors in use: QR_CODE (codes of an authenticator app), NOTIFY (mailed links). Empty
-    /// if no second factor is in use.
+    /// Second factors that the configuration enables: QR_CODE (codes of an authenticator app),
+    /// NOTIFY (mailed links). Empty if none is enabled.
     mfa: Vec<&'static str>,
     /// What checks passwords: INTERNAL (the gateway), LDAP (a directory) or HYBRID (first the
     /// gateway, then a directory; both must accept the password). The passwords of the users in

@@ -97,7 +97,7 @@ impl Logout {
         } else {
             Err(Nack::new(
                 NackCode::NotAuthorised,
-                "to end the session of another user, send its SESSION_ID and USER_NAME",
+                "to end another user's session, send USER_NAME and the SESSION_ID of that session",
             ))
         }
     }

@@ -138,7 +138,11 @@ pub fn check_totp(
     let UserSecret { user, encrypted } = secret;
     let fingerprint = Fingerprint::new(encrypted);
     let Some(decrypted) = keys.decrypt(user.name.as_str(), user.no.0, encrypted) else {
-        tracing::error!(user = %user.name, "no configured key decrypted a second-factor secret");
+        tracing::error!(
+            user = %user.name,
+            "no configured key decrypted the user's second-factor secret, so a code of the \
+             authenticator app was refused; restore the former key or username_table_look_up_salt"
+        );
         return Some(CheckedCode { encrypted: fingerprint, at_secs: None, reencrypted: None });
     };
     let at_secs = codes.check(&decrypted.secret, text, context.now / 1_000);

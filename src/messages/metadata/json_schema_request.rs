@@ -13,7 +13,7 @@ use crate::messages::record::WithDetails;
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE", deny_unknown_fields)]
 pub struct JsonSchemaRequest {
-    /// MESSAGE_TYPE of the message. Required.
+    /// MESSAGE_TYPE of a message that the user may send. Required.
     #[serde(rename = "FEATURE")]
     _feature: Option<String>,
 }
@@ -40,7 +40,7 @@ impl ImmediateMessage for JsonSchemaRequest {
     fn answer(context: &ImmediateContext<'_>) -> Result<WithDetails<Details>, Nack> {
         let feature = meta_request::feature(context)?;
         let unknown = || {
-            let text = "FEATURE names no message that this session may send";
+            let text = "FEATURE names no message that this session may send; see RESOURCES_REQUEST";
             Nack::new(NackCode::JsonSchemaNotFound, text)
         };
         let handler =

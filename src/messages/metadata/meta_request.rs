@@ -49,7 +49,7 @@ pub(super) fn feature(context: &ImmediateContext<'_>) -> Result<String, Nack> {
 impl ImmediateMessage for MetaRequest {
     const TYPE: &'static str = "META_REQUEST";
     const SUMMARY: &'static str =
-        "Returns the fields of a message or of the rows of a data source.";
+        "Returns the fields of a message EVENT_… or REQ_…, or the columns of a data source.";
     const ACK: &'static str = "META_ACK";
     const NACK: &'static str = "META_NACK";
     const ACCESS: Access = Access::Session;
@@ -68,7 +68,7 @@ impl ImmediateMessage for MetaRequest {
             });
         }
         let unknown = || {
-            let text = "FEATURE names no resource that this session may use";
+            let text = "FEATURE names no resource that this session may use; see RESOURCES_REQUEST";
             Nack::new(NackCode::FeatureNotFound, text)
         };
         let handler =

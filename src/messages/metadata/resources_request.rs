@@ -34,7 +34,8 @@ pub struct Resource {
 
 impl ImmediateMessage for ResourcesRequest {
     const TYPE: &'static str = "RESOURCES_REQUEST";
-    const SUMMARY: &'static str = "Lists the messages and data sources that the user may use.";
+    const SUMMARY: &'static str =
+        "Lists the messages EVENT_… and REQ_… and the data sources that the user may use.";
     const ACK: &'static str = "RESOURCES_REQUEST_ACK";
     const NACK: &'static str = "RESOURCES_REQUEST_NACK";
     const ACCESS: Access = Access::Session;

@@ -10,13 +10,14 @@ use crate::messages::record::NoDetails;
 use crate::messages::record::event::{self, Ack};
 use crate::realm::Command;
 
-/// The user whose logins stop requiring codes of the authenticator app. The secret is kept.
+/// The user whose logins stop requiring codes of the authenticator app. The secret is kept. The
+/// event is refused with RECORD_NOT_FOUND if the user has confirmed no secret.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
 pub struct DisableMfaForUser {
-    /// Name of the user. For a user other than that of the session, the right MFA_DISABLE is
-    /// required. It is also required if `security.mfa.required_for` in the configuration makes the
-    /// second factor of this user mandatory.
+    /// Name of the user. The right MFA_DISABLE is required if this is not the user of the session,
+    /// or if `security.mfa.required_for` in the configuration makes the second factor of this user
+    /// mandatory.
     user_name: UserName,
 }
 

@@ -10,7 +10,8 @@ use crate::messages::record::NoDetails;
 use crate::messages::record::event::{self, Ack};
 use crate::realm::Command;
 
-/// The user whose logins require codes of the authenticator app again.
+/// The user whose logins require codes of the authenticator app again. The event is refused with
+/// RECORD_NOT_FOUND if the user has confirmed no secret.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
 pub struct EnableMfaForUser {

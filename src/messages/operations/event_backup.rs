@@ -35,7 +35,8 @@ pub struct Details {
     rows_count: usize,
     /// Rows as they are stored. A row replaces an earlier row of this backup with the same key.
     row: Vec<StoredRow>,
-    /// Keys, in hexadecimal, of rows that were deleted after the backup began.
+    /// Keys, in hexadecimal, of rows that have been deleted since the backup began: remove these
+    /// rows if earlier steps had them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     gone: Vec<String>,
     /// SHA-256 over ROW and GONE of all steps, in hexadecimal; only in the last step.

@@ -12,14 +12,16 @@ use crate::messages::record::NoDetails;
 use crate::messages::record::event::{self, Ack};
 use crate::realm::Command;
 
-/// The user, and the number of wrong passwords to set. If the number is below the configured limit,
-/// the user is unlocked. Otherwise the user is locked, and the lock time begins with this event.
+/// The user, and the number of wrong passwords to set. If the number is below
+/// `security.genesis_password.retry.max_attempts`, the user is unlocked. Otherwise the user is
+/// locked, and the lock time begins with this event.
 /// With `security.genesis_password.retry.scope = "user_and_address"`, the number is set for each
 /// address or network from which wrong passwords are counted.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
 pub struct AmendUserLoginAttempt {
-    /// Name of the user. The event is refused if USER_LOGIN_ATTEMPT has no row with this name.
+    /// Name of the user. The event is refused with RECORD_NOT_FOUND if the data source
+    /// USER_LOGIN_ATTEMPT has no row with this name.
     user_name: UserName,
     /// Number of wrong passwords; 0 if absent. 0 deletes the login attempts of the user.
     attempts: Option<u32>,

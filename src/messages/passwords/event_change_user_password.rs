@@ -18,15 +18,16 @@ use crate::messages::record::Generated;
 use crate::messages::stale_retry::{retry_stale, submit_checked};
 use crate::realm::{ChangePassword, Command, Millis, Outcome, Realm, Verdict};
 
-/// The user, the old password and the new one. The user's other sessions end.
+/// The user, the old password and the new one.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
 pub struct ChangeUserPassword {
-    /// Name of the user, here or at the root. Default: the user of the session. For a user other
-    /// than that of the session, the right CHANGE_PWD is required.
+    /// Name of the user whose password is changed, here or at the root. Default: the user of the
+    /// session. In a session, the right CHANGE_PWD is required for another user. Required without a
+    /// session; no right is required then.
     user_name: Option<UserName>,
-    /// Current password. Empty if an administrator reset the password and the configuration has
-    /// `security.reset_mode = "blank"`.
+    /// Current password of this user, or the one-time password after a reset. Empty if an
+    /// administrator reset the password and the configuration has `security.reset_mode = "blank"`.
     old_password: Password,
     /// New password. It must comply with the password rules.
     new_password: Password,
@@ -35,9 +36,10 @@ pub struct ChangeUserPassword {
 impl Message for ChangeUserPassword {
     const TYPE: &'static str = "EVENT_CHANGE_USER_PASSWORD";
     const SUMMARY: &'static str = "Changes a password; the current password is required.";
-    const DESCRIPTION: &'static str = "All other sessions of the user end with PASSWORD_CHANGED. \
-        A wrong OLD_PASSWORD counts as a failed login. If NEW_PASSWORD violates the password \
-        rules, ERROR has one element for each violation.";
+    const DESCRIPTION: &'static str = "All sessions of the user whose password is changed end with \
+        PASSWORD_CHANGED, except the session that sends this message. A wrong OLD_PASSWORD counts \
+        as a failed login. If NEW_PASSWORD violates the password rules, ERROR has one element for \
+        each violation.";
     const ACK: &'static str = "EVENT_CHANGE_USER_PASSWORD_ACK";
     const NACK: &'static str = "EVENT_CHANGE_USER_PASSWORD_NACK";
     const LEGACY_NACK: &'static str = "CHANGE_USER_PASSWORD_NACK";
@@ -114,8 +116,10 @@ impl ChangeUserPassword {
         let root =
             context.envelope.user_name.as_deref().and_then(|name| UserName::parse(name).ok());
         let own = || context.session.as_ref().map(|session| session.user_name.clone());
-        let none =
-            || Nack::new(NackCode::NoUserName, "USER_NAME is missing in DETAILS and at the root");
+        let none = || {
+            let text = "USER_NAME is missing; send it in DETAILS or at the root of the message";
+            Nack::new(NackCode::NoUserName, text)
+        };
         self.user_name.clone().or(root).or_else(own).ok_or_else(none)
     }
 }

@@ -16,9 +16,10 @@ use crate::realm::Command;
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
 pub struct DeleteUserLoginAttempt {
-    /// Name of the user. The event is refused if USER_LOGIN_ATTEMPT has no row with this name.
+    /// Name of the user. The event is refused with RECORD_NOT_FOUND if the data source
+    /// USER_LOGIN_ATTEMPT has no row with this name.
     user_name: UserName,
-    /// Ignored. Other columns of the data source are refused.
+    /// Column of USER_LOGIN_ATTEMPT. Ignored. Other columns are refused.
     #[serde(rename = "ATTEMPTS")]
     _attempts: Option<u32>,
 }

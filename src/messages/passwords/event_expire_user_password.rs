@@ -10,7 +10,8 @@ use crate::messages::record::event::Ack;
 use crate::messages::users::{UserAck, body};
 use crate::realm::Command;
 
-/// The user who must change the password at the next login. Sessions and rights are kept.
+/// The user who must change the password at the next login. Sessions and rights are kept. A user
+/// who is DISABLED or PASSWORD_RESET keeps this status.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
 pub struct ExpireUserPassword {

@@ -18,14 +18,14 @@ use crate::realm::{Command, Outcome, Refusal, ResetByToken, TokenHash};
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
 pub struct PasswordResetAction {
-    /// Name of the user.
+    /// Name of the user: the parameter `user` of the link.
     user_name: UserName,
-    /// Token of the mailed link. It can be used once.
+    /// Token of the mailed link: its parameter `token`. The token can be used once.
     reset_token: ResetToken,
     /// New password. It must comply with the password rules; if it does not, the token can still be
     /// used.
     new_password: Password,
-    /// Whether the user's sessions end; true if absent.
+    /// Whether all sessions of the user end, with PASSWORD_CHANGED; true if absent.
     invalidate_active_sessions: Option<bool>,
 }
 

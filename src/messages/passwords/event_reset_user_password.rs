@@ -16,10 +16,11 @@ use crate::messages::users::{UserAck, body};
 use crate::realm::{Command, ResetPassword};
 use crate::settings::ResetMode;
 
-/// The user whose password is reset. `security.reset_mode` in the configuration decides how the
-/// user gets a new password. `blank`: by EVENT_CHANGE_USER_PASSWORD with an empty OLD_PASSWORD; the
-/// ACK has a WARNING. `one_time_password`: the ACK has a one-time password. `email`: the user gets
-/// a one-time password by mail.
+/// The user whose password is reset. Within `security.reset_window_mins` minutes, the user must set
+/// a new password by EVENT_CHANGE_USER_PASSWORD. OLD_PASSWORD of that message depends on
+/// `security.reset_mode` in the configuration. `blank`: empty; the ACK has a WARNING.
+/// `one_time_password`: ONE_TIME_PASSWORD of the ACK. `email`: a one-time password that is mailed
+/// to the user; a user without EMAIL_ADDRESS is refused with MISSING_FIELD.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
 pub struct ResetUserPassword {
@@ -29,7 +30,8 @@ pub struct ResetUserPassword {
 
 impl Message for ResetUserPassword {
     const TYPE: &'static str = "EVENT_RESET_USER_PASSWORD";
-    const SUMMARY: &'static str = "Removes the password of a user and ends their sessions.";
+    const SUMMARY: &'static str =
+        "Removes or replaces the password of a user and ends their sessions.";
     const ACK: &'static str = "EVENT_RESET_USER_PASSWORD_ACK";
     const NACK: &'static str = "EVENT_RESET_USER_PASSWORD_NACK";
     const ACCESS: Access = Access::Right("RESET_PWD");

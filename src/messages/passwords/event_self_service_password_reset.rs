@@ -21,23 +21,25 @@ pub struct SelfServicePasswordReset {
     // the same ack.
     /// Name of the user.
     user_name: String,
-    /// URL of the page that the link opens. Ignored if
-    /// `security.genesis_password.self_service_reset.accept_client_url` is false in the
-    /// configuration.
+    /// URL of the page that the link opens, in place of the page in the configuration. Ignored
+    /// unless the configuration has
+    /// `security.genesis_password.self_service_reset.accept_client_url = true`.
     return_url: Option<String>,
 }
 
 impl Message for SelfServicePasswordReset {
     const TYPE: &'static str = "EVENT_SELF_SERVICE_PASSWORD_RESET";
     const SUMMARY: &'static str = "Mails a link with which a user can set a new password.";
-    const DESCRIPTION: &'static str = "The gateway acknowledges the message before it checks \
-        anything, so the ACK does not reveal whether the user exists or gets a mail.";
+    const DESCRIPTION: &'static str = "The gateway acknowledges every well-formed message before \
+        it looks for the user, so the ACK does not reveal whether the user exists or gets a mail.";
     const ACK: &'static str = "EVENT_SELF_SERVICE_PASSWORD_RESET_ACK";
     const NACK: &'static str = "EVENT_SELF_SERVICE_PASSWORD_RESET_NACK";
     const ACCESS: Access = Access::Anyone;
     type Ack = Generated;
 
     async fn serve(self, context: &MessageContext) -> Result<Generated, Nack> {
+        // For the log; `None` if the client sent an invalid name.
+        let user = UserName::parse(&self.user_name).ok();
         match context.gateway.reset_permits.clone().try_acquire_owned() {
             Ok(permit) => {
                 let (gateway, address, now) =
@@ -45,14 +47,16 @@ impl Message for SelfServicePasswordReset {
                 let event = context.event;
                 tokio::spawn(async move {
                     if let Err(why) = self.request_reset(&gateway, event, address, now).await {
-                        tracing::warn!(why, %address, "no password reset mail was queued");
+                        let user = user.as_ref().map(UserName::as_str);
+                        tracing::warn!(why, user, %address, "no password reset mail was queued");
                     }
                     drop(permit);
                 });
             }
             Err(_) => {
-                let why = "too many requests at once";
-                tracing::warn!(why, "no password reset mail was queued");
+                let (why, address) = ("too many requests at once", context.client.address);
+                let user = user.as_ref().map(UserName::as_str);
+                tracing::warn!(why, user, %address, "no password reset mail was queued");
             }
         }
         Ok(Generated::default())

@@ -10,8 +10,9 @@ use crate::messages::record::event::{self, Ack};
 use crate::messages::record::{RightRef, UserRef, reference};
 use crate::realm::{ChangedLists, Command, Outcome, ProfileSpec, ProfileStatus};
 
-/// The wanted state of a profile. An absent field stays unchanged. A list that is sent replaces the
-/// stored list. Exception: if `security.absent_list_clears` is set, an amend empties absent lists.
+/// The wanted state of a profile. In an amend, an absent field stays unchanged, and a list that is
+/// sent replaces the stored list. Exception: if `security.absent_list_clears` is set in the
+/// configuration, an amend empties absent lists.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
 pub struct ProfileBody {
@@ -21,7 +22,7 @@ pub struct ProfileBody {
     /// Name of the profile. Insert: required. Amend and delete without ID: the key. Amend with ID:
     /// the new name. Delete with ID: must be the name of the same profile.
     name: Option<ProfileName>,
-    /// Description; empty by default.
+    /// Description. In a new profile, empty by default.
     description: Option<Description>,
     /// Status. A new profile is ENABLED by default. A DISABLED profile gives its users no rights.
     status: Option<Status>,

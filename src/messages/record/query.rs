@@ -13,8 +13,8 @@ use crate::subscriptions::Viewer;
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub struct Ack {
-    /// One row: the columns that the data source shows, and ROW_REF. The list is empty if the
-    /// record does not exist or the user may not see the record.
+    /// One row: the columns of the data source, and ROW_REF. The list is empty if no record has the
+    /// requested key, or if the user may not see the record in the data source.
     reply: Vec<Map<String, Value>>,
 }
 

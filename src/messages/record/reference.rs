@@ -6,7 +6,8 @@ use serde::Deserialize;
 
 use crate::realm::RecordRef;
 
-/// A right: its code, or an object with ID, CODE or both.
+/// A right: its code, or an object with ID, CODE or both. If both are sent, they must name the same
+/// right.
 #[derive(Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "a right code, or an object with ID, CODE or RIGHT_CODE")]
 pub enum RightRef {
@@ -27,7 +28,8 @@ pub struct RightObject {
     code: Option<RightCode>,
 }
 
-/// A user: the user name, or an object with ID, USER_NAME or both.
+/// A user: the user name, or an object with ID, USER_NAME or both. If both are sent, they must name
+/// the same user.
 #[derive(Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "a user name, or an object with ID or USER_NAME")]
 pub enum UserRef {
@@ -47,7 +49,8 @@ pub struct UserObject {
     user_name: Option<UserName>,
 }
 
-/// A profile: its name, or an object with ID, NAME or both.
+/// A profile: its name, or an object with ID, NAME or both. If both are sent, they must name the
+/// same profile.
 #[derive(Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "a profile name, or an object with ID, NAME or PROFILE_NAME")]
 pub enum ProfileRef {

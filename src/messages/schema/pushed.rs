@@ -37,8 +37,8 @@ pub(super) static PUSHED: [PushedMessage; 6] = [
         name: "QUERY_UPDATE",
         summary: "Rows of a subscription that are new, changed or deleted.",
         description: "SOURCE_REF is that of the DATA_LOGON. Sent after LOGON_ACK with the first \
-                      rows, after each MORE_ROWS, and after each change. Apply the rows in the \
-                      order of ROW.",
+                      rows, after each MORE_ROWS, and after changes as DATA_LOGON describes. Apply \
+                      the rows in the order of ROW.",
         mark: None,
         schema: || schemars::schema_for!(QueryUpdate),
     },
@@ -99,8 +99,8 @@ pub(super) struct QueryUpdate {
     sequence_id: u64,
     /// Number of elements of ROW; may be 0.
     rows_count: usize,
-    /// True: the user may see rows that the client does not have yet; MORE_ROWS requests them.
-    /// False: the client has all rows.
+    /// False: the client has all rows that the user may see and the filter matches. True: the
+    /// client does not have all of them; the message MORE_ROWS requests the next ones.
     more_rows: bool,
     /// Only for USER_RIGHTS, if MORE_ROWS is false: version of the rights. DATA_LOGON can resume
     /// the subscription from this version.
@@ -185,13 +185,16 @@ struct SessionEnded {
 #[schemars(rename_all = "SCREAMING_SNAKE_CASE")]
 #[expect(dead_code, reason = "only its schema is used")]
 struct EndedDetails {
-    /// Why the session or the connection ends, such as IDLE. The wire reference lists all reasons.
+    /// Why the session or the connection ends, such as IDLE. The section "Reasons of
+    /// SESSION_ENDED" of the wire reference lists all reasons.
     reason: String,
-    /// Who ended the session: USER if REASON is LOGOUT or PASSWORD_CHANGED, otherwise SERVER.
+    /// Who ended the session or the connection: USER if REASON is LOGOUT or PASSWORD_CHANGED,
+    /// otherwise SERVER.
     by: EndedBy,
-    /// REFRESH: connect and renew the session by REFRESH_AUTH_TOKEN. RECONNECT: connect and
-    /// continue with SESSION_AUTH_TOKEN. LOGIN: show the login dialog; with REASON EXPIRED,
-    /// REFRESH_AUTH_TOKEN can still be used instead. STOP: do not try again automatically.
+    /// REFRESH: connect and resume the session by REFRESH_AUTH_TOKEN. RECONNECT: connect and
+    /// continue with SESSION_AUTH_TOKEN; with REASON LOGIN_WAIT there is no session: connect when
+    /// the user logs in. LOGIN: show the login dialog; with REASON EXPIRED, REFRESH_AUTH_TOKEN can
+    /// still be used instead. STOP: do not try again automatically.
     retry: RetryAdvice,
     /// Milliseconds to wait before the client connects again: random, up to 10,000, so that clients
     /// do not return all at once; 0 with STOP.
@@ -245,7 +248,8 @@ pub(super) struct NackBody {
     text: String,
     /// All errors; at least one.
     error: Vec<NackError>,
-    /// Only with MFA_FAILED: the token of the pending login.
+    /// Only with MFA_FAILED in a NACK of EVENT_LOGIN_AUTH: the token with which EVENT_LOGIN_AUTH
+    /// completes this login. Absent after too many wrong codes.
     refresh_auth_token: Option<String>,
 }
 

@@ -19,22 +19,26 @@ use crate::subscriptions::{
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
 pub struct DataLogon {
-    /// Name of the data source. Required.
+    /// Name of the data source. AUDIT_EVENTS and USER_LOGIN_ATTEMPT can be subscribed to only with
+    /// the right VIEW_AUDIT. Required.
     datasource_name: Option<String>,
-    /// Filter over the columns, such as `USER_NAME == 'jane'`. If absent, all rows match.
+    /// Filter over the columns, such as `USER_NAME == 'jane'`. If absent, all rows match. See
+    /// Filters in the wire reference.
     criteria_match: Option<String>,
-    /// Maximum number of rows of one QUERY_UPDATE, and of rows that DATA_LOGON or one MORE_ROWS
-    /// reads: 1 to 10,000.
+    /// Maximum number of rows of one QUERY_UPDATE, 1 to 10,000. DATA_LOGON and each MORE_ROWS read
+    /// at most this number of rows.
     #[serde(default = "rows_usual")]
     max_rows: usize,
     /// Maximum number of rows that the client has at a time: 1 to 100,000. At this number,
-    /// MORE_ROWS reads further rows only after some rows were deleted.
+    /// MORE_ROWS reads further rows only after some rows were deleted; in AUDIT_EVENTS, each new
+    /// row replaces the oldest.
     #[serde(default = "view_usual")]
     max_view: usize,
     /// Names of the columns to send. If absent or empty, all columns are sent.
     fields: Option<Vec<String>>,
-    /// Only for USER_RIGHTS: RIGHTS_VERSION of the last QUERY_UPDATE that the client has received.
-    /// If possible, the gateway sends only the changes since then; see RESUMED of the LOGON_ACK.
+    /// Only for USER_RIGHTS: RIGHTS_VERSION of the last QUERY_UPDATE that the client has received
+    /// with the same CRITERIA_MATCH. The gateway then sends only the changes since that version, if
+    /// RESUMED of the LOGON_ACK is true. For that, all rows must belong to one user.
     rights_version: Option<Seq>,
     /// Not supported; only true, the default, is accepted.
     moving_view: Option<bool>,
@@ -82,7 +86,9 @@ impl Message for DataLogon {
     const SUMMARY: &'static str = "Subscribes to the rows of a data source.";
     const DESCRIPTION: &'static str = "SOURCE_REF is required: it names the subscription. \
         After LOGON_ACK, the gateway sends a QUERY_UPDATE with this SOURCE_REF and the first rows, \
-        even if there are none. It then sends a QUERY_UPDATE for each change.";
+        even if there are none. It then sends a QUERY_UPDATE for each change of a row that the \
+        client has and, once the client has all rows, for each new row. New rows of AUDIT_EVENTS \
+        are always sent.";
     const ACK: &'static str = "LOGON_ACK";
     const NACK: &'static str = "LOGON_NACK";
     const ACCESS: Access = Access::Session;
@@ -153,7 +159,10 @@ impl DataLogon {
     fn into_request(self, context: &MessageContext) -> Result<SubscriptionRequest, Nack> {
         let no_name = || Nack::new(NackCode::NoDsName, "DATASOURCE_NAME is missing in DETAILS");
         let name = self.datasource_name.as_deref().ok_or_else(no_name)?;
-        let unknown = || Nack::new(NackCode::InvalidDsName, "DATASOURCE_NAME names no data source");
+        let unknown = || {
+            let text = "DATASOURCE_NAME names no data source; RESOURCES_REQUEST lists them";
+            Nack::new(NackCode::InvalidDsName, text)
+        };
         let source = DataSource::from_name(name).ok_or_else(unknown)?;
         let no_ref = || {
             let text = "SOURCE_REF is missing; it names the subscription";

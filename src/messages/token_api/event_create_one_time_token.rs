@@ -12,7 +12,8 @@ use crate::messages::handler::{Access, Message};
 use crate::messages::record::GeneratedDetails;
 use crate::realm::{Command, Outcome, TokenHash};
 
-/// No fields. The token is issued for the user of the session.
+/// No fields. The token is issued for the user of the session. A user can have ten valid tokens;
+/// more are refused with TOO_MANY_REQUESTS.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateOneTimeToken {}
@@ -30,7 +31,7 @@ pub struct Details {
 impl Message for CreateOneTimeToken {
     const TYPE: &'static str = "EVENT_CREATE_ONE_TIME_TOKEN";
     const SUMMARY: &'static str =
-        "Issues a token by which another service can identify the user once.";
+        "Issues a token by which another application can identify the user once.";
     const ACK: &'static str = "EVENT_CREATE_ONE_TIME_TOKEN_ACK";
     const NACK: &'static str = "EVENT_CREATE_ONE_TIME_TOKEN_NACK";
     const ACCESS: Access = Access::Session;

@@ -100,7 +100,7 @@ pub static ROUTES: [Route; 6] = [
         path: "/external/token",
         methods: "POST",
         message: "EVENT_CREATE_ONE_TIME_TOKEN",
-        summary: "Issues a token by which another service can identify the user once.",
+        summary: "Issues a token by which another application can identify the user once.",
         token: RequiredToken::Access,
         request: |body| parse_body::<Empty>(body).map(|_| Map::new()),
         response: |ack| {
@@ -258,7 +258,8 @@ struct Credentials {
     /// Password of the user.
     password: String,
     /// Second factor, if one is required: a code of the authenticator app, a recovery code, or the
-    /// active code in the ACK of an earlier login by mailed link.
+    /// active code in the ACK of an earlier login by mailed link. After MFA_FAILED, send the whole
+    /// request again with this field: no token completes the login, and no link is mailed.
     mfa_code: Option<String>,
 }
 

@@ -15,9 +15,10 @@ use crate::realm::{
 
 macro_rules! user_body {
     ($($(#[$doc:meta])* $attribute:ident),* $(,)?) => {
-        /// The wanted state of a user. An absent field stays unchanged; null or an empty text
-        /// clears an attribute. A list that is sent replaces the stored list. Exception: if
-        /// `security.absent_list_clears` is set, an amend empties absent lists.
+        /// The wanted state of a user. In an amend, an absent field stays unchanged, null or an
+        /// empty text clears an attribute, and a list that is sent replaces the stored list.
+        /// Exception: if `security.absent_list_clears` is set in the configuration, an amend
+        /// empties absent lists.
         #[derive(Deserialize, JsonSchema)]
         #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
         pub struct UserBody {
@@ -26,16 +27,20 @@ macro_rules! user_body {
             id: Option<String>,
             /// Name of the user. Insert: required. Amend and delete: the key, alone or with ID.
             user_name: Option<UserName>,
-            /// Status. A new user is ENABLED by default, or PASSWORD_EXPIRED with a one-time
-            /// password. A change to DISABLED or PASSWORD_RESET ends the sessions of the user;
-            /// PASSWORD_RESET also removes the password.
+            /// Status. DISABLED: the user cannot log in and has no rights. PASSWORD_EXPIRED: the
+            /// user must change the password before the next login. PASSWORD_RESET: the same, and
+            /// the user has no rights until then. A new user is ENABLED by default, or
+            /// PASSWORD_EXPIRED with a one-time password. A change to DISABLED or PASSWORD_RESET
+            /// ends the sessions of the user; PASSWORD_RESET also removes the password.
             status: Option<Status>,
-            /// Password of a new user. Insert only.
+            /// Password of a new user. Only in an insert, without ONE_TIME_PASSWORD and
+            /// GENERATE_PASSWORD.
             password: Option<Password>,
-            /// Password of a new user, who must change it at the first login. Insert only.
+            /// Password of a new user, who must change it at the first login. Only in an insert,
+            /// without PASSWORD and GENERATE_PASSWORD.
             one_time_password: Option<Password>,
-            /// Whether the gateway generates a one-time password and returns it in the ACK. Insert
-            /// only.
+            /// Whether the gateway generates a one-time password and returns it in the ACK. True
+            /// only in an insert, without PASSWORD and ONE_TIME_PASSWORD.
             generate_password: Option<bool>,
             /// All rights that are given to the user directly, not by a profile.
             right: Option<Vec<RightRef>>,
@@ -50,7 +55,8 @@ macro_rules! user_body {
             $attribute: Option<Option<Attribute>>,
             )*
             /// RECORD_VERSION that the client has read. If the user's record has changed since
-            /// then, an amend or delete is refused with OPTIMISTIC_CONCURRENCY_ERROR.
+            /// then, an amend or delete is refused with OPTIMISTIC_CONCURRENCY_ERROR. Insert:
+            /// ignored.
             record_version: Option<u32>,
             /// ROW_REF of a data source row. Ignored.
             #[serde(rename = "ROW_REF")]

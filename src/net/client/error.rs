@@ -26,7 +26,7 @@ pub enum ClientError {
     TlsHandshake { at: String, source: std::io::Error },
     #[error("{path} contains no readable certificate: {source}")]
     Authority { path: PathBuf, source: pem::Error },
-    #[error("the trusted certificates cannot be used: {0}")]
+    #[error("the certificates of --ca cannot be used: {0}")]
     Trust(#[from] rustls::Error),
     #[error("the WebSocket connection failed: {0}")]
     WebSocket(#[from] tungstenite::Error),

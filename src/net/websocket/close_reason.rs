@@ -111,7 +111,8 @@ impl Retry {
 
 const fn of_session(ended: EndReason) -> WireReason {
     let refresh = "Connect again after RETRY_AFTER_MS and send EVENT_LOGIN_AUTH with \
-                   REFRESH_AUTH_TOKEN; if that is refused, show the login dialog.";
+                   REFRESH_AUTH_TOKEN. If this is refused with SESSION_EXPIRED, show the login \
+                   dialog; if with another code, do what the code requires.";
     let (code, retry, advice) = match ended {
         EndReason::Idle => (4001, Retry::Refresh, refresh),
         EndReason::HeartbeatMissed => (4002, Retry::Refresh, refresh),

@@ -16,9 +16,11 @@ use crate::realm::state::Realm;
 #[derive(Debug, Clone, Serialize, JsonSchema, PartialEq)]
 #[serde(rename_all = "UPPERCASE")]
 pub struct FieldChange {
-    /// The kind of record.
+    /// The kind of record, such as USER, PROFILE, USER_RIGHT (a direct right of a user),
+    /// PROFILE_RIGHT (a right of a profile) or PROFILE_USER (a user of a profile).
     pub table: &'static str,
-    /// The name of the record.
+    /// The name of the record. For USER_RIGHT the name of the user; for PROFILE_RIGHT and
+    /// PROFILE_USER the name of the profile.
     pub key: String,
     /// The name of the field.
     pub field: &'static str,

@@ -31,13 +31,15 @@ pub struct GenesisPassword {
 #[serde(default, deny_unknown_fields)]
 pub struct Validation {
     /// Pepper: a secret that is mixed into every password hash; empty: no pepper. After a change,
-    /// no stored password matches. A change takes effect at the next start.
+    /// no stored password matches: set it before the first user exists. A change takes effect at
+    /// the next start.
     #[schemars(extend("x-genesis-key" = "passwordSalt"))]
     pub password_salt: Secret,
     /// Whether ILLEGAL_MATCH replaces each rule violation code that the document "Genesis
     /// authentication" does not list, for clients that support only the listed codes.
     pub legacy_codes_only: bool,
-    /// Password rules, which a new password must satisfy.
+    /// Password rules, which a new password must satisfy. A rule with a number is off if the number
+    /// is not set or 0.
     #[schemars(extend("x-genesis-key" = "passwordStrength"))]
     pub password_strength: PasswordStrength,
 }
@@ -56,10 +58,9 @@ pub struct Retry {
     pub wait_time_mins: f64,
     /// What is locked: "user", the user for all addresses, as in Genesis authentication;
     /// "user_and_address", the user only for the address (IPv4) or /64 network (IPv6) that sent the
-    /// wrong passwords. With "user_and_address", an attacker elsewhere cannot lock the user out.
-    /// However, 100 wrong passwords in a day (UTC), from all addresses together, lock the user
-    /// until the day ends, except for logins from addresses and networks where the user has a
-    /// session.
+    /// wrong passwords. Then an attacker elsewhere can lock the user only by 100 wrong passwords in
+    /// a day (UTC), counted over all addresses: logins are locked until the day ends, except those
+    /// from addresses and networks where the user has a session.
     pub scope: LockScopeSetting,
 }
 

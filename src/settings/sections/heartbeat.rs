@@ -14,9 +14,9 @@ pub struct HeartbeatSettings {
     /// gateway sends WebSocket pings at the same interval and closes a connection that left two
     /// pings unanswered.
     pub interval_secs: u64,
-    /// Number of heartbeat intervals after which a session ends if the client sent no message; 0:
-    /// sessions do not end for this reason. Sessions that never had a WebSocket connection are
-    /// excepted.
+    /// Number of heartbeat intervals without a message from the client after which its session
+    /// ends; 0: sessions do not end for this reason. Sessions that never had a WebSocket connection
+    /// are excepted.
     pub misses_allowed: u32,
     /// Whether a WebSocket pong counts as a heartbeat; false: only messages count.
     pub pong_counts: bool,

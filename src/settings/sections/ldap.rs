@@ -30,14 +30,14 @@ pub struct LdapConnection {
     /// Host name of the server, without a scheme; with TLS, the name in its certificate.
     #[schemars(extend("x-genesis-key" = "url"))]
     pub url: String,
-    /// TCP port of the server, above 0.
+    /// TCP port of the server, above 0; servers usually have 636 for "ldaps".
     #[schemars(extend("x-genesis-key" = "port"))]
     pub port: u16,
     /// DNs of entries below which users and groups are searched; at least one.
     #[schemars(extend("x-genesis-key" = "searchBases"))]
     pub search_bases: Vec<String>,
-    /// Names or DNs of groups; a user must be a member of at least one of them. Empty: no group is
-    /// required.
+    /// Names or DNs of groups; a user must be a direct member of at least one of them. Empty: no
+    /// group is required.
     #[schemars(extend("x-genesis-key" = "userGroups"))]
     pub user_groups: Vec<String>,
     /// DNs of further entries below which groups, but not users, are searched; empty: only
@@ -62,14 +62,17 @@ pub struct LdapConnection {
     #[serde(deserialize_with = "tls")]
     #[schemars(extend("x-genesis-key" = "useTLS"))]
     pub use_tls: LdapTls,
-    /// PEM file with the certificate authorities to trust; empty: those of the operating system.
+    /// PEM file with the certificate authorities to trust, instead of those of the operating
+    /// system; empty: those of the operating system.
     pub ca_file: String,
     /// Milliseconds in which the server must answer a login, 1 to 60000; after that, the next
     /// server is tried.
     pub timeout_ms: u64,
-    /// Whether only the directory checks locks after wrong passwords and the age of the password.
-    /// If true, the gateway itself refuses only users whose STATUS is DISABLED. Has no effect with
-    /// the authentication type "HYBRID".
+    /// Whether the gateway leaves locks after wrong passwords to the directory. If true, the
+    /// gateway refuses only users whose STATUS is DISABLED; if false, it also locks users after
+    /// wrong passwords and refuses every STATUS other than ENABLED. If only some of the connections
+    /// have true, wrong passwords count for the lock. Has no effect with the authentication type
+    /// "HYBRID".
     #[schemars(extend("x-genesis-key" = "bypassLoginInternalAuth"))]
     pub bypass_login_internal_auth: bool,
     /// The user record that the first login of a directory user creates.
@@ -94,8 +97,9 @@ pub enum LdapTls {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct OnFirstLogin {
-    /// Whether the record of an unknown user is created; false: the login is refused with
-    /// UNKNOWN_ACCOUNT. With the authentication type "HYBRID", no record is created.
+    /// Whether a user record is created for a directory user who has none; false: the login is
+    /// refused as `security.login_errors` says. With the authentication type "HYBRID", no record is
+    /// created.
     #[schemars(extend("x-genesis-key" = "createUser"))]
     pub create_user: bool,
     /// Fields of the user record, each with the directory attribute that has its value; empty: no
@@ -115,7 +119,8 @@ pub struct OnFirstLogin {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct OnLoginSuccess {
-    /// Whether a login updates the fields of `on_first_login.attributes` from the directory.
+    /// Whether a login updates the fields of `on_first_login.attributes` from the directory. A
+    /// field without a value in the directory is cleared.
     pub update_attributes: bool,
     /// Whether a login updates the profiles of the user: it adds the profiles that `on_first_login`
     /// gives to a new user with the same groups, and removes other profiles in

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::realm::ATTRIBUTES;
 
-/// Additional contents of the login ack. These contents do not change the rights of a user.
+/// Changes of the contents of the login ack. They do not change what a user may do.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LoginAckSettings {

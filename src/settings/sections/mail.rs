@@ -15,7 +15,7 @@ use crate::settings::secret::Secret;
 pub struct MailSettings {
     /// Transport of mails: "smtp", a mail server; "file", files in a folder; "off", no mails.
     pub transport: MailTransportKind,
-    /// Sender address of mails.
+    /// Sender of mails: an address, or a name and an address as in `Desk <desk@desk.example>`.
     pub from: String,
     /// The mail server of the transport "smtp".
     pub smtp: SmtpSettings,
@@ -43,7 +43,7 @@ pub enum MailTransportKind {
 pub struct SmtpSettings {
     /// Host name or IP address of the mail server; with TLS, the name in its certificate.
     pub host: String,
-    /// TCP port of the mail server, above 0.
+    /// TCP port of the mail server, above 0; usually 587 for "start_tls" and 465 for "tls".
     pub port: u16,
     /// Encryption of the connection: "none"; "start_tls", TLS after the command STARTTLS; "tls",
     /// TLS from the first byte. With "start_tls", sending fails if the server does not support
@@ -54,7 +54,8 @@ pub struct SmtpSettings {
     pub user_name: String,
     /// Password of `user_name`.
     pub password: Secret,
-    /// PEM file with the certificate authorities to trust; empty: those of the operating system.
+    /// PEM file with certificate authorities to trust, in addition to those of the operating
+    /// system; empty: only those of the operating system.
     pub ca_file: String,
 }
 

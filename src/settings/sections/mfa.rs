@@ -17,8 +17,8 @@ use crate::settings::secret::Secret;
 #[serde(default, deny_unknown_fields)]
 pub struct MfaSettings {
     /// Names of profiles whose users must enrol an authenticator app at their next login; `["*"]`:
-    /// all users; empty: no users. Users who log in with a mailed link are excepted. Requires
-    /// `qr_code`.
+    /// all users; empty: no users. Users who must log in with a mailed link (`notify.required_for`)
+    /// are excepted. Requires `qr_code`.
     pub required_for: Vec<String>,
     /// Number of wrong codes, above 0, after which a login that waits for its code is discarded:
     /// the client must send the password again. The same number of wrong codes discards a new
@@ -61,14 +61,15 @@ pub struct QrCode {
     /// Seconds in which a new secret must be confirmed by a code, 1 to 86400.
     #[schemars(extend("x-genesis-key" = "confirmWaitPeriodSecs"))]
     pub confirm_wait_period_secs: u64,
-    /// Key that encrypts the secrets of authenticator apps; empty: the key in the file `mfa.key` in
-    /// the directory of the store. The gateway creates this file at first use. A change takes
-    /// effect at the next start.
+    /// Key that encrypts the secrets of authenticator apps, a long random text; empty: the key in
+    /// the file `mfa.key` in the directory of the store, which the next start creates if it is
+    /// missing. If this key is set, an existing `mfa.key` can still decrypt older secrets. A change
+    /// takes effect at the next start.
     #[schemars(extend("x-genesis-key" = "secretEncryptKey"))]
     pub secret_encrypt_key: Secret,
     /// Earlier values of `secret_encrypt_key`, which can still decrypt older secrets; empty: no
-    /// earlier keys. A secret is encrypted with the current key at the next login of its user, or
-    /// by `tollgate rekey`. A change takes effect at the next start.
+    /// earlier keys. The next login of a user with a code of the app, or `tollgate rekey`, encrypts
+    /// the secret with the current key. A change takes effect at the next start.
     pub old_secret_encrypt_keys: Vec<Secret>,
     /// Key of the hash that binds each encrypted secret to the name of its user; empty: no key.
     /// After a change, no stored secret can be decrypted. A change takes effect at the next start.
@@ -92,25 +93,30 @@ pub enum HashingAlgorithm {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Notify {
-    /// URL of the page that a link opens: http or https, without a fragment.
+    /// URL of the page that a link opens: http or https, without a fragment. The mailed link is
+    /// this URL with the query parameters `MFA_CODE` and `USER_NAME`.
     #[schemars(extend("x-genesis-key" = "loginUrl"))]
     pub login_url: String,
-    /// Names of profiles whose users must log in with a mailed link; `["*"]`: all users; empty: no
-    /// users. Users with an authenticator app are excepted.
+    /// Names of profiles whose users must log in with a mailed link; `["*"]`: all users, so that
+    /// `security.mfa.required_for` requires no enrolment; empty: no users. Users with an
+    /// authenticator app are excepted. Users of these profiles who have neither an app nor an
+    /// EMAIL_ADDRESS cannot log in.
     pub required_for: Vec<String>,
-    /// Time for which the code of a link is valid, 1ms to 1d: a whole number with the unit ms, s,
-    /// m, h or d, such as "15m".
+    /// Time for which the code of a link is valid, 1ms to 1d: a whole number with the unit ms, s, m
+    /// (minutes), h or d, such as "15m".
     #[schemars(extend("x-genesis-key" = "tempCodeExpiryDuration"))]
     pub temp_code_expiry_duration: Duration,
-    /// Time for which an active code is valid, 1ms to 3650d, such as "30d". A login with a link
-    /// issues an active code; with this code, the client can log in again without a link.
+    /// Time for which an active code is valid, 1ms to 3650d, such as "30d", with the units of
+    /// `temp_code_expiry_duration`. A login with a link issues an active code; with this code, the
+    /// client can log in again without a link.
     #[schemars(extend("x-genesis-key" = "activeCodeExpiryDuration"))]
     pub active_code_expiry_duration: Duration,
     /// Topic of the mails, for `mail.topics`.
     #[schemars(extend("x-genesis-key" = "notifyTopic"))]
     pub notify_topic: String,
-    /// Subject of the mails. A template with the variables LOGIN_URL, MFA_CODE, TIMEOUT, USER (use
-    /// its fields, such as `{{ USER.firstName }}`) and those of `templates.variables`.
+    /// Subject of the mails. A template with the variables LOGIN_URL (the link), MFA_CODE, TIMEOUT
+    /// (the validity of the code, such as "15 minutes"), USER (its fields are in camel case: `{{
+    /// USER.firstName }}`) and those of `templates.variables`.
     #[schemars(extend("x-genesis-key" = "messageHeader"))]
     pub message_header: String,
     /// Text of the mails. A template with the same variables as `message_header`.

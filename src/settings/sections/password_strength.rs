@@ -4,7 +4,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Password rules. A rule that is absent or 0 is off.
+/// Password rules. A rule with a number is off if the number is not set or 0.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct PasswordStrength {
@@ -31,7 +31,8 @@ pub struct PasswordStrength {
     pub min_non_alpha_numeric_characters: Option<u32>,
     /// Number of rules that a password must satisfy, among those of `min_digits`,
     /// `min_uppercase_characters`, `min_lowercase_characters` and
-    /// `min_non_alpha_numeric_characters` that are set; absent or 0: all of them.
+    /// `min_non_alpha_numeric_characters` that are set and above 0; not set or 0: all of these
+    /// rules.
     pub min_characteristics: Option<u32>,
     /// Whether passwords with white space are refused.
     #[schemars(extend("x-genesis-key" = "restrictWhitespace"))]
@@ -68,7 +69,7 @@ pub struct PasswordStrength {
     /// passwords that contain "aaa" are refused.
     #[schemars(extend("x-genesis-key" = "repeatCharacterRestrictSize"))]
     pub repeat_character_restrict_size: Option<u32>,
-    /// Days after which a password must be changed, at most 36500; absent or 0: never.
+    /// Days after which a password must be changed, at most 36500; not set or 0: never.
     #[schemars(extend("x-genesis-key" = "passwordExpiryDays"))]
     pub password_expiry_days: Option<u32>,
     /// Number of days before the expiry of a password in which the login ack sets NOTIFY_EXPIRY; at

@@ -17,18 +17,19 @@ use crate::settings::range::RangeCheck;
 #[serde(default, deny_unknown_fields)]
 pub struct Security {
     /// Minutes without use after which a session ends, from one millisecond to 5256000 minutes (ten
-    /// years). Decimals are allowed in all keys in minutes. Sessions of the token API end after
-    /// `access_token_life_secs` instead.
+    /// years). Heartbeats, metadata requests and polls do not count as use. Sessions of the token
+    /// API end after `access_token_life_secs` instead. Decimals are allowed in all keys in minutes.
     #[schemars(extend("x-genesis-key" = "sessionTimeoutMins"))]
     pub session_timeout_mins: f64,
-    /// Minutes for which a refresh token is valid; more than `session_timeout_mins` and at most
-    /// 5256000. Users with the right CONNECTOR_SETTINGS can override the value for the token API at
-    /// run time.
+    /// Minutes for which a refresh token is valid, also to resume a session that timed out; more
+    /// than `session_timeout_mins` and at most 5256000. Users with the right CONNECTOR_SETTINGS can
+    /// override the value for the token API at run time.
     #[schemars(extend("x-genesis-key" = "refreshTokenExpirationMins"))]
     pub refresh_token_expiration_mins: f64,
     /// Minutes between two sweeps, from one millisecond to 5256000 minutes. A sweep ends sessions
     /// that timed out and deletes expired tokens and codes. Sessions that have or had a WebSocket
-    /// connection end on time, without a sweep.
+    /// connection end on time, without a sweep; messages of other sessions are refused on time,
+    /// too.
     #[schemars(extend("x-genesis-key" = "expiryCheckMins"))]
     pub expiry_check_mins: f64,
     /// Maximum number of live sessions of one user; 0 or negative: no limit.
@@ -38,7 +39,7 @@ pub struct Security {
     /// "evict_oldest" accepts it and ends the oldest session of the user.
     pub session_limit_action: SessionLimitAction,
     /// Whether a refresh issues a new refresh token; false: the refresh token stays the same, as in
-    /// the sample of the Genesis REST API.
+    /// the sample of the Genesis REST API. The default is true also in compatible mode.
     pub refresh_rotation: bool,
     /// Seconds for which the replaced tokens are still accepted after a refresh, 0 to 86400; 0:
     /// they are refused at once. With `refresh_rotation`, a later use of the replaced refresh token
@@ -48,18 +49,21 @@ pub struct Security {
     /// Genesis authentication; "uniform", like a login with a wrong password, so that clients
     /// cannot find out which users exist.
     pub login_errors: LoginErrors,
-    /// What EVENT_RESET_USER_PASSWORD does: "blank" lets any client set a new password with an
-    /// empty OLD_PASSWORD, as in Genesis authentication; "one_time_password" sets a generated
-    /// password, which only the reply contains; "email" mails a generated password to the user.
-    /// "email" requires a transport other than "off" for the topic PASSWORD_RESET, by
-    /// `mail.transport` or `mail.topics`.
+    /// How the user gets a new password after EVENT_RESET_USER_PASSWORD, the reset by an
+    /// administrator: "blank", any client that sends the user name and an empty OLD_PASSWORD can
+    /// set it, once, within `reset_window_mins`, as in Genesis authentication; "one_time_password",
+    /// the reply to the administrator contains a generated password; "email", a generated password
+    /// is mailed to the user. "email" requires a transport other than "off" for the topic
+    /// PASSWORD_RESET, by `mail.transport` or `mail.topics`.
     pub reset_mode: ResetMode,
-    /// Minutes after a reset in which the password can be changed, from one millisecond to 5256000
-    /// minutes. Later, another reset is necessary.
+    /// Minutes after a reset by an administrator (with `reset_mode` "email": after the mail) in
+    /// which the password must be changed, from one millisecond to 5256000 minutes. Later, another
+    /// reset is necessary.
     pub reset_window_mins: f64,
-    /// Whether the login ack omits the version of the product.
+    /// Whether the login ack omits the version of the gateway (PRODUCT.VERSION).
     pub hide_versions: bool,
-    /// Whether MAX_ACTIVE_SESSIONS_REACHED omits the hosts of sessions.
+    /// Whether the NACK MAX_ACTIVE_SESSIONS_REACHED, which lists the sessions of the user, omits
+    /// the addresses of their clients.
     pub hide_hosts: bool,
     /// Seconds for which an access token of the token API is valid, 1 to 86400; use does not extend
     /// this time. Users with the right CONNECTOR_SETTINGS can override the value at run time.
@@ -69,12 +73,14 @@ pub struct Security {
     /// CONNECTOR_SETTINGS can override the value at run time.
     pub one_time_token_secs: u64,
     /// Clients that may verify one-time tokens: "right", users with the right VERIFY_OTT; "open",
-    /// all clients.
+    /// all clients, without a login.
     pub one_time_token_verify_by: OneTimeTokenVerify,
-    /// Whether an amend of a user or profile clears the lists that are absent from the message.
-    /// true: as in Genesis authentication; false, also in compatible mode: they stay unchanged.
+    /// Whether an amend of a user or profile clears the lists that are absent from the message, as
+    /// in Genesis authentication; false: they stay unchanged. The default is false also in
+    /// compatible mode.
     pub absent_list_clears: bool,
-    /// Cost and threads of password hashing. Changes take effect at the next start.
+    /// Cost and threads of password hashing. Changes take effect at the next start. After a change
+    /// of the cost, the next login of each user replaces the stored hash.
     pub scrypt: Scrypt,
     /// The system that checks passwords: the gateway, a directory, or both.
     #[schemars(extend("x-genesis-key" = "authentication"))]
@@ -85,7 +91,7 @@ pub struct Security {
     /// Second factors of logins.
     #[schemars(extend("x-genesis-key" = "mfa"))]
     pub mfa: MfaSettings,
-    /// Additional contents of the login ack.
+    /// Changes of the contents of the login ack. They do not change what a user may do.
     #[schemars(extend("x-genesis-key" = "loginAck"))]
     pub login_ack: LoginAckSettings,
     /// Single sign-on.
@@ -184,7 +190,7 @@ pub struct Scrypt {
     /// cores, but at least 1.
     pub threads: usize,
     /// Maximum time in milliseconds that a login waits for its hash, 1 to 86400000. A login that
-    /// would wait longer is refused immediately.
+    /// would wait longer is refused immediately with TOO_MANY_REQUESTS.
     pub queue_wait_max_ms: u64,
 }
 

@@ -16,19 +16,20 @@ pub struct SelfServiceReset {
     /// decimals are allowed.
     #[schemars(extend("x-genesis-key" = "timeoutInMinutes"))]
     pub timeout_in_minutes: f64,
-    /// Minutes that a user must wait between two reset requests, 0 to 10080; decimals are allowed.
-    /// 0: no wait.
+    /// Minutes after a reset request in which a further request for the same user is acknowledged,
+    /// but no mail is sent, 0 to 10080; decimals are allowed. 0: no wait.
     #[schemars(extend("x-genesis-key" = "coolDownInMinutes"))]
     pub cool_down_in_minutes: f64,
     /// Topic of the mails, for `mail.topics`.
     #[schemars(extend("x-genesis-key" = "notifyTopic"))]
     pub notify_topic: String,
     /// URL of the page on which the user chooses the new password: http or https, without a
-    /// fragment.
+    /// fragment. The mailed link is this URL with the query parameters `token` and `user`.
     #[schemars(extend("x-genesis-key" = "redirectUrl"))]
     pub redirect_url: String,
     /// Whether a client may name another page in RETURN_URL. For development only: any client could
-    /// choose the page that receives the token.
+    /// choose the page that receives the token. Must be false in hardened mode, unless the gateway
+    /// listens on a loopback address.
     #[schemars(extend("x-genesis-key" = "acceptClientUrl"))]
     pub accept_client_url: bool,
     /// Subject and text of the mails.
@@ -40,8 +41,9 @@ pub struct SelfServiceReset {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ResetMessage {
-    /// Subject of the mails. A template with the variables RESET_URL, TIMEOUT, USER (use its
-    /// fields, such as `{{ USER.firstName }}`) and those of `templates.variables`.
+    /// Subject of the mails. A template with the variables RESET_URL (the link), TIMEOUT (its
+    /// validity, such as "10 minutes"), USER (its fields are in camel case: `{{ USER.firstName }}`)
+    /// and those of `templates.variables`.
     #[schemars(extend("x-genesis-key" = "subject"))]
     pub subject: String,
     /// Text of the mails. A template with the same variables as `subject`.

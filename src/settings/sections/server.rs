@@ -17,22 +17,27 @@ pub struct ServerSettings {
     /// not a loopback address requires `tls` or `allow_plaintext`. A change takes effect at the
     /// next start.
     pub listen: String,
-    /// IP address and port for metrics and health checks; empty: off. A change takes effect at the
+    /// IP address and port for metrics and the health of the gateway, which are served without TLS
+    /// and without a login; empty: off. Must differ from `listen`. A change takes effect at the
     /// next start.
     pub management_listen: String,
-    /// Name of the product in the login ack (PRODUCT.NAME) and in mails; must not be empty.
+    /// Name of the product in the login ack (PRODUCT.NAME) and in mails with a generated password;
+    /// must not be empty.
     pub product_name: String,
-    /// Last part of generated ids: 1 to 8 characters of A-Z and 0-9.
+    /// Last part of the ids of new users, profiles and rights, such as 00000000000001USSP0: 1 to 8
+    /// characters of A-Z and 0-9.
     pub location: String,
     /// Origins of web pages that may connect, such as `https://desk.example:8443`, in addition to
     /// the origin of the gateway itself; empty: no others. Programs that send no Origin header may
     /// always connect.
     pub allowed_origins: Vec<String>,
-    /// IP addresses or ranges (10.0.0.0/8) of proxies whose X-Forwarded-For header is trusted;
-    /// empty: the header is ignored.
+    /// IP addresses or ranges (10.0.0.0/8) of proxies. For their connections, the address of the
+    /// client is read from X-Forwarded-For; limits, locks, log and audit trail use it, only
+    /// `connections_per_address_max` uses the address of the proxy. Empty: the header is ignored.
     pub trusted_proxies: Vec<AddressRange>,
     /// Whether a NACK over REST has the HTTP status of its code; false: status 200, as in the
-    /// Genesis REST API.
+    /// Genesis REST API. A request that the gateway cannot read as a message always gets the status
+    /// of the error.
     pub strict_http_status: bool,
     /// Whether the gateway may listen without TLS on an address that is not a loopback address;
     /// false: the gateway does not start on such an address without TLS. For use behind a TLS proxy
@@ -49,7 +54,8 @@ pub struct ServerSettings {
     /// How a shutdown closes WebSocket connections: "code" sends SESSION_ENDED and a close code;
     /// "drop" sends neither.
     pub shutdown_close: ShutdownClose,
-    /// Seconds that a shutdown waits for connections to close, 0 to 86400; 0: no wait.
+    /// Maximum time in seconds that a shutdown waits for WebSocket connections to close, 0 to
+    /// 86400; 0: no wait.
     pub shutdown_grace_secs: u64,
     /// TLS on the port of the gateway. A change between on and off takes effect at the next start.
     pub tls: TlsSettings,
@@ -121,13 +127,15 @@ impl Default for ServerSettings {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ServerLimits {
-    /// Maximum size of one WebSocket frame in bytes, 1 to 1073741824 (1 GiB).
+    /// Maximum size of one WebSocket frame in bytes, 1 to 1073741824 (1 GiB). A larger frame closes
+    /// the connection.
     pub frame_bytes: usize,
-    /// Maximum size of the body of a REST request in bytes, 1 to 1073741824.
+    /// Maximum size of the body of a REST request in bytes, 1 to 1073741824. A larger body is
+    /// refused with HTTP status 413.
     pub body_bytes: usize,
-    /// Maximum size of a WebSocket message in bytes, `frame_bytes` to 1073741824; a message can
-    /// consist of several frames. The same limit applies to the total size of the queued messages
-    /// of a connection.
+    /// Maximum size in bytes, `frame_bytes` to 1073741824, of a WebSocket message, which can
+    /// consist of several frames. A larger message closes the connection. While the queued messages
+    /// of a connection have this total size, the gateway does not read from the connection.
     pub message_bytes: usize,
     /// Maximum nesting depth of the JSON of a message, 2 to 128.
     pub json_depth: usize,
@@ -135,8 +143,9 @@ pub struct ServerLimits {
     /// with HTTP status 503; with `server.tls`, they are closed without a response. The open-file
     /// limit of the process can be lower.
     pub connections_max: usize,
-    /// Maximum number of open connections of one address (IPv4) or /64 network (IPv6), above 0.
-    /// Further connections are refused with HTTP status 429; with `server.tls`, they are closed
+    /// Maximum number of open connections of one address (IPv4) or /64 network (IPv6), above 0. The
+    /// connections of a proxy count for the address of the proxy, even if `trusted_proxies` lists
+    /// it. Further connections are refused with HTTP status 429; with `server.tls`, they are closed
     /// without a response.
     pub connections_per_address_max: usize,
     /// Seconds, 1 to 86400, after which a WebSocket connection without a session is closed. The
@@ -152,10 +161,14 @@ pub struct ServerLimits {
     /// refused with TOO_MANY_REQUESTS. More than ten times as many close a WebSocket connection.
     pub messages_per_sec_per_connection: u32,
     /// Maximum number of failed logins per minute from one address (IPv4) or /64 network (IPv6); 0:
-    /// no limit. Further logins are refused with TOO_MANY_REQUESTS and the time to wait.
+    /// no limit. Wrong codes, unknown tokens and refused password changes count, too. Further
+    /// logins, refreshes and password changes are refused with TOO_MANY_REQUESTS and the time to
+    /// wait. As many requests for a self-service reset per minute are allowed; further ones are
+    /// acknowledged, but no mail is sent.
     pub failed_logins_per_min_per_address: u32,
-    /// IP addresses or ranges (10.0.0.0/8) to which the limits by address do not apply, such as
-    /// those of load testers; empty: no exemptions.
+    /// IP addresses or ranges (10.0.0.0/8) to which `connections_per_address_max` and
+    /// `failed_logins_per_min_per_address` do not apply, such as those of load testers; empty: no
+    /// exemptions.
     pub exempt_addresses: Vec<AddressRange>,
     /// Seconds without a poll after which a subscription over REST ends, 1 to 86400.
     pub polling_timeout_secs: u64,

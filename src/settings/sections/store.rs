@@ -5,19 +5,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::settings::range::RangeCheck;
 
-/// The store of the command log and of rows. The option --data-dir of `tollgate serve` sets its
-/// directory.
+/// The store of rows (users, sessions and so on), of the command log with all changes, and of the
+/// audit trail. The option --data-dir of `tollgate serve` sets its directory.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct StoreSettings {
-    /// Storage engine: "sled", a database in the directory of the store; "memory", for trials,
-    /// because it stores nothing. A change takes effect at the next start.
+    /// Storage engine: "sled", a database in the directory of the store; "memory", for trials:
+    /// nothing is stored on the disk. A change takes effect at the next start.
     pub engine: Engine,
     /// Approximate size of the cache of the database in megabytes, 1 to 65536. A change takes
     /// effect at the next start.
     pub cache_mb: u64,
-    /// Free space in megabytes below which the gateway refuses changes, 0 to 1048576. 0: free space
-    /// is not checked. A change takes effect at the next start.
+    /// Free disk space in megabytes, 0 to 1048576, below which the gateway refuses changes and
+    /// logins; 0: free space is not checked. A change takes effect at the next start.
     pub disk_reserve_mb: u64,
     /// Days for which the command log keeps entries, 0 to 36500; 0: no limit, entries are never
     /// removed. Entries whose rows are not saved yet are kept longer.

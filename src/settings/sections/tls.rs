@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 #[serde(default, deny_unknown_fields)]
 pub struct TlsSettings {
     /// PEM file with the certificate of the gateway and its intermediate certificates; empty: no
-    /// TLS, and `key` must be empty, too. The gateway reads a changed file again.
+    /// TLS, and `key` must be empty, too. A changed file is read within a second, without a reload.
     pub certificate: String,
-    /// PEM file with the private key, which only its owner may be able to read (mode 0600). The
-    /// gateway reads a changed file again.
+    /// PEM file with the private key; other users of the host must not be able to read it (mode
+    /// 0600). A changed file is read within a second, without a reload.
     pub key: String,
 }
 

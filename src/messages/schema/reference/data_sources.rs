@@ -26,8 +26,9 @@ const INTRODUCTION: &str = "\
 
 The values of DATASOURCE_NAME in DATA_LOGON. Every row also has OPERATION and ROW_REF; see
 [QUERY_UPDATE](#query_update). A column without a value is absent in INSERT. Times are in
-milliseconds since 1970-01-01 UTC (epoch ms). Columns of the kind *name*, such as user names, are
-compared by filters without regard to case.
+milliseconds since 1970-01-01 UTC (epoch ms). [Filters](filters.md) compare columns of the kind
+*name*, such as user names, without regard to case. Over REST, POST subscribes, GET polls, PUT reads
+more rows, and DELETE unsubscribes.
 ";
 
 fn properties(name: &str, source: DataSource) -> String {
@@ -44,7 +45,10 @@ fn properties(name: &str, source: DataSource) -> String {
     }
     if let Some(right) = source.unmask_right() {
         let masked = codes(source.maskable_names());
-        let text = format!("is sent in rows of other users only with the right {}", code(right));
+        let text = format!(
+            "has no value in rows of another user, unless the subscriber has the right {}",
+            code(right)
+        );
         rows.push([format!("column {masked}"), text]);
     }
     rows.push(["REST".to_owned(), format!("`POST`, `GET`, `PUT`, `DELETE` {}", code(&path))]);

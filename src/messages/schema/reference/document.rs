@@ -33,9 +33,9 @@ are shortened: a reply may have more fields. `\"…\"` stands for a value of any
 every time.
 
 In the tables of fields, `A[].B` is field B of the elements of list A. The column *required* marks
-fields that a request must have; other fields may be absent or null. The column *always* marks
-fields that a message of the gateway always has. A nested field is marked if it is never absent from
-the field around it.
+fields that a request must have. Other fields may be absent; null means absent, unless the reference
+states that null has another effect. The column *always* marks fields that a message of the gateway
+always has. A nested field is marked if it is never absent from the field around it.
 
 ## Contents
 ";
@@ -44,9 +44,10 @@ const CLOSE_REASONS: &str = "\
 ## Reasons of SESSION_ENDED
 
 REASON and RETRY of SESSION_ENDED, and the close code that follows. The column *refresh token*
-states whether REFRESH_AUTH_TOKEN of the session is still valid. If a connection breaks without
-SESSION_ENDED and without one of these close codes, do the same as for SHUTDOWN, after a random wait
-of some seconds.
+states whether REFRESH_AUTH_TOKEN of the session is still valid; *unchanged* means that only the
+connection ends: the session, if there is one, goes on with its tokens. If a connection breaks
+without SESSION_ENDED and without one of these close codes, do the same as for SHUTDOWN, after a
+random wait of some seconds.
 
 ";
 

@@ -17,6 +17,7 @@ const INTRODUCTION: &str = "\
 ## Error codes
 
 The values of CODE in the elements of ERROR. The root of the NACK repeats CODE and TEXT of the first
-element. In this table, DETAILS and TEXT are those of the element.
+element. In this table, *the message* is the refused message; DETAILS and TEXT are those of the
+element, except where the table says \"DETAILS of the message\".
 
 ";

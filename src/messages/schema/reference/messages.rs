@@ -66,7 +66,8 @@ const INTRODUCTION: &str = "\
 
 *Queued* messages of a connection take effect in the order in which they are sent. *Immediate*
 messages are answered at once, before queued messages. Messages that count as use restart the
-session timeout (SESSION_TIMEOUT_MINS). *VALIDATE* states whether a message supports dry runs.
+session timeout (SESSION_TIMEOUT_MINS), except that of sessions of the token API. *VALIDATE* states
+whether a message supports [dry runs](../README.md#dry-runs).
 ";
 
 /// Returns the description of one message.
@@ -108,11 +109,11 @@ fn properties(handler: &Handler) -> String {
 fn replies(handler: &Handler) -> String {
     let mut text = format!("{}, {}", code(handler.ack), code(handler.nack));
     if handler.record_event {
-        text.push_str("; `EVENT_ACK` with `ack_naming = \"generic\"`");
+        text.push_str("; with `server.ack_naming = \"generic\"`, the ACK is `EVENT_ACK`");
     }
     if handler.legacy_nack != handler.nack {
         let legacy = code(handler.legacy_nack);
-        text.push_str(&format!("; {legacy} with `nack_naming = \"legacy\"`"));
+        text.push_str(&format!("; with `server.nack_naming = \"legacy\"`, the NACK is {legacy}"));
     }
     text
 }

@@ -10,17 +10,18 @@ pub(super) fn section() -> String {
         let Route { path, methods, message, summary, token, schemas, .. } = route;
         let token = match token {
             RequiredToken::None => {
-                "not needed. This route only opens sessions, by the credentials in the body"
+                "not needed: the body has the credentials. A refresh token is not accepted"
             }
             RequiredToken::Access => "the access token, as `Authorization: Bearer …`",
             RequiredToken::Refresh => {
                 "the refresh token: in the header `token`, else as `Authorization: Bearer …`, else \
-                 as `token` in the body. This route only renews or resumes sessions"
+                 as `token` in the body. A password is not accepted"
             }
         };
         let (request, response) = schemas();
         out.push_str(&format!(
-            "\n### {methods} {path}\n\n{summary} Handled like the message {}. Token: {token}.\n",
+            "\n### {methods} {path}\n\n{summary} Handled like the message {}, whose description \
+             and access apply. Token: {token}.\n",
             link(message)
         ));
         out.push_str(&fields("Body of the request", request.as_value(), "required"));
@@ -34,6 +35,7 @@ const INTRODUCTION: &str = "\
 
 REST routes of the TraderEvolution BO API, for clients that support only bearer tokens. Requests
 need no SOURCE_REF. A success has HTTP status 200. An error has the status of its code and the body
-`{\"errorCode\": \"…\", \"message\": \"…\"}`. INVALID_MESSAGE can also have the status 405 (method),
-408 (slow body), 413 (too large body) or 415 (Content-Type).
+`{\"errorCode\": \"…\", \"message\": \"…\"}`: CODE and TEXT of the NACK that the message would get,
+but always INCORRECT_CREDENTIALS in place of UNKNOWN_ACCOUNT. INVALID_MESSAGE can also have the
+status 405 (method), 408 (slow body), 413 (too large body) or 415 (Content-Type).
 ";

@@ -158,9 +158,13 @@ impl Committer {
             self.sync()
         });
         self.is_broken = removed.is_err();
-        let entries = batch.len();
-        let refuses_until_restart = self.is_broken;
-        tracing::error!(why, entries, refuses_until_restart, "storing commands failed");
+        let commands = batch.len();
+        if self.is_broken {
+            let text = "storing commands failed; changes are refused until a restart";
+            tracing::error!(why, commands, "{text}");
+        } else {
+            tracing::error!(why, commands, "storing commands failed; they were refused");
+        }
         self.write_status.end(Some(why.clone()));
         reply_all(batch, || {
             if self.is_broken {
