@@ -184,8 +184,8 @@ codes! {
          After EVENT_LOGOUT there is nothing to do. If EVENT_END_SESSION is refused again after \
          the login, the session that it names does not exist.";
     SessionExpired = "SESSION_EXPIRED", "401 Unauthorized",
-        "The session has ended; or REFRESH_AUTH_TOKEN of the message, a refresh token or the token \
-         of a pending login, is unknown, expired or used, or belongs to another user.",
+        "The session has ended. Or REFRESH_AUTH_TOKEN of the message (a refresh token, or the \
+         token of a pending login) is unknown, expired or used, or belongs to another user.",
         "If the message had REFRESH_AUTH_TOKEN, show the login dialog. Otherwise, send \
          EVENT_LOGIN_AUTH with REFRESH_AUTH_TOKEN, then send the message again.";
     LoginFail = "LOGIN_FAIL", "401 Unauthorized",
@@ -222,8 +222,8 @@ codes! {
         "A record with this key exists already; DETAILS.FIELD and DETAILS.VALUE are the key.",
         "Choose another key, or amend the existing record.";
     DependentRecordFound = "DEPENDENT_RECORD_FOUND", "409 Conflict",
-        "A user or profile has the right to be deleted; DETAILS.TABLE (USER or PROFILE) and \
-         DETAILS.KEY name this user or profile.",
+        "A user or profile still has the right that the message deletes. DETAILS.TABLE (USER or \
+         PROFILE) and DETAILS.KEY name this user or profile.",
         "Remove the right from this user or profile first, then send the message again.";
     OptimisticConcurrencyError = "OPTIMISTIC_CONCURRENCY_ERROR", "409 Conflict",
         "The record has changed since the client read it; DETAILS.RECORD_VERSION is its current \

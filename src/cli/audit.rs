@@ -22,7 +22,8 @@ pub(super) enum AuditCommand {
     /// Print rows, newest first
     ///
     /// Each line is: TIME NUMBER EVENT CODE USER [-> TARGET] from ADDRESS [before JSON] [after
-    /// JSON] [reason TEXT]. A missing value is printed as -.
+    /// JSON] [reason TEXT]. The target is left out if it is the user; before, after and reason are
+    /// left out if they have no value. Any other missing value is printed as -.
     Show(ShowArgs),
 }
 

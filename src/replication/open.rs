@@ -13,7 +13,8 @@ pub fn open_log(store: &RowStore) -> Result<SledLog, StoreError> {
     let applied = store.applied();
     if applied > log.last() || applied + 1 < log.first() {
         let why = format!(
-            "the rows reflect entry {applied}, but the command log has only entries {} to {}",
+            "the stored records contain the changes up to entry {applied} of the command log, but \
+             the log has only entries {} to {}",
             log.first(),
             log.last()
         );

@@ -173,8 +173,8 @@ const PEPPER_CHECK: &str = "tollgate: the salt of this system";
 /// must not notice the difference to a wrong password.
 fn reject_unusable(dummy: &str, inputs: &HashInputs) -> PasswordMatch {
     tracing::warn!(
-        "a stored password hash was rejected: it is not scrypt or its cost exceeds the limits; \
-         reset the password of the user whose login was refused next in this log"
+        "a stored password hash was rejected: it is not scrypt or its cost exceeds the limits; the \
+         next line `message refused` names the user; reset the password of this user"
     );
     // Takes the time of a real check.
     let _ = inputs.check(dummy);
