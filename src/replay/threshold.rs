@@ -52,9 +52,9 @@ impl fmt::Display for InvalidThreshold {
         write!(
             f,
             "{:?} is not a threshold like EVENT_HEARTBEAT.p99>5ms: a subject (a MESSAGE_TYPE; \
-             service: and a MESSAGE_TYPE, for its service time; all; push; connect), a dot, a figure \
-             (min, mean, p50, p90, p99, p99.9, max, count, rate, errors or error_rate), then >, >=, < \
-             or <=, and a number (times with us, ms or s; error_rate also with %)",
+             service: and a MESSAGE_TYPE, for its service time; all; push; connect), a dot, a \
+             figure (min, mean, p50, p90, p99, p99.9, max, count, rate, errors or error_rate), \
+             then >, >=, < or <=, and a number (times with us, ms or s; error_rate also with %)",
             self.0
         )
     }
