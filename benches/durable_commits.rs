@@ -137,7 +137,7 @@ fn redb(dir: &Path) -> Measured {
             }
             drop(rows);
             write.commit().unwrap();
-            // One writer waits for each row.
+            // For each row exactly one writer waits.
             group.iter().for_each(|(_, done)| done.send(()).unwrap());
         }
     });

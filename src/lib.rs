@@ -3,7 +3,7 @@
 //! Clients log in, send heartbeats, administer users, profiles and rights, and receive each change
 //! of a right at once. They use one WebSocket, or REST. The realm is the state: users, profiles,
 //! rights and sessions. It changes only by applying a log of commands. A change is durable, and
-//! pushed to its subscribers, before it is acknowledged. The manual ([`docs`]) begins with the
+//! on its way to its subscribers, before it is acknowledged. The manual ([`docs`]) begins with the
 //! [architecture](docs::architecture).
 
 // The modules are in the order of their dependencies: each may use only those below it.

@@ -10,7 +10,7 @@ use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 use crate::peer::Peer;
 
-/// A message with this beginning is sent to every connection, including the sender.
+/// The WebSocket echo sends a message with this beginning to all connections, including the sender.
 pub const TO_ALL: &str = "{\"MESSAGE_TYPE\":\"EVENT_AMEND_PROFILE\"";
 
 /// Prints the address, then serves until the process is killed.

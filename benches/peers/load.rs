@@ -30,7 +30,8 @@ pub struct Measured {
     /// Processor time of the server for each push that a connection received, in microseconds;
     /// `None` if the server cannot push.
     pub push_us: Option<f64>,
-    /// Milliseconds from a change until the last connection has received its push.
+    /// Median milliseconds from a change until the last connection has received its push; `None` if
+    /// the server cannot push.
     pub last_push_ms: Option<f64>,
 }
 
@@ -80,7 +81,7 @@ impl Load {
         let tasks: Vec<_> = tasks.collect();
         let mut clients = Vec::new();
         for task in tasks {
-            clients.push(task.await.expect("every reply is an ACK"));
+            clients.push(task.await.expect("every reply is right"));
         }
         let messages = (count * self.connections) as f64;
         let used = cpu_ns(server.process_id) - cpu;
@@ -115,8 +116,8 @@ impl Load {
         (cpu as f64 / 1_000.0 / pushes, crate::report::median(&milliseconds))
     }
 
-    /// Returns a change that gives all users a right (even numbers) or removes the right (odd
-    /// numbers). For other servers, returns a text that is as long as a push of the gateway.
+    /// For the gateway, returns a change that gives all users a right (even numbers) or removes the
+    /// right (odd numbers). For other servers, returns a text as long as a push of the gateway.
     fn change(&self, peer: Peer, number: usize) -> String {
         let rights = if number.is_multiple_of(2) { r#""BACKUP""# } else { "" };
         let details = format!(r#"{{"NAME":"{PROFILE}","RIGHT_CODES":[{rights}]"#);

@@ -1,10 +1,10 @@
 //! The gateway compared with other servers that carry the same messages on the same machine.
 //!
 //! `cargo bench --profile dist --bench peers` starts the gateway, a bare TCP echo, a WebSocket echo
-//! on tokio-tungstenite and, if it is installed, nats-server, each as a process of its own. It
-//! interleaves rounds of heartbeats and of pushes, checks every reply, and prints medians and
-//! ratios. A wrong reply ends the run with an error: the gateway must send an ACK, the other
-//! servers the unchanged heartbeat.
+//! on tokio-tungstenite and, if it is installed, nats-server, each as a process of its own. The
+//! rounds of the servers are interleaved; a round has heartbeats, then pushes. Every reply is
+//! checked: the gateway must send an ACK, the other servers the unchanged heartbeat. A wrong reply
+//! ends the run with an error. At the end, medians and ratios are printed.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a benchmark may panic")]
 
 mod client;

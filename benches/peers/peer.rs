@@ -167,5 +167,5 @@ fn add_administrator(home: &Home) {
     let mut stdin = child.stdin.take().expect("a pipe");
     writeln!(stdin, "{PASSWORD}").expect("the password");
     drop(stdin);
-    assert!(child.wait().expect("its end").success(), "the administrator is added");
+    assert!(child.wait().expect("an exit").success(), "adding the administrator failed");
 }

@@ -278,8 +278,8 @@ pub struct NackError {
 pub struct Nack {
     /// All errors, in the order of ERROR.
     pub errors: Vec<NackError>,
-    /// The token of a pending login: the password was correct and the second factor is missing. The
-    /// token can only complete this login or enrol a second factor.
+    /// The token of a pending login: the password was correct, but the second factor is missing,
+    /// wrong or not set up. The token can only complete this login or enrol a second factor.
     pub pending_login: Option<RefreshToken>,
 }
 

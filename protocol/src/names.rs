@@ -194,7 +194,7 @@ macro_rules! secret {
                 Self(text.into())
             }
 
-            /// The secret as text, only to hash it, to compare it or to send it to its owner.
+            /// The secret as text, for example to hash or check it, or to send it to its owner.
             pub fn expose(&self) -> &str {
                 &self.0
             }

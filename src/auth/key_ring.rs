@@ -61,9 +61,10 @@ pub enum KeyError {
 
 impl Keyring {
     /// Opens the key ring of the configured keys. If `current` is empty, the key in the key file in
-    /// `dir` is the current key; a missing file is created. Without `dir` (the store is not
-    /// persistent) a key is then generated and not saved. If `current` is not empty, the key in an
-    /// existing key file is an earlier key. `salt` is the key for hashes of user names.
+    /// `dir` is the current key; a missing file is created. If `current` is empty and `dir` is
+    /// `None` (the store is not persistent), a key is generated and not saved. If `current` is not
+    /// empty, the key in an existing key file is an earlier key. `salt` is the key for hashes of
+    /// user names.
     pub fn open(
         current: &str,
         earlier: &[&str],

@@ -1,9 +1,9 @@
 //! QR codes as PNG images.
 //!
 //! totp-rs can render them, too (feature `qr`), with the same border and 8 pixels per module
-//! instead of 6. But totp-rs depends on qrcodegen-image and image, which depend on moxcms and pxfm
-//! (colour profiles). totp-rs also writes 8 bits per pixel instead of one. The image of a typical
-//! URI then takes 5,168 bytes of base64 in the ack instead of 1,488.
+//! instead of 6. But with this feature it depends on qrcodegen-image and image, which depend on
+//! moxcms and pxfm (colour profiles), and it writes 8 bits per pixel instead of one. The image of
+//! a typical URI then takes 5,168 bytes of base64 in the ack instead of 1,488.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

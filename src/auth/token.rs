@@ -22,7 +22,7 @@ pub fn refresh_token() -> RefreshToken {
     RefreshToken::new(random_token())
 }
 
-/// Generates a password to be typed once: 20 letters and digits.
+/// Generates a one-time password, which permits only a password change: 20 letters and digits.
 pub fn one_time_password() -> String {
     random_token().chars().take(20).collect()
 }

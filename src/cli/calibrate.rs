@@ -56,9 +56,9 @@ impl CalibrateArgs {
         bar.finish_and_clear();
         println!("log_n  r   p  memory     one hash  logins/s with {threads} threads");
         for Measured { cost, ms } in &all {
-            let enough = if cost.is_recommended() { "" } else { "  (below the OWASP minimum)" };
+            let remark = if cost.is_recommended() { "" } else { "  (below the OWASP minimum)" };
             println!(
-                "{:>5} {:>2} {:>3} {:>4} MiB  {:>8.1} ms  {:>8.1}{enough}",
+                "{:>5} {:>2} {:>3} {:>4} MiB  {:>8.1} ms  {:>8.1}{remark}",
                 cost.log_n,
                 cost.r,
                 cost.p,

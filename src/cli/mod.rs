@@ -1,4 +1,4 @@
-//! The command line, one file or folder for each sub-command.
+//! The command line: a file or folder for each sub-command or group of related ones.
 
 mod arguments;
 mod audit;

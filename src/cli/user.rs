@@ -23,7 +23,7 @@ pub(super) enum UserCommand {
     /// Passwords that were hashed with the previous password_salt never match and must be reset.
     #[command(name = "accept-salt")]
     AcceptPepper(StoreArgs),
-    /// List users: name, status, profiles (separated by tabs)
+    /// List users: name, status and profiles, separated by tabs; profiles are separated by commas
     List(StoreArgs),
 }
 

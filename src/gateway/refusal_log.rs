@@ -12,8 +12,8 @@ use protocol::{NackCode, UserName};
 use crate::platform::ClientNetwork;
 use crate::realm::RefusalCount;
 
-/// Maximum number of counts by client network and code in one command. Further refusals are counted
-/// by code only.
+/// Maximum number of counts by client network and code in one command. Refusals that would need a
+/// further count are counted by code only.
 const KINDS_MAX: usize = 64;
 
 /// The refusals since the last command that wrote them.

@@ -147,7 +147,7 @@ impl ServiceList {
         let (old, new) = (self.rendered.load_full(), state.render());
         let texts =
             |listing: &RenderedLists| listing.orders.each_ref().map(|it| it.get().to_owned());
-        // A change of health need not change the order: a service may have only one host.
+        // A change of health (field 5) need not change the order: a service may have only one host.
         let health =
             |rows: &ServiceRows| rows.values().map(|row| row.field(5).clone()).collect::<Vec<_>>();
         if texts(&old) == texts(&new) && health(&old.rows) == health(&new.rows) {

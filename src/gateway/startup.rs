@@ -42,8 +42,9 @@ pub enum StartError {
     Refused(String),
 }
 
-/// Opens the store in `dir`, or creates a command log in memory, which is lost at exit. Then
-/// applies the entries of the command log to the realm.
+/// Opens the store in `dir`, loads the realm from its rows, and applies the entries of the command
+/// log that the rows do not reflect. With the memory engine, starts with an empty realm and a
+/// command log in memory, which is lost at exit.
 pub fn start(settings: &Settings, dir: &Path, clock: Clock) -> Result<Started, StartError> {
     match settings.store.engine {
         Engine::Memory => Ok(spawn_replica(
@@ -133,8 +134,8 @@ fn spawn_replica(
 
 impl Started {
     /// Submits the policy of the settings if it differs from the realm's policy, and checks the
-    /// pepper. Creates missing administration rights, their profile, and the administrator if one
-    /// is given.
+    /// pepper. If an administration right is missing or an administrator is given, creates the
+    /// missing rights, their profile if it is missing, and the administrator.
     pub async fn prepare(
         &self,
         settings: &Settings,

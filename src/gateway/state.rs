@@ -100,7 +100,7 @@ impl Gateway {
     /// Replaces the configuration. The caller must have set the realm's policy before.
     pub fn apply_settings(&self, settings: Settings) {
         let servers = servers(&settings);
-        // Unchanged servers keep their state, such as recent failures.
+        // If no server has changed, all servers keep their state, such as recent failures.
         if !self.directory.load().has_servers(&servers) {
             self.directory.store(Arc::new(DirectoryClient::new(servers)));
         }

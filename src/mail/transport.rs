@@ -19,7 +19,7 @@ use parking_lot::Mutex;
 const CONNECTIONS_MAX: u32 = 4;
 /// How long an unused connection to the mail server is kept.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
-/// Time limit for connecting and for each SMTP command; a slower server counts as down.
+/// Time limit for connecting and for each SMTP command; if it is exceeded, sending fails.
 const STEP_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time limit for sending one mail.
 const SEND_TIMEOUT: Duration = Duration::from_secs(15);

@@ -25,7 +25,7 @@ pub struct ClientInfo {
     pub outbox: Option<Arc<Outbox>>,
     /// The session to which the connection is bound; `None` if it is not bound.
     pub session: Option<Arc<LiveSession>>,
-    /// When the connection was opened, epoch ms.
+    /// When the connection was opened, epoch ms. Over REST: when the request was received.
     pub connected_at: Millis,
     /// Whether the message was received over a route of the token API. A session that such a
     /// message opens ends at a fixed time.
@@ -91,13 +91,14 @@ pub struct SideEffects {
     /// The user that the message concerns, for log and audit trail. `None` means the user of the
     /// session.
     pub audited_user: Option<UserName>,
-    /// Whether a command was submitted. If so, the audit trail already contains the outcome.
+    /// Whether a command was submitted. If so, the audit rows of the command record the outcome;
+    /// the refusal log does not.
     pub has_submitted: bool,
-    /// The tokens that a login issued.
+    /// The tokens that a login or refresh issued; `None` if no tokens were issued.
     pub login: Option<IssuedTokens>,
 }
 
-/// The tokens that a login issued. They are secret.
+/// The tokens that a login or refresh issued. They are secret.
 #[derive(Debug)]
 pub struct IssuedTokens {
     /// SESSION_AUTH_TOKEN.
@@ -208,7 +209,7 @@ impl MessageContext {
         self.side_effects.lock().audited_user = Some(name.clone());
     }
 
-    /// Sets the tokens that this login issued.
+    /// Sets the tokens that this login or refresh issued.
     pub fn set_issued_tokens(&self, tokens: IssuedTokens) {
         self.side_effects.lock().login = Some(tokens);
     }

@@ -138,7 +138,7 @@ impl ImmediateContext<'_> {
         })
     }
 
-    /// Whether the user of this session has this right now.
+    /// Whether the user of this session has this right at this moment.
     pub(super) fn has_right(&self, right: &str) -> bool {
         self.session.is_some_and(|session| {
             self.gateway.replica.read(|realm, _| realm.holds_code(session.user, right))

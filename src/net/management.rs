@@ -19,7 +19,7 @@ use crate::gateway::Gateway;
 use crate::messages::table;
 use crate::platform::metrics;
 
-/// Maximum number of requests that are served at the same time.
+/// Maximum number of requests that are served at the same time; further connections are closed.
 const REQUESTS_AT_ONCE_MAX: usize = 16;
 /// Pause after a connection that could not be accepted or served.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);

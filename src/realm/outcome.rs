@@ -156,7 +156,7 @@ pub enum Refusal {
     /// A directory manages the password of this user.
     ManagedByDirectory,
     /// The directory confirmed a user name that belongs to a local user, whose password the gateway
-    /// stores.
+    /// checks.
     LocalUser,
     /// The user can request the next reset at this time.
     ResetCooldown(Millis),

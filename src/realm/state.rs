@@ -1,6 +1,6 @@
 //! The realm: the users, profiles, rights and sessions of one deployment.
 //!
-//! The realm is pure (no clock, no randomness, no I/O): the same commands always lead to the same
+//! The realm is pure (no clock, no randomness, no I/O): the same entries always lead to the same
 //! realm. [`Realm::plan`] decides and changes nothing; [`Realm::apply_changes`] applies what was
 //! decided. Both live traffic and the replay of the command log use these two functions. At a
 //! start, the realm is loaded from the stored rows, and only the entries after these rows are

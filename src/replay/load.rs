@@ -11,7 +11,8 @@ use super::player::{PlayError, Player, Scenario};
 use super::schedule::Schedule;
 use super::transport::Transport;
 
-/// Time after which a client retries a failed connection or login.
+/// Pause of a client after the steps before its rounds failed, or after a round that lost its
+/// connection or timed out.
 const RETRY: Duration = Duration::from_secs(1);
 /// Time for rounds in progress and for the steps after `* repeat`, once the duration has passed.
 const GRACE: Duration = Duration::from_secs(10);
@@ -19,7 +20,7 @@ const GRACE: Duration = Duration::from_secs(10);
 /// The rate and duration of a run.
 #[derive(Debug, Clone)]
 pub struct LoadProfile {
-    /// Rounds per second of all clients together; `None` in a closed loop.
+    /// Rounds per second of all paced clients together; `None` in a closed loop.
     pub rate: Option<f64>,
     /// Time over which the clients start.
     pub ramp: Duration,

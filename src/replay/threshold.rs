@@ -16,8 +16,8 @@ pub struct Threshold {
 
 #[derive(Debug, Clone, PartialEq)]
 enum Subject {
-    /// All messages together: counts are added, and the largest time is used. Connections that
-    /// failed or were lost count as errors, too.
+    /// All messages together: counts are added; a time is the largest of all MESSAGE_TYPEs.
+    /// Connections that failed or were lost count as errors, too.
     All,
     Message(String),
     /// A MESSAGE_TYPE, with times from the actual send.
@@ -52,8 +52,8 @@ impl fmt::Display for InvalidThreshold {
         write!(
             f,
             "{:?} is not a threshold like EVENT_HEARTBEAT.p99>5ms: a subject (a MESSAGE_TYPE; \
-             service: and a MESSAGE_TYPE, for its service time; all; push; connect), a dot, a \
-             figure (min, mean, p50, p90, p99, p99.9, max, count, rate, errors or error_rate), \
+             service:MESSAGE_TYPE, for its service time; all; push; connect), a dot, a figure \
+             (min, mean, p50, p90, p99, p99.9, max, count, rate, errors or error_rate), \
              then >, >=, < or <=, and a number (times with us, ms or s; error_rate also with %)",
             self.0
         )

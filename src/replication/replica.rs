@@ -356,8 +356,8 @@ impl Replica {
         store.flush();
     }
 
-    /// Updates the tokens of changed sessions, marks the ended sessions, and returns the ended
-    /// sessions that were live on this gateway.
+    /// Updates the live sessions whose rows changed, marks the ended sessions, and returns the
+    /// ended sessions that were live on this gateway.
     ///
     /// Must run before the changes are published: after this call, messages of an ended session are
     /// refused, and no rows are written directly to its socket. Must also run before the notices

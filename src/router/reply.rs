@@ -45,8 +45,8 @@ pub enum Accepted {
     Queued(Box<Request>),
 }
 
-/// The last token of a connection, with the session of the token. A message with the same token is
-/// authenticated without hashing the token.
+/// The session token that a connection last used for the session to which it is bound. A message
+/// with the same token is authenticated without hashing the token.
 #[derive(Clone, Default)]
 pub struct TokenCache {
     /// Stored inline because every heartbeat compares the token: a pointer would cost a cache miss.

@@ -21,7 +21,8 @@ pub struct LiveSession {
     pub(super) last_seen: AtomicU64,
     /// When a message that counts as use was last served, epoch ms.
     pub(super) last_used: AtomicU64,
-    /// Incremented when the session's tokens change, which invalidates token caches.
+    /// Incremented with each change of the session's row, which may replace its tokens. Invalidates
+    /// token caches.
     pub(super) token_epoch: AtomicU32,
     /// Why the session ended; empty while it is live.
     pub(super) ended: OnceLock<EndReason>,

@@ -71,7 +71,8 @@ impl SessionRegistry {
         Some(live_session)
     }
 
-    /// Updates the times of a refreshed session, and invalidates caches of its previous tokens.
+    /// Updates the times of a session whose row changed, and invalidates caches of its tokens: the
+    /// change may have replaced them.
     pub fn update_tokens(&self, session: &Session) {
         if let Some(live_session) = self.get(session.no) {
             live_session.used(session.accessed);

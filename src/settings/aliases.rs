@@ -5,7 +5,7 @@
 
 use toml::{Table, Value};
 
-/// Each alias and its key. Every alias is also accepted in camel case.
+/// Each alias and its key. In a table, the last part of an alias may also be in camel case.
 pub(super) const ALIASES: &[(&str, &str)] = &[
     // Key names of former versions of tollgate.
     ("server.allow_plain", "server.allow_plaintext"),
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn an_alias_is_not_renamed_if_its_key_is_set() {
+    fn an_alias_of_a_key_that_is_set_is_renamed_only_if_the_tables_can_be_joined() {
         let mut table: Table = "[security.genesis_password.retry]\nmax_attempts = 1\n\
             [security.retry]\nmax_attempts = 2"
             .parse()

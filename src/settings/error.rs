@@ -19,7 +19,8 @@ pub enum SettingsError {
     /// A value has the wrong type, or a required key is missing.
     #[error("the configuration is invalid: {0}")]
     Type(String),
-    /// An environment variable names an unknown key or has the wrong type.
+    /// An environment variable names an unknown key, has the wrong type, or sets the same key as
+    /// another variable.
     #[error("the environment variable {variable} is invalid: {reason}")]
     #[expect(missing_docs, reason = "explained by the error text")]
     Environment { variable: String, reason: String },

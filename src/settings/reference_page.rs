@@ -55,11 +55,11 @@ impl Settings {
         }
         out.push_str(
             "\n## Hardened mode\n\nThese are the defaults of `mode = \"hardened\"`; a key that \
-             is set overrides its default. In this mode, `tollgate doctor` warns of each other \
-             value of these keys. `server.allow_plaintext` is listed only for this warning: it is \
-             false in both modes. In addition, hardened mode refuses `accept_client_url = true` in \
-             `security.genesis_password.self_service_reset`, unless the gateway listens on a \
-             loopback address.\n\n```toml",
+             is set overrides its default. In this mode, `tollgate doctor` warns of each of \
+             these keys that has another value. `server.allow_plaintext` is listed only for this \
+             warning: it is false in both modes. In addition, hardened mode refuses \
+             `accept_client_url = true` in `security.genesis_password.self_service_reset`, unless \
+             the gateway listens on a loopback address.\n\n```toml",
         );
         out.push_str(HARDENED);
         out.push_str(

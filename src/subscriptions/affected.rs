@@ -17,7 +17,7 @@ pub(super) struct AffectedRights {
     /// Profiles whose members may have gained or lost certain rights.
     profiles: BTreeMap<ProfileNo, ProfileRights>,
     /// Whether rows of `before::RECORD_SOURCES` (all data sources of the realm except USER_RIGHTS)
-    /// may have changed, too.
+    /// may have changed, too. Sources without subscriptions do not count.
     has_records: bool,
 }
 
@@ -83,9 +83,10 @@ impl AffectedRights {
         }
     }
 
-    /// Calls `visit` with all affected users: first those in `users`, then the members of each
-    /// profile. Each of these lists is in ascending order; a user can be in several. Returns false
-    /// if `visit` stopped the walk.
+    /// Calls `visit` with each affected user and the rights that the user may have gained or lost
+    /// (`None`: any right): first the users in `users`, then the members of each profile. Each of
+    /// these lists is in ascending order; a user can be in several. Returns false if `visit`
+    /// stopped the walk.
     pub(super) fn for_each_user(
         &self,
         realm: &Realm,

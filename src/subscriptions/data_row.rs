@@ -45,7 +45,7 @@ impl DataRow {
         self.fields.get(column).unwrap_or(&FieldValue::Null)
     }
 
-    /// Returns the set fields as a JSON object.
+    /// Returns a JSON object of the fields that have a value.
     pub fn to_object(&self, columns: &[Column]) -> serde_json::Map<String, serde_json::Value> {
         let fields = columns.iter().zip(self.fields.iter());
         let set = fields.filter(|(_, field)| **field != FieldValue::Null);

@@ -69,7 +69,9 @@ impl DataSource {
             DataSource::AllRights => "Rights.",
             DataSource::ActiveSessions => "Live sessions.",
             DataSource::LoginAttempts => {
-                "User names under which logins failed since the last successful login."
+                "User names with failed logins. A successful login clears the failures of its \
+                 user name; with `retry.scope = \"user_and_address\"` in the configuration, only \
+                 those from its address or network."
             }
             DataSource::ActiveCodes => {
                 "Active codes, which replace a mailed link as second factor. The codes themselves \
@@ -128,8 +130,8 @@ impl DataSource {
         }
     }
 
-    /// Whether only users with the right of `view_right` may subscribe, because no row belongs to a
-    /// user.
+    /// Whether only users with the right of `view_right` may subscribe, because other users would
+    /// see no rows.
     pub fn requires_right(self) -> bool {
         matches!(self, DataSource::LoginAttempts | DataSource::AuditEvents)
     }
@@ -205,8 +207,8 @@ impl DataSource {
         }
     }
 
-    /// Returns the columns of a row that are masked for its viewer, one bit each. A masked column
-    /// is never reported as modified.
+    /// Returns the columns of a row that are masked for its viewer, one bit each. Changes of the
+    /// values of masked columns are not reported.
     pub(super) fn masked_columns(self, data: &DataRow) -> u64 {
         let hidden =
             self == DataSource::ActiveSessions && *data.field(SESSION_ID) == FieldValue::Null;

@@ -34,7 +34,8 @@ impl PendingDelivery<'_> {
         seq: Seq,
         out: Option<&mut Vec<u8>>,
     ) {
-        // The user is looked up here, so that the delivering threads share this work.
+        // Only `Subscription::check_rights` looks up the user, so that the delivering threads share
+        // this work.
         if let Some(RightsCheck { id, user, rights }) = &self.rights_check
             && let Some(subscription) = subscriptions.get_mut(*id)
         {

@@ -181,7 +181,7 @@ mod tests {
         assert_eq!(hub.find(&outbox, "\"b\"").map(|found| found.id()), Some(second.id()));
         first.request_update();
         assert!(first.read(&realm, 1, &mut rows_left) && frames(&outbox).is_empty());
-        let (again, _) = subscribe("\"a\"").expect("its SOURCE_REF and its permit are free again");
+        let (again, _) = subscribe("\"a\"").expect("SOURCE_REF or permit was not freed");
         assert!(again.id() > second.id() && outbox.subscriptions() == 2);
         assert!(hub.cancel(&outbox, "\"b\"") && !hub.cancel(&outbox, "\"b\""));
         again.cancel();

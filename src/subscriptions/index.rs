@@ -1,8 +1,9 @@
 //! The index of the subscriptions that a commit may affect.
 //!
 //! A subscription that is limited to the rows of certain users, or whose filter requires certain
-//! values of a key column, is filed under these users or values. The publication of a commit
-//! therefore visits only the subscriptions with a matching key, even among ten thousand.
+//! values of a key column, is filed under these users or values. For a changed row, the publication
+//! of a commit therefore visits only the subscriptions with a matching key or without any key, even
+//! among ten thousand.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,8 +21,8 @@ use crate::realm::UserNo;
 pub(super) struct SubscriptionRef {
     pub(super) outbox: Arc<Outbox>,
     pub(super) id: u64,
-    /// Whether the subscription is filed under a single key, so that its rights can be checked
-    /// during the delivery.
+    /// Whether the subscription is filed under a single key. Its rights check can then run during
+    /// the delivery.
     pub(super) single_key: bool,
 }
 

@@ -11,8 +11,8 @@ use super::source_record::SourceRecord;
 use super::subscription::Subscription;
 use crate::realm::UserNo;
 
-/// Compares the affected subscriptions with the realm after the commit, and returns the outboxes to
-/// which updates must be delivered.
+/// Compares the affected subscriptions with the realm after the commit, and returns the deliveries:
+/// the outboxes with updates, and the rights checks that are left to the delivery.
 ///
 /// The scopes are refreshed first. The refresh removes the rows that an owner may no longer see,
 /// and moves subscriptions to their new index keys. The following steps look up the subscriptions
@@ -54,9 +54,9 @@ fn publish_records(index: &Index, commit: Commit<'_>, deliveries: &mut DeliveryL
     }
 }
 
-/// Compares rights with the subscriptions to USER_RIGHTS. For changed profiles, the loops run over
-/// subscriptions and not over members: a profile can have many members, and usually few
-/// subscriptions concern them.
+/// Compares rights with the subscriptions to USER_RIGHTS. For changed profiles, the subscriptions
+/// that are filed under users are found by a loop over subscriptions and not over members: a
+/// profile can have many members, and usually few subscriptions concern them.
 fn publish_rights<'t>(index: &Index, commit: Commit<'t>, deliveries: &mut DeliveryList<'t>) {
     let Commit { realm, seq, affected, .. } = commit;
     let source = DataSource::UserRights;

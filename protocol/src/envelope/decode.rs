@@ -51,7 +51,7 @@ fn describe_error(error: &serde_json::Error) -> String {
             None => format!("a field of the envelope has the wrong type ({at})"),
         }
     } else {
-        format!("the message is not a JSON object ({at})")
+        format!("the message is not a valid JSON object ({at})")
     }
 }
 
@@ -196,8 +196,8 @@ mod tests {
         assert!(error_of(r#"{"DETAILS":{"A":{"k":1,"\u006b":2}}}"#).contains("duplicate"));
         assert!(error_of(r#"{"DETAILS":[]}"#).contains("DETAILS must be an object"));
         assert!(error_of(r#"{"DETAILS":{"A":"\ud800"}}"#).contains("DETAILS"));
-        assert!(error_of("\u{feff}{}").contains("not a JSON object"));
-        assert!(error_of("{} {}").contains("not a JSON object"));
+        assert!(error_of("\u{feff}{}").contains("not a valid JSON object"));
+        assert!(error_of("{} {}").contains("not a valid JSON object"));
         assert!(error_of("[]").contains("not a JSON object"));
         assert_eq!(
             error_of(r#"{"DETAILS":{"A":{"k":1,"k":2}}}"#),
@@ -218,7 +218,7 @@ mod tests {
         };
         assert!(Envelope::decode(&nested(30), 32).is_ok());
         assert!(error_of(&nested(31)).contains("too deep"));
-        // The limit of serde_json for raw values may be reached first; its text is another.
+        // serde_json may reach its own limit for raw values first; the error text then differs.
         assert!(Envelope::decode(&nested(100_000), 32).is_err());
     }
 

@@ -51,7 +51,7 @@ pub struct Step {
     pub action: Action,
 }
 
-/// The action of a step.
+/// The action of a step. Steps that expect frames are described as `replay --verify` plays them.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
     /// `> connect`: opens the connection. Without this step, the first step of a connection opens

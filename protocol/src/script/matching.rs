@@ -153,7 +153,8 @@ impl ScriptState {
         }
     }
 
-    /// The pattern with names replaced by their values; unchanged if a name has no value.
+    /// The pattern with names replaced by their values; the unchanged pattern if any name has no
+    /// value.
     pub fn known_in(&self, pattern: &Value) -> Value {
         self.filled(pattern).unwrap_or_else(|_| pattern.clone())
     }
@@ -204,8 +205,9 @@ impl Comparison<'_> {
             (Value::Array(patterns), Some(Value::Array(have))) => {
                 let open = patterns.last().is_some_and(|last| last == MORE);
                 let expected = &patterns[..patterns.len() - usize::from(open)];
-                let fewer = have.len() < expected.len() || (!open && have.len() > expected.len());
-                if fewer && !is_volatile(self.volatile, path) {
+                let wrong_length =
+                    have.len() < expected.len() || (!open && have.len() > expected.len());
+                if wrong_length && !is_volatile(self.volatile, path) {
                     return Err(differs(pattern));
                 }
                 expected.iter().zip(have).enumerate().try_for_each(|(at, (pattern, received))| {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 pub enum LdapResult {
     /// No entry has the name, or more than one.
     Unknown,
-    /// The password is wrong.
+    /// The password is wrong, or the server refused the user for another reason.
     Wrong,
     /// The password is correct, but the user is in no group that may log in.
     NotInGroup,

@@ -15,8 +15,8 @@ use super::dn;
 use super::result::{DirectoryUser, LdapError, LdapResult};
 use super::server::{LdapServer, TlsMode};
 
-/// Maximum number of entries to read for a user name. Two entries suffice to show that the name is
-/// ambiguous.
+/// Maximum number of entries to read for a user name in one search. Two entries suffice to show
+/// that the name is ambiguous.
 const USERS_MAX: i32 = 2;
 /// Maximum number of groups to read in one search.
 const GROUPS_MAX: i32 = 1_000;

@@ -1,7 +1,7 @@
 //! The error of a full hash queue.
 
-/// The error for a job that was not started: it would have to wait too long in the queue, or it has
-/// waited too long.
+/// The error for a job without a result: it would have to wait too long in the queue, has waited
+/// too long or panicked, or no hash thread could be started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the password hash queue is full; try again in {retry_after_ms} ms")]
 pub struct QueueFull {

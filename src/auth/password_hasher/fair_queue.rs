@@ -38,7 +38,8 @@ impl<J> FairQueue<J> {
         self.waiting
     }
 
-    /// Returns how many jobs would at most run before a new job of `network`, if no job is added.
+    /// Returns how many jobs would at most run before a new job of `network`, if no further job
+    /// is added.
     pub fn jobs_ahead(&self, network: ClientNetwork) -> usize {
         let rounds = 1 + self.networks.get(&network).map_or(0, VecDeque::len);
         self.networks.values().map(|jobs| jobs.len().min(rounds)).sum()

@@ -14,7 +14,7 @@ use super::error::QueueFull;
 use super::hash_bounds::{self, Cost, HashKind};
 use super::thread_pool::HashPool;
 
-/// The longest password that is hashed, in bytes.
+/// Maximum length of a password, in bytes. A check of a longer password fails.
 pub const PASSWORD_BYTES_MAX: usize = 1_024;
 
 /// The result of a password check.

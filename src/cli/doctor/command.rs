@@ -71,7 +71,8 @@ fn describe(facts: &StoreFacts) -> &'static str {
     }
 }
 
-/// Opens the store like `serve`. Opening reads and checks the whole store.
+/// Opens the store like `serve`, which also rebuilds damaged rows if possible. Opening checks all
+/// rows and the whole command log, but only the end of the audit trail.
 fn check_store(settings: &Settings, dir: &Path) -> StoreFacts {
     if !RowStore::exists_in(dir) {
         return StoreFacts::Missing;

@@ -141,7 +141,7 @@ fn logins(settings: &Settings, found: &mut Vec<Finding>) {
         found,
         Weak,
         "security.reset_mode",
-        "after a reset anyone who logs in with a blank password can set the new password",
+        "after a reset, any client can set a new password for the user: the old one is blank",
         "set it to \"one_time_password\" or \"email\"",
     );
     push_if(

@@ -20,7 +20,7 @@ pub enum StoreFacts {
         /// What the operator can do.
         change: &'static str,
     },
-    /// The whole store was read without an error.
+    /// The store was opened without an error.
     Intact {
         /// Whether its password hashes were made with the configured pepper.
         pepper_matches: bool,

@@ -122,15 +122,16 @@ fn check(
     let (mut good, mut wrong, mut names) = (Vec::new(), Vec::new(), BTreeSet::new());
     for record in records {
         let user = &record.user;
-        let profile = |name: &&protocol::ProfileName| realm.profile_by_name(name).is_none();
-        let right = |code: &&protocol::RightCode| realm.right_by_code(code.as_str()).is_none();
+        let unknown_profile = |name: &&protocol::ProfileName| realm.profile_by_name(name).is_none();
+        let unknown_right =
+            |code: &&protocol::RightCode| realm.right_by_code(code.as_str()).is_none();
         let fault = if realm.user_by_name(&user.name).is_some() {
             Some(format!("user {} already exists", user.name))
         } else if !names.insert(user.name.clone()) {
             Some(format!("user {} is in the file twice", user.name))
-        } else if let Some(name) = user.profiles.iter().find(profile) {
+        } else if let Some(name) = user.profiles.iter().find(unknown_profile) {
             Some(format!("unknown profile {name}"))
-        } else if let Some(code) = user.rights.iter().find(right) {
+        } else if let Some(code) = user.rights.iter().find(unknown_right) {
             Some(format!("unknown right {code}"))
         } else if let ImportedPassword::Plain(password) = &record.secret {
             offline_store::check_password(settings, &user.name, password)

@@ -23,9 +23,9 @@ use crate::replay::{
 /// Play message scripts against a gateway, to verify its replies or to measure latencies.
 ///
 /// A script is a conversation (see protocol/docs/script-format.md). Each client first plays the
-/// steps before `* repeat` once. It then repeats the steps between `* repeat` and `* end` until the
-/// run ends; one repetition is a round. Finally it plays the steps after `* end` once. A script
-/// without `* repeat` is repeated as a whole.
+/// steps before `* repeat` (without a number or time) once. It then repeats the steps between this
+/// line and its `* end` until the run ends; one repetition is a round. Finally it plays the steps
+/// after this `* end` once. A script without such a `* repeat` is repeated as a whole.
 #[derive(Args)]
 pub(in crate::cli) struct ReplayArgs {
     /// Scripts to play. SCRIPT:N has N clients of its own, which ignore --rate and are not part of

@@ -1,7 +1,7 @@
 //! Background task that sends the queued mails.
 //!
-//! Each send attempt generates the secret in the mail. A mail leaves the mail queue when the mail
-//! server has accepted the mail, when it is dropped, or when its attempts have failed for too long.
+//! Each send attempt generates the secret in the mail. A mail leaves the mail queue when it was
+//! sent (or written to a file), when it is dropped, or when its attempts have failed for too long.
 //! A mail may be delivered more than once, always with the same Message-ID.
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -21,7 +21,7 @@ use crate::settings::RESET_TOPIC;
 
 /// Maximum number of mails that are sent concurrently.
 const CONCURRENT_MAX: usize = 4;
-/// Maximum time between two checks of the mail queue.
+/// Maximum time between two checks of the mail queue while no mail is due.
 const CHECK_INTERVAL_MAX: Duration = Duration::from_secs(5);
 /// Delay before the next mails are sent if a secret or a result could not be stored.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
@@ -91,7 +91,8 @@ fn user_name(gateway: &Gateway, mail: &QueuedMail) -> Option<String> {
 enum SendError {
     /// The mail no longer serves a purpose and is dropped.
     Obsolete(&'static str),
-    /// This attempt failed; the mail is sent again later.
+    /// This attempt failed. The mail is sent again later, unless its attempts have failed for too
+    /// long.
     Failed(String),
     /// The generated secret could not be stored.
     NotStored,

@@ -15,7 +15,7 @@ pub(super) async fn flush_refusal_log(gateway: Arc<Gateway>) {
 }
 
 /// Submits the collected refusals as a command, which writes them to the audit trail. If the
-/// command fails, the refusals are lost.
+/// command fails, they are not submitted again, and the audit trail may lack them.
 pub async fn write_refusal_log(gateway: &Gateway) {
     let refusals = gateway.refusal_log.drain();
     if !refusals.is_empty()

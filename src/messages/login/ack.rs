@@ -37,7 +37,7 @@ pub struct LoginAck {
     /// Names of the user's profiles, changed by the rules of `security.login_ack.custom`.
     profile: Vec<String>,
     /// Fields of the user's record that `security.login_ack.fields` in the configuration selects,
-    /// changed by the rules of `security.login_ack.custom`. Null if no field is selected or added.
+    /// changed by the rules of `security.login_ack.custom`. Null if no field remains.
     user: Option<Map<String, Value>>,
     details: Details,
 }
@@ -63,7 +63,7 @@ struct Details {
     /// Number of wrong passwords between the previous login and the login that opened this session.
     failed_login_attempts: u32,
     /// Number of logins that were refused although the password was right, between the previous
-    /// login and the login that opened this session.
+    /// login and the login that opened this session. Refusals with MFA_FAILED do not count.
     rejected_login_attempts: u32,
     /// Time of the login before the one that opened this session, epoch milliseconds; absent if
     /// there was none.

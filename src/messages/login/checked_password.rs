@@ -10,8 +10,8 @@ pub struct CheckedPassword {
     /// Whether the password matched.
     pub verdict: Verdict,
     /// The fingerprint of the stored credential against which the password was checked. `None` if
-    /// only a directory checked the password. Also `None` if the user has no credential: the check
-    /// then only kept the response time equal.
+    /// only a directory checked the password. Also `None` if the user is unknown or has no
+    /// credential: the check then only kept the response time equal.
     pub checked: Option<Fingerprint>,
     /// A new hash of the password at the configured cost, if the password matched a hash of another
     /// cost or kind.

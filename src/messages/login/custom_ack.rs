@@ -33,7 +33,7 @@ impl AckLists {
     }
 
     /// Applies the rules for this user in their order. Whether a rule applies depends on the
-    /// profiles of the user, not on profiles that an earlier rule added.
+    /// profiles of the user, not on profiles that an earlier rule added or removed.
     pub(super) fn apply_rules(mut self, settings: &LoginAckSettings, user: &User) -> Self {
         let profiles = self.profile.clone();
         for rule in settings.custom.iter().filter(|rule| applies_to(rule, user, &profiles)) {

@@ -1,4 +1,4 @@
-//! Password checks by a directory, and updates of user records from the directory.
+//! Password checks by a directory, and user records created or updated from the directory.
 
 use protocol::{Nack, NackCode, Password, ProfileName, RightCode, UserName};
 
@@ -102,8 +102,8 @@ fn not_in_group(context: &MessageContext) -> Nack {
     }
 }
 
-/// Updates the user's record if it differs from the directory. `local` means that the user is a
-/// local user (authentication type HYBRID).
+/// Creates the user's record, or updates it if it differs from the directory, as the settings of
+/// the connection permit. `local` means that the user is a local user (authentication type HYBRID).
 async fn sync_record(
     context: &MessageContext,
     name: &UserName,

@@ -101,8 +101,8 @@ impl LoginAuth {
 }
 
 /// Counts a wrong name, password or code, and a locked account, against the client network. Other
-/// refusals do not count: rate and session limits, expired passwords, and a pending login that
-/// lacks its second factor.
+/// refusals are not counted here: rate and session limits, expired passwords, a pending login that
+/// lacks its second factor, and unknown tokens, which [`unknown_token`] counts.
 fn record_failure(context: &MessageContext, nack: &Nack) {
     use NackCode::{IncorrectCredentials, LockedAccount, MfaFailed, UnknownAccount};
     let reason = nack.errors.first().and_then(|fault| fault.details.as_ref()?["REASON"].as_str());

@@ -31,10 +31,10 @@ impl Message for Logout {
     const TYPE: &'static str = "EVENT_LOGOUT";
     const SUMMARY: &'static str =
         "Ends the session of the client, or the one named by USER_NAME and SESSION_ID.";
-    const DESCRIPTION: &'static str = "The refresh token becomes invalid. After LOGOUT_ACK, each \
-        connection of the session gets SESSION_ENDED and is closed. Before a login, send \
-        USER_NAME and SESSION_ID to end one of the sessions that MAX_ACTIVE_SESSIONS_REACHED \
-        lists.";
+    const DESCRIPTION: &'static str = "The refresh token becomes invalid. Each connection of \
+        the session gets SESSION_ENDED and is closed; a connection that sent EVENT_LOGOUT gets \
+        LOGOUT_ACK first. Before a login, send USER_NAME and SESSION_ID to end one of the \
+        sessions that MAX_ACTIVE_SESSIONS_REACHED lists.";
     const ACK: &'static str = "LOGOUT_ACK";
     const NACK: &'static str = "LOGOUT_NACK";
     const ACCESS: Access = Access::Anyone;

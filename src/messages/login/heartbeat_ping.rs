@@ -34,7 +34,8 @@ pub struct Pong {
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub struct More {
-    /// Time at which the connection was opened, epoch milliseconds. Only with VERBOSE.
+    /// Time at which the connection was opened (over REST: at which this ping was received), epoch
+    /// milliseconds. Only with VERBOSE.
     created_at: Millis,
     /// Time at which this ping was received, epoch milliseconds. Only with VERBOSE.
     last_received: Millis,

@@ -27,8 +27,8 @@ pub async fn check_local_password(
         .map(|phc| StoredHash { phc, user_name: snapshot.name.as_str().into() });
     let verify = context.gateway.passwords.verify(context.client.address, password.clone(), stored);
     let (verdict, rehash) = match verify.await.map_err(|busy| context.hash_queue_full(busy))? {
-        // No stored password is empty. The realm decides whether an open blank reset permits an
-        // empty password.
+        // No stored password is empty. The realm decides whether a password reset with
+        // `reset_mode = "blank"` makes the empty password right.
         _ if password.expose().is_empty() => (Verdict::Blank, None),
         PasswordMatch::Matched { rehash } => (Verdict::Matched, rehash.map(Into::into)),
         PasswordMatch::Wrong => (Verdict::Wrong, None),

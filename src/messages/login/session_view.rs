@@ -22,7 +22,7 @@ pub struct SessionView {
     pub(super) user_id: String,
     /// PERMISSION, PROFILE and USER.
     pub(super) lists: AckLists,
-    /// Login attempts under the user's name before this login.
+    /// Login attempts under the user's name before the login that opened the session.
     pub(super) before: Before,
     /// Time without use after which the session ends, in ms. For a session of the token API: the
     /// time from its login or refresh to its end.

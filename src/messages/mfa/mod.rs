@@ -1,4 +1,4 @@
-//! Second factors: enrolment, confirmation and removal.
+//! Second factors: enrolment, deactivation and reactivation; revocation of active codes.
 
 pub mod event_disable_mfa_for_user;
 pub mod event_enable_mfa_for_user;

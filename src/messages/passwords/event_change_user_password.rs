@@ -94,15 +94,16 @@ impl Message for ChangeUserPassword {
     }
 }
 
-/// Whether a blank reset of this user is open: any client may then set a password with an empty
-/// OLD_PASSWORD. This is only a first check: the realm checks again when it applies the command.
+/// Whether a password reset of this user is open, so that an empty OLD_PASSWORD may be right. This
+/// is only a first check: when the realm applies the command, it refuses an empty OLD_PASSWORD
+/// unless the policy has blank resets and the reset set no one-time password.
 fn reset_is_open(realm: &Realm, now: Millis, name: &UserName) -> bool {
     realm.user_by_name(name).is_some_and(|user| realm.reset_is_open(now, user))
 }
 
 impl ChangeUserPassword {
     /// Checks the new password against the password rules and hashes it. Called only if the old
-    /// password matched or a blank reset is open.
+    /// password matched, or is empty while a password reset is open.
     async fn new_hash(&self, context: &MessageContext, name: &UserName) -> Result<Arc<str>, Nack> {
         let known = context.read(|realm| {
             let user = realm.user_by_name(name)?;

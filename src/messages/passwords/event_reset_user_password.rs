@@ -1,4 +1,4 @@
-//! EVENT_RESET_USER_PASSWORD: removes a user's password and ends the user's sessions.
+//! EVENT_RESET_USER_PASSWORD: removes or replaces a user's password and ends their sessions.
 //!
 //! See Genesis authentication, "Reset password".
 

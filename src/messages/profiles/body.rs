@@ -1,4 +1,4 @@
-//! Body, command and ack that the three profile events share.
+//! Body, submission and ack that the three profile events share.
 
 use protocol::{Description, Nack, NackCode, ProfileName};
 use schemars::JsonSchema;

@@ -1,7 +1,7 @@
 //! Schemas and descriptions that OpenAPI (REST) and AsyncAPI (WebSocket) share.
 //!
 //! Both documents are generated from the handler table: no second description of a message exists.
-//! utoipa and aide document the handler functions of a web framework; they cannot read this table.
+//! The crates utoipa and aide read the handler functions of a web framework, not this table.
 
 use schemars::Schema;
 use serde_json::{Map, Value, json};

@@ -41,9 +41,10 @@ pub fn document() -> Value {
         "info": {
             "title": "tollgate",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "Every WebSocket message as an HTTP request. A reply has status 200, \
-                            even if the reply is a NACK. With server.strict_http_status, a NACK \
-                            has the HTTP status of its code.",
+            "description": "Every WebSocket message as an HTTP request. The reply to a message \
+                            has status 200, even if the reply is a NACK. With \
+                            server.strict_http_status, a NACK has the HTTP status of its code. A \
+                            request that is no message always gets the status of the error.",
             "license": { "name": "Apache-2.0 OR MIT", "identifier": "Apache-2.0 OR MIT" },
         },
         "servers": [{ "url": "http://127.0.0.1:9064" }],

@@ -15,7 +15,10 @@ pub enum ClientError {
          REST)"
     )]
     Address(String),
-    #[error("plaintext to {0:?}, not on loopback, would expose passwords; use wss:// or https://")]
+    #[error(
+        "{0:?} is not a loopback address, and plaintext would expose passwords; use wss:// or \
+         https://"
+    )]
     InClear(String),
     #[error("cannot reach {at}: {source}")]
     Connect { at: String, source: std::io::Error },

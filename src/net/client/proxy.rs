@@ -41,7 +41,8 @@ pub enum ProxyEvent {
 /// The function that receives all events of the proxy.
 pub type ProxyObserver = Arc<dyn Fn(ProxyEvent) + Send + Sync>;
 
-/// Accepts and forwards connections until the future is dropped or accepting fails.
+/// Accepts connections until the future is dropped or accepting fails. Each accepted connection is
+/// forwarded by a task of its own, which then continues.
 pub async fn run_proxy(
     listener: TcpListener,
     endpoint: Endpoint,

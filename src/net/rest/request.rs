@@ -52,7 +52,7 @@ impl RestRequest {
         };
         let query = head.uri.query().unwrap_or_default();
         request.set_details(protocol::rest_paths::details_of_query(query)?)?;
-        // A login may have the header REFRESH_AUTH_TOKEN instead of DETAILS. If the request has
+        // The header REFRESH_AUTH_TOKEN sets a field of DETAILS, for logins. If the request has
         // DETAILS, the header is ignored.
         if let Some(token) = header("REFRESH_AUTH_TOKEN")?
             && request.envelope.details.is_none()

@@ -44,7 +44,8 @@ pub async fn respond(
         };
     }
     let Some(route) = RestTarget::from_path(request.uri().path()) else {
-        let text = "no such route; use /<message-type> in lower case, with - instead of _";
+        let text = "no such route; use /<message-type> or /<data-source> in lower case, with - \
+                    instead of _";
         let nack = Nack::new(NackCode::UnknownMessageType, text);
         return error_response(RequestError(StatusCode::NOT_FOUND, nack), None);
     };

@@ -83,7 +83,7 @@ fn subscription_name(method: &Method, request: &RestRequest) -> Result<String, N
 }
 
 /// Returns the first rows instead of the LOGON_ACK, because a REST request has only one response.
-/// Returns `reply` if no subscription was opened.
+/// Returns `reply` if no subscription was opened, or if it has already ended.
 fn first_rows(reply: Reply, entry: &RestSubscription) -> Reply {
     let AfterReply::ReleaseSubscription(subscription, session) = &reply.after_reply else {
         return reply;

@@ -90,7 +90,7 @@ struct WireReason {
 enum Retry {
     /// Connect again and refresh the session.
     Refresh,
-    /// Connect again with the same session.
+    /// Connect again; the session, if the connection had one, continues.
     Reconnect,
     /// Ask the user to log in.
     Login,

@@ -339,7 +339,7 @@ impl Connection {
             let now = self.now();
             self.state.set_write_state(self.write_blocked, false, now);
             self.wake_timer();
-            // Polls again, to read the input that arrived while the write was blocked.
+            // Polls again: after a blocked write, input that arrived meanwhile must be read.
             context.waker().wake_by_ref();
         }
         Ok(!self.write_blocked)

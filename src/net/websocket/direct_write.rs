@@ -34,7 +34,8 @@ impl Connection {
         self.outbox.set_direct_writer(writer.map(|write| write as Arc<dyn DirectWriter>));
     }
 
-    /// Enables direct writes at the end of a poll, if the connection is idle.
+    /// Enables direct writes at the end of a poll, if the connection is idle, its session is live
+    /// and a subscription was opened on it.
     pub(super) fn offer_direct_write(&mut self) {
         let is_idle = self.serving.is_none()
             && self.queue.is_empty()

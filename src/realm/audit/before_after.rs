@@ -13,8 +13,8 @@ use crate::realm::model::{AuditEvent, FieldSnapshot};
 const BEFORE_AFTER_BYTES_MAX: usize = 2_200;
 /// Maximum length of a text as JSON, in bytes; a longer text is cut.
 const TEXT_MAX: usize = 800;
-/// Maximum number of field changes of one command in the audit trail. The command log contains all
-/// changes.
+/// Maximum number of field changes of one command in the audit trail. The command log contains the
+/// whole command.
 const CHANGES_MAX: usize = 2_000;
 
 /// BEFORE and AFTER of one event, filled field by field and split into as many rows as necessary.

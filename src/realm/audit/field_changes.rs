@@ -127,7 +127,8 @@ impl Viewpoint<'_> {
         fields.filter_map(change).collect()
     }
 
-    /// Returns the table and the name of a record; `None` if the row is internal or has no name.
+    /// Returns the table and the name of a record; `None` if the row is internal, or if the user,
+    /// profile or right that names the record is not found.
     fn table_and_name(self, key: &Key) -> Option<(&'static str, String)> {
         Some(match key {
             Key::Profile(no) => ("PROFILE", self.profile(*no)?),

@@ -23,7 +23,7 @@ use crate::realm::row::StoredRow;
 /// A command. Stored in the command log as JSON, so variants and fields may only be added, or
 /// renamed with an alias.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "each variant is described by its payload")]
+#[expect(missing_docs, reason = "described by the payload or by the function that plans it")]
 pub enum Command {
     SetPolicy(Policy),
     #[serde(alias = "Found")]
@@ -98,8 +98,8 @@ pub struct RefusalCount {
     /// The address of the first client; `(others)` if the messages came from more networks than are
     /// counted separately.
     pub host: Box<str>,
-    /// The user of the newest message with a known user: the user of the session, or the user that
-    /// the client named.
+    /// The user name of the newest message that has one: that of the session's user, or else the
+    /// name that the client sent, which may belong to no user.
     pub user_name: Option<UserName>,
     /// The code of the NACK; OK for a message that succeeded without a command.
     pub code: Box<str>,

@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::{DAY_MS, Millis};
 
-/// Maximum number of failed attempts of one user in a day. At this number, attempts are refused
-/// until the day ends, except from networks in which the user has a session.
+/// Maximum number of failed attempts of one user in a day; passwords and codes of second factors
+/// are counted separately. At this number, attempts are refused until the day ends, except from
+/// networks in which the user has a session.
 const PER_DAY_MAX: u32 = 100;
 
 /// The failed attempts of one day (UTC).

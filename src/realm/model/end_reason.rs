@@ -65,7 +65,7 @@ pub enum MfaReason {
     Invalid,
     /// The user must enrol a second factor first.
     Enrol,
-    /// The secret was not confirmed in time.
+    /// The new secret is missing, or was not confirmed in time.
     Expired,
 }
 

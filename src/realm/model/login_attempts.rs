@@ -25,8 +25,8 @@ pub struct Attempts {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[serde(alias = "by_source")]
     pub by_network: Vec<(Box<str>, AttemptCount)>,
-    /// Wrong passwords of one day from all networks. Their daily limit stops guessing from many
-    /// networks.
+    /// Wrong passwords of one day from all networks (lock scope `UserAndNetwork`). Their daily
+    /// limit stops guessing from many networks.
     #[serde(skip_serializing_if = "DailyCounter::is_empty")]
     pub day: DailyCounter,
     /// All wrong passwords since the last successful login: FAILED_LOGIN_ATTEMPTS.

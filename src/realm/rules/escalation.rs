@@ -16,8 +16,8 @@ use crate::realm::state::Realm;
 
 impl Realm {
     /// Checks that the actor is a live session whose user holds `right`; the operator needs no
-    /// right. The handler made the same check before it submitted the command. The check is
-    /// repeated here because the right may have been revoked in between.
+    /// right. The router or the handler made the same check before the command was submitted. The
+    /// check is repeated here because the right may have been revoked in between.
     pub(super) fn permit(&self, at: Millis, actor: &Actor, right: &str) -> Result<(), Refusal> {
         let Actor::Session(no) = actor else { return Ok(()) };
         let session = self.sessions.get(no).filter(|session| session.is_live(at, &self.policy));

@@ -19,7 +19,7 @@ pub(super) struct NewSession<'a> {
     /// Whether a connection is bound to the session.
     pub(super) monitored: bool,
     pub(super) kind: SessionKind,
-    /// The password hashed with the current cost; `None` if the stored hash is current.
+    /// The password hashed with the current cost; `None` if the stored hash is not replaced.
     pub(super) rehash: Option<std::sync::Arc<str>>,
 }
 

@@ -1,4 +1,4 @@
-//! Profiles: groups of users that share rights.
+//! Profiles: named sets of rights, and the users who are in them.
 //!
 //! A request contains the wanted state of the profile.
 

@@ -169,8 +169,8 @@ impl Realm {
     }
 }
 
-/// Returns the request of a refresh, which resumes a session through the login gate. For a live
-/// session, the request is only refused, because the second factor is missing or wrong.
+/// Returns the request to the login gate for a refresh that resumes a session. For a live session,
+/// it is used only to refuse a missing or wrong second factor.
 fn resume_request<'a>(
     user: &'a User,
     refresh: &'a Refresh,

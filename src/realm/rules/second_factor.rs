@@ -319,7 +319,7 @@ impl Realm {
                 && self.permit(at, actor, right).is_err()
                 && self.is_among(user.no, &self.policy.mfa.totp_for)
             {
-                // Users who must have a second factor may not disable their own.
+                // Without the right, users who must have a TOTP secret may not disable their own.
                 return Err(Refusal::NotAuthorised(right.to_owned()));
             }
             let row = Row::SecondFactor(user.no, SecondFactor { enabled, ..own.clone() });

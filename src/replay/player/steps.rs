@@ -23,7 +23,7 @@ pub struct PlayOptions {
     pub verify: bool,
     /// Factor by which pauses are shortened; 0 skips them.
     pub time_factor: f64,
-    /// Timeout for connecting and for each expected frame.
+    /// Timeout for connecting, for each expected frame and for each external value.
     pub answer_timeout: Duration,
     /// The directory to which the gateway writes mails; `None` if the script reads no mails.
     pub mail_folder: Option<PathBuf>,
@@ -46,14 +46,14 @@ pub struct Scenario<T> {
 /// Why a client did not complete its steps.
 #[derive(Debug)]
 pub(in crate::replay) enum PlayError {
-    /// The conversation differs from the script at this line: another frame, no frame, a close or a
-    /// missing value.
+    /// The conversation differs from the script at this line: a variable has no value, or (only
+    /// with `verify`) another frame, no frame or a close was received.
     Differs(usize, Mismatch),
     /// The gateway refused a message that the script needs.
     Refused,
     /// The connection was lost, or could not be opened.
     Lost,
-    /// No reply was received before the timeout.
+    /// The expected frame was not received before the timeout. Only without `verify`.
     Timeout,
 }
 

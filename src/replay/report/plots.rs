@@ -67,7 +67,7 @@ pub(super) fn plots(results: &Results) -> Vec<Plot> {
     let errors = [of("errors", RED, |it| it.rate(it.errors))];
     let percentiles = percentile_lines(results);
     let all = [
-        plot("Latency", "per second, logarithmic", &latency, |it| timeline(it, true)),
+        plot("Latency", "of each second, logarithmic", &latency, |it| timeline(it, true)),
         plot("Throughput", "messages per second", &throughput, |it| timeline(it, false)),
         plot("Latency by percentile", "whole run, logarithmic", &percentiles, distribution),
         plot("Errors", ERRORS, &errors, |it| timeline(it, false)),

@@ -53,7 +53,7 @@ impl CommandLog for MemoryLog {
     }
 
     fn trim(&self, _: Seq, _: Millis) -> TrimFuture<'_> {
-        // Entries are not kept once the follower has received them.
+        // Entries are not kept once the follower has received them, so nothing is trimmed.
         Box::pin(std::future::ready(Ok(0)))
     }
 

@@ -62,7 +62,7 @@ impl Ledger {
     }
 
     /// Returns the trim anchor: the last removed record, to which the first stored record is
-    /// chained. The anchor is stored under the number 0.
+    /// chained; the default if no record was removed. The anchor is stored under the number 0.
     pub(crate) fn anchor(&self) -> Result<ChainEnd, StoreError> {
         let anchor = self.tree.range(..1_u64.to_be_bytes()).next_back();
         let Some((_, bytes)) = anchor.transpose()? else {
@@ -318,7 +318,7 @@ mod tests {
         let (first, chunk) = (block::chunk_key(3, 0), block::chunk_key(3, 9));
         let cases: [(&str, &dyn Fn()); 5] = [
             ("record 3 is missing", &|| {
-                ledger.keys(&whole(&ledger)).for_each(|it| {
+                ledger.keys(&second_block(&ledger)).for_each(|it| {
                     ledger.tree.remove(it.unwrap()).unwrap();
                 })
             }),
@@ -348,7 +348,7 @@ mod tests {
         assert_eq!(ledger.last().unwrap().no, 2);
     }
 
-    fn whole(ledger: &Ledger) -> Block {
+    fn second_block(ledger: &Ledger) -> Block {
         ledger.block_before(4).unwrap().unwrap()
     }
 }

@@ -144,7 +144,7 @@ impl Subscription {
     }
 
     /// Returns the position of a row in the view (`Ok`) or the position for its insertion (`Err`).
-    /// The end is checked first, because new rows have the highest numbers.
+    /// The end is checked first, because new rows usually have the highest numbers.
     pub(super) fn view_index(&self, row: RowRef) -> Result<usize, usize> {
         match self.view.last() {
             Some(last) if *last < row => Err(self.view.len()),

@@ -15,10 +15,10 @@ const ENVELOPES: usize = 1_000_000;
 const CRITERIA: usize = 1_000_000;
 /// The maximum frame length in the default configuration.
 const FRAME_MAX: usize = 262_144;
-/// The time limit of an input shorter than [`LONG_BYTES`]. Each further [`LONG_BYTES`] bytes add
+/// The time limit of an input shorter than [`SHORT_BYTES`]. Each further [`SHORT_BYTES`] bytes add
 /// the same time.
-const LONG: Duration = Duration::from_millis(1);
-const LONG_BYTES: usize = 8_192;
+const SHORT_LIMIT: Duration = Duration::from_millis(1);
+const SHORT_BYTES: usize = 8_192;
 const RUNS_MAX: usize = 8;
 const DEPTH_MAX: usize = 32;
 
@@ -69,7 +69,7 @@ static SEEDS: [&str; 24] = [
 #[derive(Default)]
 struct Times {
     count: usize,
-    /// The longest time of an input whose limit is one millisecond.
+    /// The longest time of an input whose limit is [`SHORT_LIMIT`].
     slowest: Duration,
     /// The longest time of any input as a fraction of its limit.
     share: f64,
@@ -79,21 +79,21 @@ impl Times {
     /// Measures the fastest of several runs with an input of this length, and returns their result.
     #[expect(clippy::disallowed_methods, reason = "this test measures the time of a call")]
     fn measure(&mut self, length: usize, run: impl Fn() -> bool) -> bool {
-        let long = LONG * (1 + length / LONG_BYTES) as u32;
+        let limit = SHORT_LIMIT * (1 + length / SHORT_BYTES) as u32;
         let mut fastest = Duration::MAX;
         let mut result = false;
         for _ in 0..RUNS_MAX {
             let begin = Instant::now();
             result = run();
             fastest = fastest.min(begin.elapsed());
-            // An input near its limit runs again, too, so that `share` is exact.
-            if fastest < long / 4 {
+            // An input runs again from a quarter of its limit on, so that `share` is exact.
+            if fastest < limit / 4 {
                 break;
             }
         }
         self.count += 1;
-        self.share = self.share.max(fastest.as_secs_f64() / long.as_secs_f64());
-        if long == LONG {
+        self.share = self.share.max(fastest.as_secs_f64() / limit.as_secs_f64());
+        if limit == SHORT_LIMIT {
             self.slowest = self.slowest.max(fastest);
         }
         result

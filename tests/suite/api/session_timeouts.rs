@@ -43,7 +43,7 @@ const START_MS: u64 = 1_800_000_000_000;
 const MISSED_MS: u64 = 90_000;
 const IDLE_MS: u64 = 1_800_000;
 const WARNING_MS: u64 = 60_000;
-/// The accepted delay of a timer.
+/// The accepted delay of a timer if few sessions are due.
 const LATE_MS: u64 = 3;
 const USERS: usize = 10;
 

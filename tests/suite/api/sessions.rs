@@ -49,8 +49,8 @@ async fn missed_heartbeats_end_a_session_and_a_refresh_resumes_it() {
     let heartbeat = json!({"MESSAGE_TYPE": "EVENT_HEARTBEAT", "SOURCE_REF": 1,
         "SESSION_AUTH_TOKEN": ack["SESSION_AUTH_TOKEN"]});
     assert_eq!(back.ask(heartbeat).await["MESSAGE_TYPE"], "EVENT_HEARTBEAT_NACK");
-    let woken = back.ask(refresh(&ack["REFRESH_AUTH_TOKEN"])).await;
-    assert_eq!(woken["MESSAGE_TYPE"], "EVENT_LOGIN_AUTH_ACK", "{woken}");
+    let resumed = back.ask(refresh(&ack["REFRESH_AUTH_TOKEN"])).await;
+    assert_eq!(resumed["MESSAGE_TYPE"], "EVENT_LOGIN_AUTH_ACK", "{resumed}");
 }
 
 #[tokio::test]

@@ -163,8 +163,8 @@ async fn an_access_token_expires_at_a_fixed_time() {
     let still = curl(&gateway, "/connectors/settings", &["-H", &bearer(admin.text("accessToken"))]);
     assert_eq!(still.status, 200);
     let header = format!("token: {}", pair.text("refreshToken"));
-    let woken = curl(&gateway, "/auth/token/refresh", &["-H", &header]);
-    assert_eq!((woken.status, &woken.body["accessTokenLifeTime"]), (200, &json!(3)));
+    let resumed = curl(&gateway, "/auth/token/refresh", &["-H", &header]);
+    assert_eq!((resumed.status, &resumed.body["accessTokenLifeTime"]), (200, &json!(3)));
 }
 
 #[test]

@@ -60,7 +60,7 @@ async fn a_backup_during_writes_is_complete() {
     }
     gateway.signal("-KILL");
     let written = writers.end().await;
-    assert!(written.promised() > WRITERS, "nothing was written during the backups");
+    assert!(written.promised() > WRITERS, "too few changes were acknowledged during the backups");
     acknowledged.expect_part(written);
     for file in &files {
         let home = restored(file);

@@ -49,7 +49,7 @@ async fn a_trimmed_log_begins_after_the_trimmed_entries() {
     for number in 1..=1_200 {
         assert_eq!(log.append(entry(number)).await.unwrap(), number);
     }
-    // A trim removes at most 512 entries per step. It stops at entries that are too young and at
+    // A call of `trim` removes at most 512 entries. It stops at entries that are too young and at
     // entries that the rows do not reflect.
     assert_eq!(log.trim(1_000, 1_001).await, Ok(512));
     assert_eq!(log.trim(1_000, 700).await, Ok(699));
@@ -67,7 +67,8 @@ async fn a_trimmed_log_begins_after_the_trimmed_entries() {
     log.close();
     drop((log, store));
 
-    // Rows cannot be updated if the log no longer has the entry that follows them.
+    // Rows cannot be updated if the log no longer has the entry after the last one that they
+    // reflect.
     let (store, log) = open(home.path());
     assert!(matches!(log.follow(998).unwrap().next(), Some(LogEvent::Gap(1_001))));
     store.save(900, &BTreeMap::new(), 0).unwrap();

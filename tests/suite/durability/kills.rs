@@ -1,4 +1,4 @@
-//! Tests that kill -9 loses no acknowledged change, under load and at first start.
+//! Tests of kill -9: it loses no acknowledged change and prevents no later start.
 
 use std::process::Stdio;
 use std::time::Duration;

@@ -102,7 +102,8 @@ impl Script {
         assert_eq!(self.end(session, EndReason::HeartbeatMissed), Outcome::EndedSessions(1));
     }
 
-    /// Changes a password. All sessions of the user except `keep` end.
+    /// Attempts to change a password; `verdict` is the result of checking the old one. If the
+    /// change succeeds, all sessions of the user except `keep` end.
     pub fn change(&mut self, name: &str, verdict: Verdict, keep: Option<SessionNo>) -> Applied {
         let user = self.realm.user_by_name(&user(name)).unwrap();
         self.apply(Command::ChangePassword(ChangePassword {

@@ -89,7 +89,7 @@ async fn the_dashboard_is_up_to_date_and_shows_all_metrics() {
         assert!(is_requested, "no panel shows {}", metric.name);
     }
 
-    // Every metric that a gateway exports is in the table.
+    // Every metric that a gateway exports is in METRICS.
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let management = format!("management_listen = '{free}'");
     let home = Home::new(&QUICK.replace("management_listen = ''", &management));
@@ -111,7 +111,8 @@ async fn the_dashboard_is_up_to_date_and_shows_all_metrics() {
     assert!(parsed.status.success(), "{}", output_text(&parsed));
 }
 
-/// A script that parses each expression with the grammar of Prometheus.
+/// A script that fails if an expression does not match the grammar of Prometheus, or if the parser
+/// accepts an incomplete expression.
 const PARSE: &str = r#"
     const { parser } = require("@prometheus-io/lezer-promql");
     const isWrong = expression => {

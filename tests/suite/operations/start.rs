@@ -108,7 +108,7 @@ async fn a_shutdown_ends_in_time_despite_silent_clients() {
     // SIGHUP does not end the process.
     let hung_up = Command::new("kill").args(["-HUP", &gateway.child.id().to_string()]).status();
     assert!(hung_up.unwrap().success());
-    // The clients read and send nothing. `_silent` has not even sent an HTTP request.
+    // The clients neither read nor send. `_silent` has not even sent an HTTP request.
     let _silent = TcpStream::connect(gateway.address).await.unwrap();
     let ended = tokio::task::spawn_blocking(move || gateway.signal("-TERM"));
     let ended = tokio::time::timeout(std::time::Duration::from_secs(15), ended).await;

@@ -167,7 +167,7 @@ fn tabs_that_race_for_a_dormant_session_get_the_same_pair() {
     assert_eq!(it.refresh(1, 2).outcome, Outcome::Refreshed(session));
     let encrypted = 2_u64.to_be_bytes().to_vec();
     assert_eq!(it.refresh(1, 3).outcome, Outcome::RotatedEarlier(session, encrypted));
-    assert!(it.speaks(2) && !it.speaks(1), "not exactly the new token is valid");
+    assert!(it.speaks(2) && !it.speaks(1), "the new token is not the only valid one");
 }
 
 #[test]

@@ -368,7 +368,7 @@ fn a_reset_is_accepted_once_and_the_next_one_must_wait() {
             Outcome::Refused(Refusal::InvalidOneTimeToken)
         );
     }
-    // A new token invalidates the old one.
+    // The token of a new request invalidates the token of the previous request.
     it.wait(5 * MINUTE);
     for number in [43, 44] {
         assert_eq!(it.outcome(request()), Outcome::Done);

@@ -57,7 +57,7 @@ fn of<'a>(rows: &'a [Value], event: &str, code: &str) -> Vec<&'a Value> {
     rows.iter().filter(|row| row["EVENT"] == event && row["CODE"] == code).collect()
 }
 
-/// Creates events for the audit trail: changes with a REASON, failed logins, refusals.
+/// Creates events for the audit trail: changes (one with a REASON), failed logins, refusals.
 async fn create_events(address: SocketAddr) -> Client {
     let mut admin = Client::login(address, "admin", PASSWORD).await;
     done(&mut admin, "EVENT_INSERT_RIGHT", json!({ "CODE": "ORDEN" })).await;

@@ -94,7 +94,7 @@ async fn deleting_the_attempts_unlocks_all_addresses() {
     }
 }
 
-/// Failed logins of an address are limited, for all users together. Successful ones are not.
+/// Failed logins of an address are limited, for all users together. Successful logins do not count.
 #[tokio::test]
 async fn an_address_with_too_many_failures_must_wait() {
     let limits = "failed_logins_per_min_per_address = 5\nconnections_per_address_max = 6";

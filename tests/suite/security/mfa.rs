@@ -25,7 +25,8 @@ fn by_code(code: &str) -> Value {
     json!({ "USER_NAME": "admin", "PASSWORD": PASSWORD, "MFA_CODE": code })
 }
 
-/// Enrols the first administrator. Returns the details of the new secret and the recovery codes.
+/// Enrols the first administrator. `code` computes a code of a secret. Returns the DETAILS with the
+/// new secret, and the recovery codes.
 async fn enrol(gateway: &GatewayProcess, code: impl Fn(&str) -> String) -> (Value, Vec<String>) {
     let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
     let shown = request(&mut admin, "EVENT_MFA_CREATE_SECRET", json!({})).await["DETAILS"].clone();
@@ -59,21 +60,21 @@ fn read_picture(data_uri: &str) -> String {
 
 #[tokio::test]
 async fn the_qr_code_has_all_data_for_an_authenticator() {
-    for (words, algorithm, digits) in
+    for (algorithm, option, digits) in
         [("SHA1", "totp", "6"), ("SHA256", "totp=sha256", "8"), ("SHA512", "totp=sha512", "7")]
     {
         let more = format!(
-            "hashing_algorithm = '{words}'\ncode_digits = {digits}\ncode_period_seconds = 60\n\
+            "hashing_algorithm = '{algorithm}'\ncode_digits = {digits}\ncode_period_seconds = 60\n\
              issuer = 'Desk & Sons'\nlabel = 'rates'"
         );
         let home = Home::new(&configuration(&more));
         let gateway = home.start();
-        let step = format!("--{algorithm}");
+        let option = format!("--{option}");
         let at = |seconds: i64| {
             let now = format!("now {seconds:+} seconds");
-            let step = step.clone();
+            let option = option.clone();
             move |secret: &str| {
-                oathtool(&[&step, "-d", digits, "-s", "60s", "--base32", "--now", &now, secret])
+                oathtool(&[&option, "-d", digits, "-s", "60s", "--base32", "--now", &now, secret])
             }
         };
         let (shown, _) = enrol(&gateway, at(-120)).await;
@@ -86,7 +87,7 @@ async fn the_qr_code_has_all_data_for_an_authenticator() {
         let has = |part: &str| path.split(['?', '&']).any(|it| it == part);
         assert!(has(&format!("secret={secret}")) && has("period=60"), "{uri}");
         assert!(has(&format!("digits={digits}")) || digits == "6", "{uri}");
-        assert!(has(&format!("algorithm={words}")) || words == "SHA1", "{uri}");
+        assert!(has(&format!("algorithm={algorithm}")) || algorithm == "SHA1", "{uri}");
         let ack = login(&gateway, by_code(&at(0)(secret))).await;
         assert_eq!(ack["MESSAGE_TYPE"], "EVENT_LOGIN_AUTH_ACK", "{ack}");
     }

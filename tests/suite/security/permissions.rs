@@ -126,7 +126,8 @@ fn expected(needs: Needs, holds: Option<&[&str]>) -> Access {
     }
 }
 
-/// Creates a user for each right, users without rights, and the records that the messages target.
+/// Creates a user for each administration right, users without rights, and the records that the
+/// messages target.
 async fn prepare(address: std::net::SocketAddr) {
     let mut admin = Client::login(address, "admin", PASSWORD).await;
     let event = |name: &str, details: Value| {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Client, GatewayProcess, Home, PASSWORD, QUICK};
 
-/// The files in a folder and its subfolders that contain one of the words.
+/// The words that files in a folder and its subfolders contain, each with the file.
 fn holding(folder: &Path, words: &[String]) -> Vec<String> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -26,7 +26,7 @@ fn holding(folder: &Path, words: &[String]) -> Vec<String> {
     found
 }
 
-/// Creates tokens with the token API and returns them.
+/// Logs in and refreshes over the token API, and creates a one-time token. Returns all tokens.
 async fn token_api_secrets(gateway: &GatewayProcess, admin: &mut Client) -> Vec<String> {
     let json = ["-s", "-H", "Content-Type: application/json", "-d"];
     let call = |path: &str, words: &[&str]| -> Value {

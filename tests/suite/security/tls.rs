@@ -220,8 +220,8 @@ fn a_connection_without_handshake_is_closed() {
 }
 
 /// Clients with small receive windows begin to read late. They must then receive all data. Each
-/// client is sent a little more data than the previous client, so that some data ends in bytes that
-/// TLS had to buffer.
+/// client is sent a little more data than the previous client, so that for some clients the last
+/// bytes are bytes that TLS had to buffer.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn slow_readers_get_everything_through_tls() {
     let authority = Authority::new();

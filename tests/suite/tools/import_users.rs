@@ -30,7 +30,7 @@ fn listed(home: &Home) -> String {
     String::from_utf8(home.command(&["user", "list"]).output().unwrap().stdout).unwrap()
 }
 
-/// Five users. The SHA-512 hash of JohnWolf is that of the name and the password `FullMoon1`.
+/// Five users. The hash of JohnWolf is the SHA-512 of the name followed by the password FullMoon1.
 fn csv() -> String {
     format!(
         "USER_NAME,FIRST_NAME,EMAIL_ADDRESS,STATUS,PASSWORD,PASSWORD_HASH,USER_PROFILES,\

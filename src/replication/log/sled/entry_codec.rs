@@ -43,7 +43,8 @@ pub(super) struct VerifiedLog {
 /// trimmed entry.
 ///
 /// After a power cut, the mark may name an earlier entry than the last one of the log. If the
-/// marked entry is neither of the two, acknowledged entries are missing.
+/// marked entry is neither in the chain nor the last trimmed entry, acknowledged entries are
+/// missing.
 pub(super) fn verify(
     log: &Ledger,
     high_water_mark: &HighWaterMark,

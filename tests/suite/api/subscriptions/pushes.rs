@@ -416,12 +416,12 @@ async fn revoking_the_view_right_removes_the_rows() {
     let all = viewer.models["ALL_USERS"].rows.len();
     assert_eq!(all, USERS + 1);
     done(&mut admin, give(json!(["R1"]))).await;
-    let own = json!({"DATASOURCE_NAME": "ALL_USERS", "MAX_ROWS": 100});
-    viewer.compare("ALL_USERS", own.clone()).await;
+    let details = json!({"DATASOURCE_NAME": "ALL_USERS", "MAX_ROWS": 100});
+    viewer.compare("ALL_USERS", details.clone()).await;
     assert_eq!(viewer.models["ALL_USERS"].rows.len(), 1);
     assert!(viewer.models["USER_RIGHTS"].rows.values().all(|row| row["USER_NAME"] == "u1"));
     done(&mut admin, give(json!(["VIEW_USERS"]))).await;
-    viewer.compare("ALL_USERS", own).await;
+    viewer.compare("ALL_USERS", details).await;
     assert_eq!(viewer.models["ALL_USERS"].rows.len(), all);
 }
 
@@ -437,7 +437,7 @@ async fn own_rows_beyond_the_first_page_are_removed_when_revoked() {
     let mut viewer = Subscriber::login(gateway.address, "u5", PASSWORD).await;
     let details = json!({"DATASOURCE_NAME": "USER_RIGHTS", "MAX_ROWS": 4});
     viewer.logon("all", details.clone()).await;
-    // With VIEW_USERS u5 sees the rows of all users. The rows of u5 are beyond the first page.
+    // With VIEW_USERS, u5 sees the rows of all users. The rows of u5 are beyond the first page.
     done(&mut admin, amend("P1", json!(["u5"]), json!(["VIEW_USERS"]))).await;
     done(&mut admin, amend("P0", three, json!(["R2", "R3"]))).await;
     viewer.request(json!({"MESSAGE_TYPE": "HEARTBEAT_PING", "SOURCE_REF": "ping"})).await;

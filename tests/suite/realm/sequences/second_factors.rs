@@ -128,7 +128,7 @@ impl Commands {
 /// The state of the second factor before a command that may open or refresh a session.
 pub struct FactorCheck {
     required: Option<RequiredFactor>,
-    /// The period of the newest accepted code, in seconds since the epoch.
+    /// The start of the period of the newest accepted code, in seconds since the epoch.
     used_secs: u64,
     /// Whether the second factor was proved before the command.
     verified: bool,
@@ -165,7 +165,7 @@ impl FactorCheck {
     }
 
     /// Asserts that the command opened or refreshed no session without the required factor, and
-    /// accepted no code twice.
+    /// accepted no TOTP code twice.
     pub fn check(&self, applied: &Applied, after: &Realm) {
         let (Outcome::LoggedIn(no) | Outcome::LoggedInWithActiveCode(no) | Outcome::Refreshed(no)) =
             applied.outcome

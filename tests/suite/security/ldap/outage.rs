@@ -80,7 +80,8 @@ fn hanging(
     (0..count).map(|_| tokio::spawn(login(gateway.address))).collect()
 }
 
-/// Waits until the connections of the refused logins to the LDAP server are closed.
+/// Waits until the gateway has closed the connections to the LDAP server that the refused logins
+/// opened.
 async fn wait_until_closed(gateway: &GatewayProcess) {
     let open = || {
         let fds = std::fs::read_dir(format!("/proc/{}/fd", gateway.child.id())).unwrap();

@@ -33,7 +33,8 @@ async fn the_newest_link_to_the_configured_page_resets_the_password() {
     let gateway = home.start();
     prepare(&gateway).await;
     let mut client = Client::connect(gateway.address).await;
-    // A user without an address, an unknown user and another RETURN_URL get the same reply.
+    // The replies are the same for a user without an address, for an unknown user, and with the
+    // RETURN_URL of a foreign page.
     let jane = json!({ "USER_NAME": "jane", "RETURN_URL": "https://evil.example/" });
     for details in [json!({ "USER_NAME": "joe" }), json!({ "USER_NAME": "unknown" }), jane.clone()]
     {

@@ -43,7 +43,7 @@ fn a_pause_raises_the_latency_and_hardly_the_service_time() {
 }
 
 #[test]
-fn clients_choose_wait_and_have_different_values() {
+fn clients_choose_branches_and_have_different_values() {
     let (home, gateway) = populated("20", QUICK);
     let desk = script("load/desk.script").display().to_string();
     std::fs::write(home.path().join("users.csv"), "user\nu3\nu4\n").unwrap();
@@ -53,7 +53,7 @@ fn clients_choose_wait_and_have_different_values() {
     let done = replay(&home, &gateway, &words).output().unwrap();
     assert!(done.status.success(), "{}", output_text(&done));
     let report = report(&home);
-    // The values of the script take precedence over those of the file: u0 to u3 log in.
+    // The text `u{n}` of the script overrides the values of the file: u0 to u3 log in.
     assert_eq!(message(&report, "EVENT_LOGIN_AUTH")["replies"], 4, "{report}");
     let of = |name: &str| message(&report, name)["replies"].as_u64().unwrap();
     let (beats, looks) = (of("EVENT_HEARTBEAT"), of("REQ_USER"));

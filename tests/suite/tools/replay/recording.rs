@@ -30,7 +30,8 @@ impl Recorder {
     }
 }
 
-/// Logs in, subscribes, changes records, receives pushed changes and logs out. Returns the tokens.
+/// Logs in, subscribes, changes records, receives pushed changes and logs out. Returns the tokens
+/// and the SESSION_ID, none of which may be in a recording.
 async fn work(address: std::net::SocketAddr) -> Vec<String> {
     let mut client = Client::connect(address).await;
     let login = json!({"MESSAGE_TYPE": "EVENT_LOGIN_AUTH", "SOURCE_REF": "l",
