@@ -37,8 +37,8 @@ pub struct DataLogon {
     /// Names of the columns to send. If absent or empty, all columns are sent.
     fields: Option<Vec<String>>,
     /// Only for USER_RIGHTS: RIGHTS_VERSION of the last QUERY_UPDATE that the client has received
-    /// with the same CRITERIA_MATCH. The gateway then sends only the changes since that version, if
-    /// RESUMED of the LOGON_ACK is true. For that, all rows must belong to one user.
+    /// with the same CRITERIA_MATCH and FIELDS. The gateway then sends only the changes since that
+    /// version, if RESUMED of the LOGON_ACK is true. For that, all rows must belong to one user.
     rights_version: Option<Seq>,
     /// Not supported; only true, the default, is accepted.
     moving_view: Option<bool>,

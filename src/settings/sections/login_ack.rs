@@ -16,7 +16,7 @@ pub struct LoginAckSettings {
     #[schemars(extend("x-genesis-key" = "fields"))]
     pub fields: Vec<AckField>,
     /// Rules that change PERMISSION, PROFILE and USER in the login ack of some users, applied in
-    /// this order; empty: no rules.
+    /// the order of this list; empty: no rules.
     #[schemars(extend("x-genesis-key" = "customLoginAck"))]
     pub custom: Vec<CustomAck>,
 }
