@@ -14,7 +14,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
-use super::http::{HEADER_BYTES_MAX, HEADER_TIMEOUT, text_response};
+use super::http::{HEADER_BYTES_MAX, HEADER_TIMEOUT, method_not_allowed, text_response};
 use crate::gateway::Gateway;
 use crate::messages::table;
 use crate::platform::metrics;
@@ -70,7 +70,7 @@ fn respond(
     recorded: &PrometheusHandle,
 ) -> Response<Full<Bytes>> {
     if request.method() != Method::GET {
-        return text_response(StatusCode::METHOD_NOT_ALLOWED, "only GET is supported\n");
+        return method_not_allowed("GET", "only GET is supported\n");
     }
     match request.uri().path() {
         "/metrics" => {

@@ -5,7 +5,7 @@ mod response;
 pub mod server;
 mod upgrade;
 
-pub use response::{HttpResponse, text_response};
+pub use response::{HttpResponse, method_not_allowed, text_response};
 pub use server::{HEADER_BYTES_MAX, HEADER_TIMEOUT};
 
 pub(super) use response::{http_status, json};

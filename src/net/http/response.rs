@@ -18,6 +18,14 @@ pub fn text_response(status: StatusCode, text: impl Into<Bytes>) -> HttpResponse
     response
 }
 
+/// Returns the plain text response to a method that the path does not support. `allow` lists the
+/// supported methods.
+pub fn method_not_allowed(allow: &'static str, text: &'static str) -> HttpResponse {
+    let mut response = text_response(StatusCode::METHOD_NOT_ALLOWED, text);
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allow));
+    response
+}
+
 /// Returns the HTTP status of a NACK code.
 pub(in crate::net) fn http_status(code: NackCode) -> StatusCode {
     let number = code.status().split(' ').next().and_then(|number| number.parse().ok());

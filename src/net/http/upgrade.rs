@@ -10,7 +10,7 @@ use hyper_util::rt::TokioIo;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::cors;
-use super::response::{HttpResponse, text_response};
+use super::response::{HttpResponse, method_not_allowed, text_response};
 use crate::gateway::ConnectionPermit;
 use crate::net::stream::Stream;
 use crate::net::websocket::{FrameStream, connection};
@@ -27,7 +27,7 @@ pub fn respond(
     permit: std::sync::Arc<ConnectionPermit>,
 ) -> HttpResponse {
     if request.method() != Method::GET {
-        return text_response(StatusCode::METHOD_NOT_ALLOWED, "a WebSocket upgrade must use GET\n");
+        return method_not_allowed("GET, OPTIONS", "a WebSocket upgrade must use GET\n");
     }
     let headers = request.headers();
     if !is_websocket_request(headers) {

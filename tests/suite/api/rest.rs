@@ -96,6 +96,8 @@ fn invalid_requests_have_an_http_status() {
     let other = ["-H", reference, "-H", json, "-d", r#"{"MESSAGE_TYPE":"EVENT_LOGOUT"}"#];
     assert_eq!(refused("/event-heartbeat", &other), is(400, "INVALID_PARAMETER"));
     assert_eq!(curl(&gateway, "/", &[]).status, 426);
+    let post = curl(&gateway, "/ws", &["-X", "POST"]);
+    assert_eq!((post.status, post.header("Allow")), (405, Some("GET, OPTIONS")));
 }
 
 #[test]
