@@ -97,7 +97,7 @@ pub type TrimFuture<'a> = Pin<Box<dyn Future<Output = Result<Seq, String>> + Sen
 /// The interface of a command log, in the embedded database or in memory.
 pub trait CommandLog: Send + Sync {
     /// Appends an entry. When the future resolves to a number, the entry is durable and was handed
-    /// to the follower. If the log uses [`AppendAcks`], the follower has applied it, too.
+    /// to the follower. If the log uses `AppendAcks`, the follower has applied it, too.
     fn append(&self, entry: Arc<Entry>) -> AppendFuture<'_>;
 
     /// Returns all entries after `after`, then each new entry when it is durable. The iterator
