@@ -23,4 +23,4 @@ pub use names::{
     UserName,
 };
 pub use printable::printable;
-pub use serde_error::expected;
+pub use serde_error::expected_by_serde;

@@ -5,7 +5,7 @@
 ///
 /// Such an error also contains the invalid value, which may be a secret. serde has no typed errors,
 /// so the expectation is cut out of the text.
-pub fn expected(error: &str) -> Option<&str> {
+pub fn expected_by_serde(error: &str) -> Option<&str> {
     let (_, expected) = error.strip_prefix("invalid ")?.rsplit_once("expected ")?;
     expected.split(" at line").next()
 }
@@ -24,7 +24,7 @@ mod tests {
             (r#"["a"]"#, Some("a tuple of size 2")),
             (r#"["a""#, None),
         ] {
-            assert_eq!(expected(&text(json)), expectation, "{json}");
+            assert_eq!(expected_by_serde(&text(json)), expectation, "{json}");
         }
     }
 }

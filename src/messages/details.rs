@@ -84,7 +84,7 @@ fn describe_error(path: &str, error: &str) -> Nack {
         let valid = error.split("expected").nth(1).unwrap_or_default().replace('`', "");
         return Nack::new(NackCode::NotSupportedEnumValue, format!("{path} must be{valid}"));
     }
-    let what = protocol::expected(error).unwrap_or(error);
+    let what = protocol::expected_by_serde(error).unwrap_or(error);
     Nack::new(NackCode::ValidationError, format!("{path} is not valid: expected {what}"))
         .with(serde_json::json!({ "FIELD": path }))
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use protocol::{UserName, expected, to_json};
+use protocol::{UserName, expected_by_serde, to_json};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -227,7 +227,7 @@ impl Row {
         fn json<'a, T: Deserialize<'a>>(value: &'a [u8]) -> Result<T, String> {
             serde_json::from_slice(value).map_err(|error| {
                 let text = error.to_string();
-                expected(&text).map(|it| format!("expected {it}")).unwrap_or(text)
+                expected_by_serde(&text).map(|it| format!("expected {it}")).unwrap_or(text)
             })
         }
         Ok(match key {

@@ -10,7 +10,7 @@ use super::decoded::{Envelope, Malformed};
 use super::fast_decode;
 use super::source_ref::SourceRef;
 use super::value_check::{GATEWAY_ERROR, Text, ValueCheck, gateway_error};
-use crate::serde_error::expected;
+use crate::serde_error::expected_by_serde;
 
 /// Maximum number of unknown fields at the root. Unknown fields are ignored, but their keys are
 /// kept to find duplicates.
@@ -128,7 +128,7 @@ fn flag<'de, A: MapAccess<'de>>(map: &mut A, field: &str) -> Result<bool, A::Err
 /// Replaces the error of an invalid value by one that names the field and what was expected. Other
 /// errors stay as they are.
 fn name_field<E: Error>(field: &str, error: E) -> E {
-    match expected(&error.to_string()) {
+    match expected_by_serde(&error.to_string()) {
         Some(expected) => gateway_error(format_args!("{field} must be {expected}")),
         None => error,
     }

@@ -38,26 +38,24 @@ impl Message for SelfServicePasswordReset {
     type Ack = Generated;
 
     async fn serve(self, context: &MessageContext) -> Result<Generated, Nack> {
-        // For the log; `None` if the client sent an invalid name.
+        let (gateway, event) = (context.gateway.clone(), context.event);
+        let (address, now) = (context.client.address, context.now);
+        // `None` if the client sent an invalid name.
         let user = UserName::parse(&self.user_name).ok();
-        match context.gateway.reset_permits.clone().try_acquire_owned() {
+        let log_refusal = move |why: &str| {
+            let user = user.as_ref().map(UserName::as_str);
+            tracing::warn!(why, user, %address, "no password reset mail was queued");
+        };
+        match gateway.reset_permits.clone().try_acquire_owned() {
             Ok(permit) => {
-                let (gateway, address, now) =
-                    (context.gateway.clone(), context.client.address, context.now);
-                let event = context.event;
                 tokio::spawn(async move {
                     if let Err(why) = self.request_reset(&gateway, event, address, now).await {
-                        let user = user.as_ref().map(UserName::as_str);
-                        tracing::warn!(why, user, %address, "no password reset mail was queued");
+                        log_refusal(why);
                     }
                     drop(permit);
                 });
             }
-            Err(_) => {
-                let (why, address) = ("too many requests at once", context.client.address);
-                let user = user.as_ref().map(UserName::as_str);
-                tracing::warn!(why, user, %address, "no password reset mail was queued");
-            }
+            Err(_) => log_refusal("too many requests at once"),
         }
         Ok(Generated::default())
     }
