@@ -11,6 +11,9 @@ mod clients;
 #[path = "../tests/suite/harness/gateway.rs"]
 #[expect(dead_code, reason = "only the tests use all of it")]
 mod gateway;
+#[path = "../tests/suite/harness/signals.rs"]
+#[expect(dead_code, reason = "only the tests use all of it")]
+mod signals;
 
 use clients::Client;
 use gateway::{Home, PASSWORD};

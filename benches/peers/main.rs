@@ -16,6 +16,9 @@ mod load;
 mod peer;
 mod process_stat;
 mod report;
+#[path = "../../tests/suite/harness/signals.rs"]
+#[expect(dead_code, reason = "the tests use the rest")]
+mod signals;
 
 use clap::Parser;
 use load::Load;

@@ -224,7 +224,6 @@ fn lower_priority() {
 mod tests {
     use std::net::IpAddr;
     use std::sync::mpsc;
-    use std::time::Duration;
 
     use tokio::task::JoinHandle;
 
@@ -235,21 +234,14 @@ mod tests {
         pool: Arc<HashPool>,
         gate: mpsc::Sender<()>,
         done: Arc<Mutex<Vec<String>>>,
-        jobs: Vec<JoinHandle<Result<(), QueueFull>>>,
+        jobs: Vec<JobHandle>,
     }
 
     impl Scene {
         async fn new(wait_max_ms: u64, guess_secs: f64) -> Self {
             let pool = Arc::new(HashPool::start(1, wait_max_ms, guess_secs));
-            let (gate, closed) = mpsc::channel();
-            let (sender, held) = oneshot::channel();
-            let keeper = pool.clone();
-            let hold = move || {
-                sender.send(()).unwrap();
-                closed.recv().unwrap();
-            };
-            let job = tokio::spawn(async move { keeper.submit(network(0), 1, hold).await });
-            held.await.unwrap();
+            let (gate, begun, job) = hold(&pool);
+            begun.await.unwrap();
             Self { pool, gate, done: Arc::default(), jobs: vec![job] }
         }
 
@@ -277,6 +269,22 @@ mod tests {
             }
             answers
         }
+    }
+
+    type JobHandle = JoinHandle<Result<(), QueueFull>>;
+
+    /// Submits a job that blocks its thread until the first value is used. The second value tells
+    /// that the job began.
+    fn hold(pool: &Arc<HashPool>) -> (mpsc::Sender<()>, oneshot::Receiver<()>, JobHandle) {
+        let (gate, closed) = mpsc::channel();
+        let (sender, begun) = oneshot::channel();
+        let job = move || {
+            sender.send(()).unwrap();
+            closed.recv().unwrap();
+        };
+        let pool = pool.clone();
+        let job = tokio::spawn(async move { pool.submit(network(0), 1, job).await });
+        (gate, begun, job)
     }
 
     fn network(last: u8) -> ClientNetwork {
@@ -329,20 +337,30 @@ mod tests {
         assert_eq!(*scene.done.lock(), ["0"]);
     }
 
+    /// The first hash is short and the second long, so that the mean duration lags behind. All
+    /// times are compared with each other, so a busy machine does not change the result.
     #[tokio::test]
     async fn a_job_that_waited_too_long_is_refused() {
-        let pool = Arc::new(HashPool::start(1, 0, 1.0));
-        pool.submit(network(1), 1, || ()).await.unwrap();
-        let (sender, begun) = oneshot::channel();
-        let slow = move || {
-            sender.send(()).unwrap();
-            thread::sleep(Duration::from_millis(50));
-        };
-        let keeper = pool.clone();
-        let slow = tokio::spawn(async move { keeper.submit(network(1), 1, slow).await });
+        let first_hash = stopwatch();
+        let mut scene = Scene::new(0, 60.0).await;
+        let (gate, begun, second) = hold(&scene.pool);
+        while scene.pool.waiting() == 0 {
+            tokio::task::yield_now().await;
+        }
+        let second_hash = stopwatch();
+        assert!(scene.release().await.iter().all(Result::is_ok));
+        let first_secs = first_hash.elapsed_secs();
         begun.await.unwrap();
-        assert!(matches!(pool.submit(network(2), 1, || ()).await, Err(QueueFull { .. })));
-        assert_eq!(slow.await.unwrap(), Ok(()));
+        assert!(scene.submit(2, "late").await);
+        let waited = stopwatch();
+        while waited.elapsed_secs() < 2.0 * first_secs + second_hash.elapsed_secs() / 2.0 {
+            tokio::task::yield_now().await;
+        }
+        gate.send(()).unwrap();
+        assert_eq!(second.await.unwrap(), Ok(()));
+        let late = scene.jobs.pop().unwrap().await.unwrap();
+        assert!(matches!(late, Err(QueueFull { .. })));
+        assert!(scene.done.lock().is_empty());
     }
 
     #[tokio::test]

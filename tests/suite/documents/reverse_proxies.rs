@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tollgate::net::{Client as TlsClient, Endpoint, HttpClient, TlsTrust};
 
-use crate::harness::gateway::{free_port, run};
+use crate::harness::gateway::free_port;
 use crate::harness::markdown::documents;
-use crate::harness::{Authority, Client, GatewayProcess, Home, PASSWORD, clients};
+use crate::harness::{Authority, Client, GatewayProcess, Home, PASSWORD, clients, signals};
 
 const PAGE: &str = "src/docs/reverse-proxies.md";
 /// The time in which a proxy must listen.
@@ -274,8 +274,7 @@ async fn check(language: &str, command: impl Fn(&Path, &Path) -> Command) {
     let (mut jane, tokens) = converse(&setup).await;
     check_addresses(&setup).await;
     check_connections(&setup, &tokens[0]).await;
-    let terminate = ["-TERM", &setup.gateway.child.id().to_string()];
-    run(Command::new("kill").args(terminate));
+    signals::send(&setup.gateway.child, "-TERM");
     let mut ended = receive(&mut jane).await;
     while ended["MESSAGE_TYPE"] != "SESSION_ENDED" {
         ended = receive(&mut jane).await;

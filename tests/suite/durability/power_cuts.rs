@@ -1,9 +1,8 @@
 //! Tests of power cuts, simulated by a copy of the disk without unsynced data.
-#![expect(clippy::disallowed_methods, reason = "these tests measure the time of another process")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -11,7 +10,7 @@ use serde_json::json;
 
 use crate::harness::gateway::{self, unlimited};
 use crate::harness::writers::{Acknowledged, Writers};
-use crate::harness::{Client, GatewayProcess, Home, PASSWORD, clients};
+use crate::harness::{Client, Home, PASSWORD, clients, signals};
 
 const CUTS: usize = 20;
 /// The cut before which a profile with many users is acknowledged.
@@ -72,7 +71,7 @@ async fn power_cuts_lose_nothing() {
         if cut == BIG_CUT {
             insert_big(gateway.address).await;
         }
-        stop(&gateway);
+        signals::pause(&gateway.child);
         let copy = home.path().join(format!("disk-{cut}"));
         gateway::run(Command::new("cp").arg("--sparse=always").args([&image, &copy]));
         assert_eq!(gateway.signal("-KILL").0, None);
@@ -98,25 +97,6 @@ fn make(image: &Path) {
     let file = std::fs::File::create(image).expect("creating the image failed");
     file.set_len(200 << 20).expect("setting the size of the image failed");
     gateway::run(Command::new("mkfs.ext4").arg("-q").arg(image));
-}
-
-/// Stops all threads of the gateway. A thread in a system call completes the call first.
-fn stop(gateway: &GatewayProcess) {
-    let id = gateway.child.id();
-    gateway::run(Command::new("kill").args(["-STOP", &id.to_string()]));
-    let since = Instant::now();
-    let stopped = || {
-        let threads =
-            std::fs::read_dir(format!("/proc/{id}/task")).expect("the gateway is not running");
-        threads.flatten().all(|thread| {
-            let stat = std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
-            stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with('T'))
-        })
-    };
-    while !stopped() {
-        assert!(since.elapsed() < Duration::from_secs(10), "the gateway did not stop within 10 s");
-        std::thread::yield_now();
-    }
 }
 
 async fn insert_big(address: std::net::SocketAddr) {

@@ -7,6 +7,8 @@ use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
 
+use super::signals;
+
 /// The configuration of most tests: cheap hashes, no limits by address, no management port.
 pub const QUICK: &str = "[server]\nmanagement_listen = ''\n[server.limits]\n\
     exempt_addresses = ['127.0.0.0/8']\n[security.scrypt]\nlog_n = 4\nr = 8\np = 1\n";
@@ -108,9 +110,7 @@ impl GatewayProcess {
     /// Sends a signal and waits for the exit. Returns the exit code (`None` if the signal killed
     /// the process) and the log.
     pub fn signal(mut self, signal: &str) -> (Option<i32>, Vec<String>) {
-        let id = self.child.id().to_string();
-        let sent = Command::new("kill").args([signal, &id]).status().expect("running kill failed");
-        assert!(sent.success(), "the gateway is not running");
+        signals::send(&self.child, signal);
         let code = self.child.wait().expect("waiting for the gateway failed").code();
         let log = std::mem::replace(&mut self.log, std::thread::spawn(Vec::new));
         (code, log.join().expect("reading the log failed"))

@@ -9,6 +9,7 @@ pub mod markdown;
 mod moved_clock;
 pub mod realm;
 pub mod scripts;
+pub mod signals;
 pub mod slapd;
 pub mod smtp;
 pub mod writers;

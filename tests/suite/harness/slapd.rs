@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::certificates::Authority;
 use super::gateway::free_port;
+use super::signals;
 
 /// A running slapd. On drop it is killed and its folder deleted.
 pub struct Slapd {
@@ -61,10 +62,13 @@ impl Slapd {
         Self { child, port, tls_port, folder }
     }
 
-    /// Sends a signal to the process.
-    pub fn signal(&self, signal: &str) {
-        let id = self.child.id().to_string();
-        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
+    /// Stops answering until [`Slapd::resume`].
+    pub fn pause(&self) {
+        signals::pause(&self.child);
+    }
+
+    pub fn resume(&self) {
+        signals::resume(&self.child);
     }
 
     /// Changes entries as the administrator of the directory.

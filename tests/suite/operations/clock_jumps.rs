@@ -1,14 +1,13 @@
 //! Tests of clock jumps and suspended processes: sessions end on time.
 #![expect(clippy::disallowed_methods, reason = "these tests measure the time of another process")]
 
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::harness::clients::get;
-use crate::harness::{Client, Home, MovedClock, PASSWORD, QUICK, gateway};
+use crate::harness::{Client, Home, MovedClock, PASSWORD, QUICK, signals};
 
 async fn details(client: &mut Client) -> Value {
     client.ask(json!({ "MESSAGE_TYPE": "EVENT_LOGIN_DETAILS", "SOURCE_REF": "d" })).await
@@ -60,7 +59,7 @@ async fn a_clock_set_back_prolongs_no_session() {
     let login = json!({ "MESSAGE_TYPE": "EVENT_LOGIN_AUTH", "SOURCE_REF": 1,
         "DETAILS": { "USER_NAME": "admin", "PASSWORD": PASSWORD } });
     let ack = other.ask(login).await;
-    gateway::run(Command::new("kill").args(["-KILL", &moved.gateway.child.id().to_string()]));
+    signals::send(&moved.gateway.child, "-KILL");
     moved.gateway.child.wait().unwrap();
     moved.gateway = MovedClock::spawn(&moved.home, &moved.offset);
     tokio::time::sleep(Duration::from_secs(4)).await;
@@ -71,39 +70,23 @@ async fn a_clock_set_back_prolongs_no_session() {
     assert_eq!(refused["MESSAGE_TYPE"], "EVENT_LOGIN_DETAILS_NACK", "{refused}");
 }
 
-/// Waits until all threads of a process are stopped. A running thread could still serve messages.
-fn stopped(id: u32) {
-    let is_stopped = |task: std::fs::DirEntry| {
-        let stat = std::fs::read_to_string(task.path().join("stat")).unwrap_or_default();
-        stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T'))
-    };
-    let all = || std::fs::read_dir(format!("/proc/{id}/task")).unwrap().flatten().all(is_stopped);
-    while !all() {
-        std::thread::sleep(Duration::from_millis(1));
-    }
-}
-
 /// Messages that were sent while the process was suspended are refused if the session has expired.
 #[tokio::test]
 async fn a_resumed_process_serves_no_expired_session() {
     let idle = "[security]\nsession_timeout_mins = 0.03\n";
     let home = Home::new(&format!("{QUICK}{idle}"));
     let gateway = home.start();
-    let signal = |name: &str| {
-        gateway::run(Command::new("kill").args([name, &*gateway.child.id().to_string()]));
-    };
     let mut clients = Vec::new();
     for _ in 0..20 {
         clients.push(Client::login(gateway.address, "admin", PASSWORD).await);
     }
-    signal("-STOP");
-    stopped(gateway.child.id());
+    signals::pause(&gateway.child);
     let late = json!({ "MESSAGE_TYPE": "EVENT_LOGIN_DETAILS", "SOURCE_REF": "late" });
     for client in &mut clients {
         client.send(late.clone()).await;
     }
     tokio::time::sleep(Duration::from_secs(3)).await;
-    signal("-CONT");
+    signals::resume(&gateway.child);
     for mut client in clients {
         let mut ended = false;
         while let Some(message) = client.receive().await {

@@ -11,7 +11,7 @@ use tollgate::platform::METRICS;
 
 use crate::harness::clients::get;
 use crate::harness::gateway::{output_text, run};
-use crate::harness::{Client, GatewayProcess, Home, PASSWORD, QUICK};
+use crate::harness::{Client, GatewayProcess, Home, PASSWORD, QUICK, signals};
 
 fn tollgate(words: &[&str]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_tollgate")).args(words).output().unwrap();
@@ -67,7 +67,7 @@ fn the_supervisor_is_notified_of_start_reload_and_stop() {
         String::from_utf8_lossy(&text[..length]).into_owned()
     };
     assert_eq!(notification().trim(), "READY=1");
-    run(Command::new("kill").args(["-HUP", &gateway.child.id().to_string()]));
+    signals::send(&gateway.child, "-HUP");
     let reloading = notification();
     assert!(reloading.starts_with("RELOADING=1\nMONOTONIC_USEC="), "{reloading}");
     assert_eq!(notification().trim(), "READY=1");

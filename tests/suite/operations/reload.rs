@@ -1,22 +1,20 @@
 //! Tests of reload by SIGHUP: all or nothing, at once, with open connections.
 #![expect(clippy::disallowed_methods, reason = "these tests measure the time of another process")]
 
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::harness::clients::get;
-use crate::harness::gateway::run;
-use crate::harness::{Client, GatewayProcess, Home, PASSWORD, QUICK};
+use crate::harness::{Client, GatewayProcess, Home, PASSWORD, QUICK, signals};
 
 fn write(home: &Home, configuration: &str) {
     std::fs::write(home.path().join("tollgate.toml"), configuration).unwrap();
 }
 
 fn hang_up(gateway: &GatewayProcess) {
-    run(Command::new("kill").args(["-HUP", &gateway.child.id().to_string()]));
+    signals::send(&gateway.child, "-HUP");
 }
 
 async fn heartbeat(client: &mut Client) -> Value {

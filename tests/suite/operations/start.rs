@@ -1,13 +1,13 @@
 //! Tests of start and shutdown: first start, second process, exit codes, open connections.
 
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::harness::gateway::shell;
-use crate::harness::{Client, GatewayProcess, Home, PASSWORD, QUICK};
+use crate::harness::{Client, GatewayProcess, Home, PASSWORD, QUICK, signals};
 
 /// Starts a gateway that generates the password of its administrator. Returns its output, too.
 fn first_start(home: &Home) -> (GatewayProcess, String) {
@@ -106,8 +106,7 @@ async fn a_shutdown_ends_in_time_despite_silent_clients() {
         clients.push(Client::login(gateway.address, "admin", PASSWORD).await);
     }
     // SIGHUP does not end the process.
-    let hung_up = Command::new("kill").args(["-HUP", &gateway.child.id().to_string()]).status();
-    assert!(hung_up.unwrap().success());
+    signals::send(&gateway.child, "-HUP");
     // The clients neither read nor send. `_silent` has not even sent an HTTP request.
     let _silent = TcpStream::connect(gateway.address).await.unwrap();
     let ended = tokio::task::spawn_blocking(move || gateway.signal("-TERM"));

@@ -20,7 +20,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tollgate::net::Client;
 
 use crate::harness::gateway::run;
-use crate::harness::{Authority, PASSWORD};
+use crate::harness::{Authority, PASSWORD, signals};
 
 async fn heartbeat(client: &mut Client) {
     let message = r#"{"MESSAGE_TYPE":"EVENT_HEARTBEAT","SOURCE_REF":1}"#;
@@ -152,7 +152,7 @@ async fn a_certificate_changes_with_open_connections() {
     // SIGHUP reloads the certificate, too. An invalid file changes nothing.
     let second = authority.shown(gateway.address);
     std::fs::write(authority.file("cert.pem"), "no certificate").unwrap();
-    run(Command::new("kill").args(["-HUP", &gateway.child.id().to_string()]));
+    signals::send(&gateway.child, "-HUP");
     tokio::time::sleep(Duration::from_millis(1_500)).await;
     assert_eq!(authority.shown(gateway.address), second);
     heartbeat(&mut open).await;

@@ -40,7 +40,7 @@ async fn logins_use_the_next_server_and_skip_the_stopped_one() {
     let home = Home::new(&by_ldap(&servers));
     let gateway = home.start();
     assert_eq!(timed(&gateway).await.0, "OK");
-    first.signal("-STOP");
+    first.pause();
     let (code, took) = timed(&gateway).await;
     assert_eq!(code, "OK");
     let timeout = Duration::from_millis(TIMEOUT_MS);
@@ -50,12 +50,12 @@ async fn logins_use_the_next_server_and_skip_the_stopped_one() {
     assert_eq!(code, "OK");
     assert!(took < timeout, "{took:?}");
     // Both servers hang: the password cannot be checked. This does not count as a wrong password.
-    second.signal("-STOP");
+    second.pause();
     for _ in 0..5 {
         assert_eq!(timed(&gateway).await.0, "LOGIN_FAIL");
     }
     for server in [&first, &second] {
-        server.signal("-CONT");
+        server.resume();
     }
     let began = Instant::now();
     while timed(&gateway).await.0 != "OK" {
@@ -107,7 +107,7 @@ async fn an_ldap_server_that_hangs_delays_no_other_client() {
         Home::new(&by_ldap(&connection(slapd.port, &more)).replacen("[server.limits]", fast, 1));
     let gateway = home.start();
     let mut client = Client::login(gateway.address, "admin", PASSWORD).await;
-    slapd.signal("-STOP");
+    slapd.pause();
     let waiting = hanging(&gateway, 64);
     tokio::time::sleep(Duration::from_millis(200)).await;
     let began = Instant::now();

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Output, Stdio};
 use serde_json::Value;
 
 use crate::harness::gateway::output_text;
-use crate::harness::{GatewayProcess, Home};
+use crate::harness::{GatewayProcess, Home, signals};
 
 /// The exit code of a run that differs from its script, breaks off or crosses a threshold.
 pub const REPLAY_FAILED: Option<i32> = Some(8);
@@ -58,7 +58,6 @@ pub fn write(home: &Home, name: &str, text: &str) -> String {
 
 /// Interrupts a process with SIGINT and waits for its exit.
 pub fn interrupt(child: Child) -> Output {
-    let id = child.id().to_string();
-    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    signals::send(&child, "-INT");
     child.wait_with_output().unwrap()
 }

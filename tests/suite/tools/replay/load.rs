@@ -1,6 +1,6 @@
 //! Tests of `replay` with many clients: measurements, thresholds, end of a run.
 
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::json;
@@ -9,7 +9,7 @@ use super::command::{
     REPLAY_FAILED, interrupt, message, populated, replay, report, script, tollgate, write,
 };
 use crate::harness::gateway::output_text;
-use crate::harness::{PASSWORD, QUICK};
+use crate::harness::{PASSWORD, QUICK, signals};
 
 fn heartbeats() -> String {
     script("load/heartbeats.script").display().to_string()
@@ -23,13 +23,9 @@ fn a_pause_raises_the_latency_and_hardly_the_service_time() {
     let mut command = replay(&home, &gateway, &words.each_ref().map(String::as_str));
     let running = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     std::thread::sleep(Duration::from_millis(2_000));
-    let signal = |name: &str| {
-        let id = gateway.child.id().to_string();
-        assert!(Command::new("kill").args([name, &id]).status().unwrap().success());
-    };
-    signal("-STOP");
+    signals::pause(&gateway.child);
     std::thread::sleep(Duration::from_millis(200));
-    signal("-CONT");
+    signals::resume(&gateway.child);
     let done = running.wait_with_output().unwrap();
     assert!(done.status.success(), "{}", output_text(&done));
     let report = report(&home);
