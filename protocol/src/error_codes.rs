@@ -44,8 +44,9 @@ macro_rules! codes {
 
 codes! {
     MissingField = "MISSING_FIELD", "400 Bad Request",
-        "A required field is absent or null; TEXT names the field. After \
-         EVENT_RESET_USER_PASSWORD also: the user has no EMAIL_ADDRESS for the new password.",
+        "A required field is absent or null. DETAILS.FIELD, if present, names the field; otherwise \
+         TEXT does. As the reply to EVENT_RESET_USER_PASSWORD also: the user has no \
+         EMAIL_ADDRESS for the one-time password.",
         "Send the field. In a form, mark it as required. If EMAIL_ADDRESS of a user is missing, \
          set it by EVENT_AMEND_USER.";
     ValidationError = "VALIDATION_ERROR", "400 Bad Request",
@@ -67,7 +68,7 @@ codes! {
          values.",
         "Send one of the valid values.";
     UnknownField = "UNKNOWN_FIELD", "400 Bad Request",
-        "DETAILS of the message has an unknown field; DETAILS.FIELD names it.",
+        "DETAILS of the message has an unknown field; DETAILS.FIELD of the error names it.",
         "Remove the field; the wire reference lists the fields of each message.";
     NoMessageType = "NO_MESSAGE_TYPE", "400 Bad Request",
         "MESSAGE_TYPE is absent or empty.",
@@ -91,7 +92,7 @@ codes! {
          first.";
     FeatureNotProvided = "FEATURE_NOT_PROVIDED", "400 Bad Request",
         "FEATURE, the name of a resource or message, is absent in DETAILS of the message.",
-        "Send FEATURE, a RESOURCE_NAME that RESOURCES_REQUEST lists.";
+        "Send FEATURE.";
     InvalidCriteria = "INVALID_CRITERIA", "400 Bad Request",
         "CRITERIA_MATCH is not a valid filter; TEXT has the position and the reason.",
         "Correct the filter; its columns are those of the data source.";
@@ -157,32 +158,34 @@ codes! {
          Without RETRY_AFTER_SECS: an administrator must enable the account.";
     PasswordExpired = "PASSWORD_EXPIRED", "401 Unauthorized",
         "The password or refresh token is correct, but the password must be changed before the \
-         login. After a reset without a one-time password, an empty password is the correct one. \
+         login. After a reset with `reset_mode = \"blank\"` the user has no password: until the \
+         reset expires, this code answers a login with an empty PASSWORD, and \
+         EVENT_CHANGE_USER_PASSWORD takes an empty OLD_PASSWORD. \
          DETAILS.STATUS is PASSWORD_EXPIRED or PASSWORD_RESET.",
         "Show the dialog for a new password, send EVENT_CHANGE_USER_PASSWORD, then log in with the \
          new password.";
     MfaFailed = "MFA_FAILED", "401 Unauthorized",
         "A second factor is required, wrong or not set up. DETAILS.REASON states which; \
          DETAILS.MFA is the kind of factor: QR_CODE (authenticator app) or NOTIFY (mailed link). \
-         REQUIRED: no code was sent; after another message than EVENT_LOGIN_AUTH: no second \
-         factor was proved for the session. INVALID: the code is wrong, used or expired. ENROL: \
-         the user must set up a second factor. EXPIRED: no new secret waits for confirmation, \
-         because the time has passed or too many codes were wrong.",
-        "After EVENT_LOGIN_AUTH: the NACK has REFRESH_AUTH_TOKEN, the token of the pending login. \
-         REQUIRED, INVALID: ask for a code, and send EVENT_LOGIN_AUTH with this token and \
-         MFA_CODE. ENROL: create and confirm a secret with this token, then send EVENT_LOGIN_AUTH \
-         with it. If the NACK has no token, too many codes were wrong: begin a new login. \
-         INVALID after EVENT_MFA_CONFIRM_SECRET: send the message again with another code. \
-         EXPIRED: create a new secret. REQUIRED after another message than EVENT_LOGIN_AUTH: log \
-         in with MFA_CODE, then send the message again.";
+         REQUIRED: the login has no MFA_CODE, or, as the reply to any message other than \
+         EVENT_LOGIN_AUTH, the session was opened without a second factor. INVALID: the code is \
+         wrong, used or expired. ENROL: the user must set up a second factor. EXPIRED: no new \
+         secret waits for confirmation, because the time has passed or too many codes were wrong.",
+        "As the reply to EVENT_LOGIN_AUTH: the NACK has REFRESH_AUTH_TOKEN, the token of the \
+         pending login. If it has none, too many codes were wrong: begin a new login. REQUIRED, \
+         INVALID: ask for a code, and send EVENT_LOGIN_AUTH with this token and MFA_CODE. ENROL: \
+         create and confirm a secret with this token, then send EVENT_LOGIN_AUTH with it. INVALID \
+         as the reply to EVENT_MFA_CONFIRM_SECRET: send the message again with another code. \
+         EXPIRED: create a new secret. REQUIRED as the reply to another message: log in with \
+         MFA_CODE, then send the message again.";
     SessionNotFound = "SESSION_NOT_FOUND", "401 Unauthorized",
         "The message requires a session, but its SESSION_AUTH_TOKEN is unknown, or it has no token \
          and its connection is not bound to a session. Or the session that EVENT_END_SESSION or \
          EVENT_LOGOUT is to end does not exist.",
         "Send EVENT_LOGIN_AUTH with REFRESH_AUTH_TOKEN, then send the message again. Without a \
          refresh token, or if this login is refused with SESSION_EXPIRED: show the login dialog. \
-         After EVENT_LOGOUT there is nothing to do. If EVENT_END_SESSION is refused again after \
-         the login, the session that it names does not exist.";
+         As the reply to EVENT_LOGOUT: there is nothing to do. If EVENT_END_SESSION is refused \
+         again after the login, the session that it names does not exist.";
     SessionExpired = "SESSION_EXPIRED", "401 Unauthorized",
         "The session has ended. Or REFRESH_AUTH_TOKEN of the message (a refresh token, or the \
          token of a pending login) is unknown, expired or used, or belongs to another user.",
@@ -206,15 +209,16 @@ codes! {
         "No data source has this name.",
         "Check the spelling; RESOURCES_REQUEST lists the data sources.";
     RecordNotFound = "RECORD_NOT_FOUND", "404 Not Found",
-        "A record or backup that the message names does not exist; TEXT names it.",
+        "A record or backup that the message names does not exist. DETAILS.TABLE and DETAILS.KEY, \
+         if present, name the record; otherwise TEXT does.",
         "Read the records again: another administrator may have deleted or renamed the record. \
-         After EVENT_BACKUP: begin a new backup.";
+         As the reply to EVENT_BACKUP: begin a new backup.";
     FeatureNotFound = "FEATURE_NOT_FOUND", "404 Not Found",
         "FEATURE of META_REQUEST names no resource that the user may use.",
         "Use a RESOURCE_NAME that RESOURCES_REQUEST lists.";
     JsonSchemaNotFound = "JSON_SCHEMA_NOT_FOUND", "404 Not Found",
         "FEATURE of JSON_SCHEMA_REQUEST names no message that the user may send.",
-        "Use a RESOURCE_NAME that RESOURCES_REQUEST lists and that is a message.";
+        "Use the MESSAGE_TYPE of a message that the user may send, not a data source.";
     OperationTimeout = "OPERATION_TIMEOUT", "408 Request Timeout",
         "The outcome is unknown: the change may have been made.",
         "Read the record, then decide whether to send the message again.";
@@ -278,8 +282,9 @@ pub struct NackError {
 pub struct Nack {
     /// All errors, in the order of ERROR.
     pub errors: Vec<NackError>,
-    /// The token of a pending login: the password was correct, but the second factor is missing,
-    /// wrong or not set up. The token can only complete this login or enrol a second factor.
+    /// The token of a pending login: the password or refresh token was correct, but the second
+    /// factor is missing, wrong or not set up. The token can only complete this login or enrol a
+    /// second factor.
     pub pending_login: Option<RefreshToken>,
 }
 

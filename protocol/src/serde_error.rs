@@ -1,10 +1,10 @@
 //! The expectation in an error text of serde.
 
 /// Returns what serde expected in place of an invalid value, such as "a string". `error` is the
-/// text of the error. Returns `None` if the error has another kind.
+/// text of the error. Returns `None` if the error is not about an invalid value.
 ///
-/// Such an error also contains the invalid value, which may be a secret. serde has no typed errors,
-/// so the expectation is cut out of the text.
+/// An error about an invalid value also contains that value, which may be a secret. serde has no
+/// typed errors, so the expectation is cut out of the text.
 pub fn expected_by_serde(error: &str) -> Option<&str> {
     let (_, expected) = error.strip_prefix("invalid ")?.rsplit_once("expected ")?;
     expected.split(" at line").next()

@@ -32,8 +32,8 @@ pub(super) struct BackupArgs {
     /// standard input
     #[arg(long, value_name = "USER")]
     login: String,
-    /// Leave out password hashes, sessions and tokens (not second factors); after an import, users
-    /// need a password reset
+    /// Leave out password hashes, sessions and tokens; the encrypted secrets of second factors stay
+    /// in the file; after an import, users need a password reset
     #[arg(long)]
     without_credentials: bool,
 }

@@ -20,8 +20,8 @@ pub(super) struct ExportArgs {
     /// File to write (mode 0600); must not exist
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Leave out password hashes, sessions and tokens (not second factors); after an import, users
-    /// need a password reset
+    /// Leave out password hashes, sessions and tokens; the encrypted secrets of second factors stay
+    /// in the file; after an import, users need a password reset
     #[arg(long)]
     without_credentials: bool,
     /// Directory of the stopped gateway's store

@@ -17,7 +17,8 @@ use crate::realm::{ATTRIBUTES, Actor, Command, NewUser, ProfileSpec, RecordRef, 
 
 /// Fill a store with generated test users, profiles and rights, while its gateway is stopped.
 ///
-/// Users are called u0, u1, …, share one password and have profiles of trading desks.
+/// The users are called u0, u1, … and share one password. Each has 1 to 3 of the generated
+/// profiles, which are named after trading desks, such as EQUITY_TRADER_0.
 #[derive(Args)]
 pub(super) struct PopulateArgs {
     /// Number of users

@@ -1,4 +1,4 @@
-//! `rekey`: re-encrypts the secrets of second factors with the current key.
+//! `rekey`: re-encrypts the confirmed secrets of second factors with the current key.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -70,7 +70,10 @@ impl RekeyArgs {
                  username_table_look_up_salt; then repeat `tollgate rekey`"
             );
         }
-        println!("the keys in security.mfa.qr_code.old_secret_encrypt_keys are no longer needed");
+        println!(
+            "the keys in security.mfa.qr_code.old_secret_encrypt_keys are needed only for secrets \
+             that were created with them and are not confirmed yet"
+        );
         Ok(())
     }
 }

@@ -18,7 +18,8 @@ pub(super) enum UserCommand {
     Add(AddUserArgs),
     /// Set a user's password and end the user's sessions
     Passwd(PasswdArgs),
-    /// Accept the configured password_salt for this store, after password_salt was changed
+    /// Record the configured password_salt as that of this store, so that the gateway no longer
+    /// reports a change
     ///
     /// Passwords that were hashed with the previous password_salt never match and must be reset.
     #[command(name = "accept-salt")]

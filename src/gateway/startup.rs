@@ -156,8 +156,8 @@ impl Started {
         }
     }
 
-    /// Logs an error if the stored passwords were hashed with another pepper: then no password can
-    /// match. If the store has no check value of its pepper yet, saves the check value instead.
+    /// Logs an error if the stored passwords were hashed with another pepper: then none of them
+    /// matches. If the store has no check value of its pepper yet, saves the check value instead.
     async fn check_pepper(&self, settings: &Settings) -> Result<(), StartError> {
         if self.replica.read(|realm, _| realm.pepper_check().is_none()) {
             return self.accept_pepper(settings).await;
@@ -165,8 +165,9 @@ impl Started {
         if !self.pepper_matches(settings) {
             tracing::error!(
                 key = "security.genesis_password.validation.password_salt",
-                "password_salt has changed, so no stored password matches; restore the previous \
-                 value, or accept this one with `tollgate user accept-salt` and reset the passwords"
+                "password_salt differs from that of the store: passwords hashed with the former \
+                 value do not match; restore it, or accept the new value with `tollgate user \
+                 accept-salt` and reset those passwords"
             );
         }
         Ok(())

@@ -76,7 +76,9 @@ fn describe_error(path: &str, error: &str) -> Nack {
     }
     if error.starts_with("duplicate field") {
         let field = path_of(&quoted(error));
-        let text = format!("DETAILS contains {field} twice, under two of its names");
+        let text = format!(
+            "DETAILS contains {field} twice, under its name and an alias; send only one of them"
+        );
         return Nack::new(NackCode::ValidationError, text)
             .with(serde_json::json!({ "FIELD": field }));
     }
@@ -177,7 +179,10 @@ mod tests {
         let twice = r#"{"CODE":"secret","RIGHT_CODE":"secret"}"#;
         let nack = decode::<Aliased>(Some(twice), false).unwrap_err();
         assert_eq!(nack.code(), NackCode::ValidationError);
-        assert_eq!(nack.errors[0].text, "DETAILS contains CODE twice, under two of its names");
+        assert_eq!(
+            nack.errors[0].text,
+            "DETAILS contains CODE twice, under its name and an alias; send only one of them"
+        );
         assert_eq!(nack.errors[0].details, Some(serde_json::json!({ "FIELD": "CODE" })));
     }
 }

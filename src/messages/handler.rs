@@ -34,6 +34,9 @@ pub enum Access {
     /// Like [`Access::Right`], but no right is required if the message concerns the user of the
     /// session. `Realm::plan` checks the right, because only DETAILS names the user.
     RightOrSelf(&'static str),
+    /// Like [`Access::Right`], but [`Access::Anyone`] if the configuration says so.
+    /// `Message::serve` checks both.
+    RightUnlessOpen(&'static str),
 }
 
 /// Whether a message waits for earlier messages of its connection.
@@ -132,9 +135,11 @@ impl ImmediateContext<'_> {
     pub(super) fn permitted_handlers(&self) -> impl Iterator<Item = &'static Handler> {
         self.handlers.iter().filter(|handler| match handler.access {
             Access::Right(right) => self.has_right(right),
-            Access::Anyone | Access::PendingLogin | Access::Session | Access::RightOrSelf(_) => {
-                true
-            }
+            Access::Anyone
+            | Access::PendingLogin
+            | Access::Session
+            | Access::RightOrSelf(_)
+            | Access::RightUnlessOpen(_) => true,
         })
     }
 

@@ -43,8 +43,8 @@ pub struct Counters {
     pub profiles: u32,
     /// The last number of an inserted right; numbers that clients chose do not count.
     pub rights: u32,
-    /// How many numbers of the range for the bootstrap were issued or skipped, for records of all
-    /// kinds.
+    /// How many numbers of the bootstrap's range were issued, or skipped because a client had
+    /// chosen them for a right; one count for all kinds of records.
     #[serde(alias = "founded")]
     pub bootstrapped: u32,
     /// The last number of a session.

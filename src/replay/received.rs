@@ -27,7 +27,7 @@ pub(super) struct Frame {
     pub refused: Option<Box<str>>,
 }
 
-/// The root fields that are read of each received frame.
+/// The root fields that are read from each received frame.
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(super) struct Head<'a> {

@@ -27,7 +27,8 @@ pub(super) fn authorize(
         return Err(Nack::new(NackCode::ValidationError, text));
     }
     match handler.access {
-        Access::Anyone => return Ok(()),
+        // The handler itself checks session and right of `RightUnlessOpen`.
+        Access::Anyone | Access::RightUnlessOpen(_) => return Ok(()),
         // The handler itself checks the token of the pending login.
         Access::PendingLogin if session.is_err() => return Ok(()),
         Access::PendingLogin | Access::Session | Access::Right(_) | Access::RightOrSelf(_) => {}
@@ -47,7 +48,9 @@ pub(super) fn authorize(
         }
         // The handler itself checks the right if the message concerns another user.
         Access::RightOrSelf(_) => Ok(()),
-        Access::Anyone | Access::PendingLogin | Access::Session => Ok(()),
+        Access::Anyone | Access::PendingLogin | Access::Session | Access::RightUnlessOpen(_) => {
+            Ok(())
+        }
     }
 }
 

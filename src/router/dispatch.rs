@@ -313,7 +313,7 @@ impl Router {
         user: Option<&UserName>,
         nack: &Nack,
     ) {
-        let is_open = handler.access == Access::Anyone;
+        let is_open = matches!(handler.access, Access::Anyone | Access::RightUnlessOpen(_));
         self.gateway.refusal_log.record(handler.name, is_open, client.address, user, nack.code());
     }
 

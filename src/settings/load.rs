@@ -115,7 +115,7 @@ fn concerns(path: &str, key: &str) -> bool {
 /// Renames the aliases in a table and logs a warning for each.
 fn resolve_aliases(table: &mut Table) {
     for (alias, key) in aliases::resolve(table) {
-        tracing::warn!(alias, key, "the configuration used an alias of a key");
+        tracing::warn!(alias, key, "the configuration uses an alias of a key");
     }
 }
 

@@ -91,7 +91,10 @@ fn write_task(out: &mut String, task: &Task, rows: &[ReferenceRow]) {
             None if section.is_empty() => "Keys above the first section.".to_owned(),
             None => {
                 let path = section.replace("[]", "");
-                format!("Keys of each element of the list, a table `[[{path}]]` or inline table:")
+                format!(
+                    "Keys of each element of the list. An element is a table `[[{path}]]` or an \
+                     inline table."
+                )
             }
         };
         out.push_str(&format!("{meaning}\n\n{TABLE_HEADER}"));

@@ -31,7 +31,10 @@ impl DiskSpace {
         let free = found.f_bavail.saturating_mul(found.f_frsize);
         let (free_mb, reserve_mb) = (free >> 20, self.reserve >> 20);
         let text = || {
-            format!("the disk is full: {free_mb} MB free, store.disk_reserve_mb is {reserve_mb}")
+            format!(
+                "only {free_mb} MB of disk space are free, less than store.disk_reserve_mb \
+                 ({reserve_mb})"
+            )
         };
         (free < self.reserve).then(text)
     }

@@ -9,7 +9,7 @@ pub enum StoreError {
     #[error("the store is in use by another process; stop that process first")]
     Locked,
     /// Stored data is missing or altered.
-    #[error("the store is damaged: {0}; nothing was changed, restore a backup")]
+    #[error("the store is damaged: {0}")]
     Damaged(String),
     /// The store has a format that this version cannot read.
     #[error(

@@ -9,14 +9,14 @@ use super::right_change::RightChange;
 use super::source_set::SourceSet;
 use crate::realm::{Change, Key, ProfileNo, ProfileStatus, Realm, RightNo, Row, UserNo};
 
-/// The users whose rights a commit may change.
+/// The users whose rights a commit may change, and whether it may change records.
 #[derive(Debug)]
 pub(super) struct AffectedRights {
     /// Users who may have gained or lost any right.
     users: BTreeSet<UserNo>,
     /// Profiles whose members may have gained or lost certain rights.
     profiles: BTreeMap<ProfileNo, ProfileRights>,
-    /// Whether rows of `before::RECORD_SOURCES` (all data sources of the realm except USER_RIGHTS)
+    /// Whether rows of `before::RECORD_SOURCES` (the data sources with one row for each record)
     /// may have changed, too. Sources without subscriptions do not count.
     has_records: bool,
 }

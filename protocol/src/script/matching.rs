@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::ast::is_variable;
 
-/// The state of a running script: values by name, and the fields that are not compared.
+/// The state of a running script: values by name, and the fields whose values are not compared.
 #[derive(Debug, Clone, Default)]
 pub struct ScriptState {
     values: Values,
@@ -17,10 +17,11 @@ pub struct ScriptState {
     made_refs: u64,
 }
 
-/// A difference between an expected and a received frame.
+/// A difference between an expected and a received frame, or a name without a value.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Mismatch {
-    /// The path of the field, such as `DETAILS.ROW[0].CODE`. Empty for the whole frame.
+    /// The path of the field, such as `DETAILS.ROW[0].CODE`. Empty for the whole frame; `$name` for
+    /// a name without a value.
     pub path: String,
     /// The expected value.
     pub expected: String,
@@ -43,8 +44,9 @@ const ABSENT: &str = "$!";
 const MORE: &str = "..";
 
 impl ScriptState {
-    /// Creates a state without values. The fields in `volatile` (`Script::volatile`) are not
-    /// compared.
+    /// Creates a state without values. The values of the fields in `volatile`
+    /// (`Script::volatile`) are not compared. The members of such an object or list still are; the
+    /// length of such a list is not.
     pub fn new(volatile: Arc<[String]>) -> Self {
         Self { volatile, ..Self::default() }
     }

@@ -48,9 +48,10 @@ impl Breaker {
     pub fn failure(&self, now: u64) {
         let mut state = self.state.lock();
         let wait = (WAIT_MIN_MS << state.failures.min(8)).min(WAIT_MAX_MS);
-        // Concurrent requests fail for the same reason, so failures are not counted while the
-        // server is to be skipped for more than `WAIT_MIN_MS`. Of concurrent first failures, two
-        // are counted, because the first wait is not longer than `WAIT_MIN_MS`.
+        // Concurrent requests fail for the same reason and should count as one failure. So a
+        // failure is ignored while more than `WAIT_MIN_MS` of the wait remain. One extra failure
+        // still counts: the first wait is exactly `WAIT_MIN_MS`, so a second concurrent failure
+        // doubles it.
         if state.retry_at.is_none_or(|retry_at| retry_at <= now + WAIT_MIN_MS) {
             state.failures += 1;
             state.retry_at = Some(now + wait);

@@ -92,7 +92,10 @@ impl PasswordHasher {
             }
             Some(true) => PasswordMatch::Matched { rehash: None },
             Some(false) => PasswordMatch::Wrong,
-            None => reject_unusable(&dummy, &inputs),
+            None => {
+                reject_unusable(name.as_deref(), &dummy, &inputs);
+                PasswordMatch::Wrong
+            }
         };
         self.pool.submit(client.into(), 1, check).await
     }
@@ -171,14 +174,14 @@ const PEPPER_CHECK: &str = "tollgate: the salt of this system";
 
 /// Refuses a password whose stored hash cannot be checked. The user cannot log in, but a client
 /// must not notice the difference to a wrong password.
-fn reject_unusable(dummy: &str, inputs: &HashInputs) -> PasswordMatch {
+fn reject_unusable(user: Option<&str>, dummy: &str, inputs: &HashInputs) {
     tracing::warn!(
-        "a stored password hash was rejected: it is not scrypt or its cost exceeds the limits; the \
-         next line `message refused` names the user; reset the password of this user"
+        user,
+        "the stored password hash of this user was rejected: it is not scrypt or its cost exceeds \
+         the limits; reset the user's password"
     );
     // Takes the time of a real check.
     let _ = inputs.check(dummy);
-    PasswordMatch::Wrong
 }
 
 /// Whether a hash has another cost than new hashes, or is of another kind.

@@ -71,7 +71,7 @@ fn describe(facts: &StoreFacts) -> &'static str {
     }
 }
 
-/// Opens the store like `serve`, which also rebuilds damaged rows if possible. Opening checks all
+/// Opens the store as `serve` does, and so also rebuilds damaged rows if possible. This checks all
 /// rows and the whole command log, but only the end of the audit trail.
 fn check_store(settings: &Settings, dir: &Path) -> StoreFacts {
     if !RowStore::exists_in(dir) {

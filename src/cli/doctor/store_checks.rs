@@ -26,13 +26,14 @@ pub enum StoreFacts {
         pepper_matches: bool,
         /// Whether an enabled user can amend users.
         has_administrator: bool,
-        /// Users in PASSWORD_RESET without a password (pending blank resets).
+        /// Users in PASSWORD_RESET without a password: after a reset with `reset_mode = "blank"`
+        /// (also an expired one), or while the mail with the one-time password is not sent yet.
         open_resets: usize,
     },
 }
 
-/// Returns the findings about the store. `short` is the text of a shortage of disk space; `None` if
-/// the space is sufficient.
+/// Returns the findings about the store. `short` describes a shortage of disk space; `None` if the
+/// space is sufficient.
 pub fn check(dir: &Path, facts: &StoreFacts, short: Option<String>) -> Vec<Finding> {
     let mut found = Vec::new();
     let at = dir.display().to_string();
@@ -54,8 +55,8 @@ pub fn check(dir: &Path, facts: &StoreFacts, short: Option<String>) -> Vec<Findi
         }
         StoreFacts::Intact { pepper_matches, has_administrator, open_resets } => {
             if !pepper_matches {
-                let why =
-                    "another password_salt was used for the stored hashes, so no password matches";
+                let why = "password_salt differs from that of the store: passwords hashed with \
+                           the former value do not match";
                 let change = "restore the former password_salt, or run `tollgate user accept-salt` \
                               and reset the passwords";
                 found.push(Finding::new(Problem, at.clone(), why, change));

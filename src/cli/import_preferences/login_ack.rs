@@ -160,8 +160,8 @@ fn last(name: &str) -> &str {
     name.rsplit('.').next().unwrap_or(name)
 }
 
-/// Whether the block is `UserAttributes.byUserName(userName)`. Only this block loads the record of
-/// the user who logs in.
+/// Whether the block is one call of `UserAttributes.byUserName`. Its argument is not checked: it is
+/// assumed to be the name of the user who logs in.
 fn loads_the_user(load: &[Item]) -> bool {
     matches!(load, [one] if one.name() == Some("UserAttributes.byUserName"))
 }

@@ -22,10 +22,10 @@ use crate::replay::{
 
 /// Play message scripts against a gateway, to verify its replies or to measure latencies.
 ///
-/// A script is a conversation (see protocol/docs/script-format.md). Each client first plays the
-/// steps before `* repeat` (without a number or time) once. It then repeats the steps between this
-/// line and its `* end` until the run ends; one repetition is a round. Finally it plays the steps
-/// after this `* end` once. A script without such a `* repeat` is repeated as a whole.
+/// A script is a conversation (see protocol/docs/script-format.md). A `* repeat` line without a
+/// number or time begins a round, which ends at its `* end`. Each client plays the steps before the
+/// round once, repeats the round until the run ends, and plays the steps after the round once. A
+/// script without such a line is repeated as a whole.
 #[derive(Args)]
 pub(in crate::cli) struct ReplayArgs {
     /// Scripts to play. SCRIPT:N has N clients of its own, which ignore --rate and are not part of
@@ -75,7 +75,8 @@ pub(in crate::cli) struct ReplayArgs {
     #[arg(long, value_name = "FILE")]
     data: Vec<PathBuf>,
     /// Value of a variable, such as user=jane; overrides the scripts and --data; may be repeated.
-    /// In TEXT, the letter n between braces stands for the number of the client, from 0
+    /// TEXT can differ for each client: an n in braces is replaced by the number of the client,
+    /// from 0 (see `* data` in protocol/docs/script-format.md)
     // The placeholder is described in words: clap prints a line break instead of the placeholder.
     #[arg(long, value_name = "NAME=TEXT", value_parser = setting)]
     set: Vec<(String, String)>,

@@ -18,7 +18,9 @@ pub(super) struct OutputArgs {
     /// Write CSV to this file: one line per MESSAGE_TYPE, times in microseconds
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
-    /// Write latencies in HdrHistogram format (.hgrm) to this directory, one file per MESSAGE_TYPE
+    /// Write latencies in HdrHistogram format (.hgrm) to this directory: one file per MESSAGE_TYPE.
+    /// With --rate, it has the latencies from the scheduled send, and a second file (.as-sent)
+    /// those from the actual send; push-lag.hgrm has the lag of pushes after steps marked >!
     #[arg(long, value_name = "DIR")]
     hgrm: Option<PathBuf>,
     /// Write the report with plots to this file, as one HTML page without external parts

@@ -205,10 +205,12 @@ async fn reset_link(
 /// Returns the mail for a password reset by an administrator, with a new one-time password.
 async fn one_time_password(gateway: &Gateway, mail: &QueuedMail) -> Result<MailText, SendError> {
     let generated = crate::auth::one_time_password();
-    // The hash queue serves client networks in turn; this password counts for the loopback network.
+    // The hash queue serves client networks in turn. This job has no client, so it is queued for
+    // the loopback network.
     let own_address = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let hash = gateway.passwords.hash(own_address, Password::new(generated.as_str())).await;
-    let hash = hash.map_err(|_| SendError::Failed("the password hash queue is full".to_owned()))?;
+    let hash =
+        hash.map_err(|_| SendError::Failed("the password could not be hashed in time".to_owned()))?;
     issue_secret(gateway, mail, MailSecret::Password(hash.into())).await?;
     let product = gateway.settings().server.product_name.clone();
     let minutes = gateway.replica.read(|realm, _| realm.policy().reset_ms.div_ceil(60_000));

@@ -21,6 +21,7 @@ pub async fn write_refusal_log(gateway: &Gateway) {
     if !refusals.is_empty()
         && let Err(error) = gateway.replica.submit(Command::RecordRefusals(refusals)).await
     {
-        tracing::warn!(%error, "writing refusals failed; the audit trail may lack them");
+        let text = "refusals could not be written to the audit trail, which may lack them";
+        tracing::warn!(%error, "{text}");
     }
 }

@@ -53,7 +53,8 @@ pub enum FieldType {
 pub struct Field {
     /// Name of the field. `A[].B` is field B of the elements of list A.
     name: String,
-    /// Type of the field's value. For a list: the type of the elements.
+    /// Type of the field's value. DATETIME: an integer, milliseconds since the epoch. INT and LONG:
+    /// an integer of at most 32 or 64 bits. For a list: the type of the elements.
     r#type: FieldType,
     /// Whether the field may be absent.
     optional: bool,
@@ -93,7 +94,8 @@ impl Field {
 
 /// Whether a number in a field with this name is a time in epoch milliseconds.
 fn is_time(name: &str) -> bool {
-    name.ends_with("_TIME") || name.ends_with("_UNTIL") || matches!(name, "LAST_LOGIN" | "AT")
+    let is_suffix = |suffix: &str| name.ends_with(suffix) && !name.ends_with("_LIFE_TIME");
+    ["_TIME", "_UNTIL", "_AT"].into_iter().any(is_suffix) || matches!(name, "LAST_LOGIN" | "AT")
 }
 
 /// Adds the fields of `schema` to `fields`. `prefix` is the path of the object, such as `A[].`.

@@ -21,7 +21,8 @@ pub struct MfaRevokeCode {
 
 impl Message for MfaRevokeCode {
     const TYPE: &'static str = "EVENT_MFA_REVOKE_CODE";
-    const SUMMARY: &'static str = "Revokes an active code, which replaces a mailed link at login.";
+    const SUMMARY: &'static str =
+        "Revokes an active code: a code that a user sends at login in place of a mailed code.";
     const ACK: &'static str = "EVENT_MFA_REVOKE_CODE_ACK";
     const NACK: &'static str = "EVENT_MFA_REVOKE_CODE_NACK";
     const ACCESS: Access = Access::RightOrSelf("MFA_DISABLE");
@@ -29,8 +30,9 @@ impl Message for MfaRevokeCode {
     type Ack = Ack<NoDetails>;
 
     async fn serve(self, context: &MessageContext) -> Result<Ack<NoDetails>, Nack> {
-        let none =
-            || Nack::new(NackCode::InvalidParameter, "ID must be a number from MFA_ACTIVE_CODES");
+        let none = || {
+            Nack::new(NackCode::InvalidParameter, "ID must be an ID that MFA_ACTIVE_CODES lists")
+        };
         let no = self.id.parse().map_err(|_| none())?;
         let command = Command::RevokeCode(context.actor()?, no);
         event::submit_record_event(context, command, event::no_details).await

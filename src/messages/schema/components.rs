@@ -140,16 +140,19 @@ pub(super) fn description(handler: &Handler) -> String {
 /// Describes who may send a message.
 pub(super) fn describe_access(access: Access) -> String {
     match access {
-        Access::Anyone => {
-            "Requires no session, unless the description states otherwise.".to_owned()
-        }
+        Access::Anyone => "Requires no session.".to_owned(),
         Access::PendingLogin => "Requires a session, or in DETAILS the REFRESH_AUTH_TOKEN of a \
-                                 pending login whose user must enrol a second factor."
+                                 pending login whose user must enrol a second factor. For another \
+                                 user, requires a session and the right named at USER_NAME."
             .to_owned(),
         Access::Session => "Requires a session.".to_owned(),
         Access::Right(right) => format!("Requires a session and the right {right}."),
         Access::RightOrSelf(right) => {
             format!("Requires a session; for another user also the right {right}.")
         }
+        Access::RightUnlessOpen(right) => format!(
+            "Requires a session and the right {right}, unless the configuration lets every client \
+             send the message."
+        ),
     }
 }

@@ -163,6 +163,7 @@ fn header(name: &str, required: bool) -> Value {
 fn security(access: Access) -> Value {
     match access {
         Access::Anyone => json!([]),
+        Access::RightUnlessOpen(_) => json!([{ "bearer": [] }, { "token": [] }, {}]),
         _ => json!([{ "bearer": [] }, { "token": [] }]),
     }
 }

@@ -100,7 +100,9 @@ pub(super) struct QueryUpdate {
     /// Number of elements of ROW; may be 0.
     rows_count: usize,
     /// False: the client has all rows that the user may see and the filter matches. True: the
-    /// client does not have all of them; the message MORE_ROWS requests the next ones.
+    /// client does not have all of them yet: either further QUERY_UPDATEs of the same answer
+    /// follow, or the message MORE_ROWS requests the next rows. An unnecessary MORE_ROWS does no
+    /// harm.
     more_rows: bool,
     /// Only for USER_RIGHTS, if MORE_ROWS is false: version of the rights. DATA_LOGON can resume
     /// the subscription from this version.
@@ -196,8 +198,8 @@ struct EndedDetails {
     /// the user logs in. LOGIN: show the login dialog; with REASON EXPIRED, REFRESH_AUTH_TOKEN can
     /// still be used instead. STOP: do not try again automatically.
     retry: RetryAdvice,
-    /// Milliseconds to wait before the client connects again: random, up to 10,000, so that clients
-    /// do not return all at once; 0 with STOP.
+    /// Milliseconds to wait before the client connects again by itself: random, up to 10,000, so
+    /// that clients do not return all at once; 0 with STOP. A user who logs in need not wait.
     retry_after_ms: u64,
 }
 

@@ -84,11 +84,14 @@ pub struct Details {
 impl Message for DataLogon {
     const TYPE: &'static str = "DATA_LOGON";
     const SUMMARY: &'static str = "Subscribes to the rows of a data source.";
-    const DESCRIPTION: &'static str = "SOURCE_REF is required: it names the subscription. \
-        After LOGON_ACK, the gateway sends a QUERY_UPDATE with this SOURCE_REF and the first rows, \
-        even if there are none. It then sends a QUERY_UPDATE for each change of a row that the \
-        client has and, once the client has all rows, for each new row. New rows of AUDIT_EVENTS \
-        are always sent.";
+    const DESCRIPTION: &'static str = "SOURCE_REF is required: it names the subscription. After \
+        LOGON_ACK, the gateway sends the first rows with this SOURCE_REF: in one QUERY_UPDATE, \
+        even if there are no rows, or in several if the rows are many or large. It then sends a \
+        QUERY_UPDATE for each change of a row that the client has, and for each row that is new or \
+        begins to match the filter, if it is in the part of the data source that was read. A row \
+        that no longer matches is sent as DELETE. While the client has MAX_VIEW rows, new rows are \
+        not sent, and the next QUERY_UPDATE has MORE_ROWS true. Exception: new rows of \
+        AUDIT_EVENTS are always sent, and each replaces the oldest.";
     const ACK: &'static str = "LOGON_ACK";
     const NACK: &'static str = "LOGON_NACK";
     const ACCESS: Access = Access::Session;

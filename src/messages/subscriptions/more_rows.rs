@@ -15,19 +15,20 @@ use crate::subscriptions::DataSource;
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
 pub struct MoreRows {
     /// SOURCE_REF of the subscription. If absent, SOURCE_REF at the root names the subscription,
-    /// and no MORE_ROWS_ACK is sent: the QUERY_UPDATE is the only reply.
+    /// and no MORE_ROWS_ACK is sent: the rows are the only reply.
     source_ref: Option<Value>,
 }
 
-/// Sent after the QUERY_UPDATE with the rows, if DETAILS has SOURCE_REF.
+/// Sent after the first QUERY_UPDATE with the rows, if DETAILS has SOURCE_REF.
 #[derive(Serialize, JsonSchema)]
 pub struct Ack {}
 
 impl Message for MoreRows {
     const TYPE: &'static str = "MORE_ROWS";
     const SUMMARY: &'static str = "Requests the next rows of a subscription.";
-    const DESCRIPTION: &'static str = "The rows are sent in a QUERY_UPDATE with the SOURCE_REF \
-        of the subscription, before MORE_ROWS_ACK.";
+    const DESCRIPTION: &'static str = "The rows are sent with the SOURCE_REF of the \
+        subscription, in one QUERY_UPDATE or, if they are many or large, in several. The \
+        second and later QUERY_UPDATEs may be sent after MORE_ROWS_ACK.";
     const ACK: &'static str = "MORE_ROWS_ACK";
     const NACK: &'static str = "MORE_ROWS_NACK";
     const ACCESS: Access = Access::Session;

@@ -37,13 +37,11 @@ pub struct Details {
 impl Message for VerifyOneTimeToken {
     const TYPE: &'static str = "EVENT_VERIFY_ONE_TIME_TOKEN";
     const SUMMARY: &'static str = "Uses up a one-time token and returns its user.";
-    const DESCRIPTION: &'static str = "Requires a session and the right VERIFY_OTT, unless \
-        `security.one_time_token_verify_by = \"open\"` is configured.";
+    const DESCRIPTION: &'static str = "With `security.one_time_token_verify_by = \
+        \"open\"`, every client may send the message.";
     const ACK: &'static str = "EVENT_VERIFY_ONE_TIME_TOKEN_ACK";
     const NACK: &'static str = "EVENT_VERIFY_ONE_TIME_TOKEN_NACK";
-    // The function `verifier` checks session and right. Neither is required if
-    // `one_time_token_verify_by` is "open".
-    const ACCESS: Access = Access::Anyone;
+    const ACCESS: Access = Access::RightUnlessOpen("VERIFY_OTT");
     type Ack = WithDetails<Details>;
 
     async fn serve(self, context: &MessageContext) -> Result<WithDetails<Details>, Nack> {

@@ -32,6 +32,9 @@ macro_rules! user_body {
             /// the user has no rights until then. A new user is ENABLED by default, or
             /// PASSWORD_EXPIRED with a one-time password. A change to DISABLED or PASSWORD_RESET
             /// ends the sessions of the user; PASSWORD_RESET also removes the password.
+            /// With `security.reset_mode = "blank"`, the user then sets a password with an empty
+            /// OLD_PASSWORD; in the other modes, use EVENT_RESET_USER_PASSWORD instead, which
+            /// gives the user a password.
             status: Option<Status>,
             /// Password of a new user. Only in an insert, without ONE_TIME_PASSWORD and
             /// GENERATE_PASSWORD.

@@ -14,7 +14,8 @@ use crate::messages::users::body::UserBody;
 use crate::realm::Command;
 
 /// The user to delete. The key is USER_NAME, ID or both. If both are sent, they must name the same
-/// user. RECORD_VERSION is checked if sent. Other columns of an ALL_USERS row are ignored.
+/// user. RECORD_VERSION is checked if sent. Other columns of an ALL_USERS row are ignored,
+/// but OPERATION is refused: leave it out.
 #[derive(Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct DeleteUser(UserBody);

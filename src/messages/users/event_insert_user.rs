@@ -21,9 +21,9 @@ impl Message for InsertUser {
     const TYPE: &'static str = "EVENT_INSERT_USER";
     const SUMMARY: &'static str = "Creates a user, with their rights and profiles.";
     const DESCRIPTION: &'static str = "Without PASSWORD, ONE_TIME_PASSWORD and GENERATE_PASSWORD, \
-        the gateway stores no password. If `security.authentication.type` is LDAP and \
-        `internal_users` does not list the user, the directory then checks the password. In all \
-        other cases, the user cannot log in by password before a password reset.";
+        the gateway stores no password. The directory checks the password of such a user if \
+        `security.authentication.type` is LDAP and `internal_users` does not list the user. \
+        Otherwise, such a user cannot log in by password before a password reset.";
     const ACK: &'static str = "EVENT_INSERT_USER_ACK";
     const NACK: &'static str = "EVENT_INSERT_USER_NACK";
     const ACCESS: Access = Access::Right("INSERT_USER");

@@ -25,7 +25,7 @@ use crate::settings::AddressRange;
 
 /// Time limit for receiving the request line and headers.
 pub const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
-/// Most bytes of the request line and the headers together.
+/// Maximum size of the request line and the headers together, in bytes.
 pub const HEADER_BYTES_MAX: usize = 8 * 1024;
 
 /// The API schemas, generated once, so that requests for them are cheap.

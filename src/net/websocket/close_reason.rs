@@ -68,7 +68,8 @@ connection_reasons! {
         "Do not connect again automatically: this is a defect of the client.";
     TooLarge = "BAD_FRAME", 1009, Stop,
         "A frame or message was larger than allowed, or had more than 64 fragments.",
-        "Do not send this message again: it exceeds a limit of the gateway.";
+        "Do not connect again automatically, and do not send this message again: it exceeds a \
+         limit of the gateway.";
 }
 
 /// What a client gets for a close reason, with the documentation of the reason.

@@ -1,4 +1,4 @@
-//! Timing batch: measures messages that are answered while reading, within one poll.
+//! Timing batch: measures the messages that are answered as soon as their frame is read.
 
 use crate::messages::{HANDLERS, Handler};
 use crate::platform::{Stopwatch, stopwatch};

@@ -23,7 +23,7 @@ pub(super) enum FactorProof {
     /// No second factor was required.
     NotRequired,
     /// By a code or an enrolment. The changes mark the proof as used; they are empty for an active
-    /// code, which can be used again.
+    /// code ([`Row::ActiveCode`], which replaces mailed links), which can be used again.
     Verified(Vec<Change>),
     /// By the code of a mailed link. Contains the hash of the token of the pending login for which
     /// the link was mailed. An active code may be issued.
@@ -44,8 +44,8 @@ impl Realm {
     /// Returns the second factor that a login of this user requires; `None` if it requires none.
     pub fn required_factor(&self, user: &User) -> Option<RequiredFactor> {
         let mfa = &self.policy.mfa;
-        let active = self.second_factors.get(&user.no);
-        if mfa.totp && active.is_some_and(|it| it.enabled && it.confirmed.is_some()) {
+        let own = self.second_factors.get(&user.no);
+        if mfa.totp && own.is_some_and(|it| it.enabled && it.confirmed.is_some()) {
             return Some(RequiredFactor::Totp);
         }
         if mfa.link.is_some() && self.is_among(user.no, &mfa.link_for) {

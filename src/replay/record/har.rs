@@ -1,6 +1,6 @@
-//! PURE: conversion of the WebSocket frames in a HAR file to a message script.
+//! PURE (no I/O): conversion of a HAR file to a message script.
 //!
-//! Only Chrome's extension `_webSocketMessages` is needed, which is not part of the HAR format.
+//! Only the field `_webSocketMessages` is needed, which Chrome adds to the HAR format.
 //! Therefore a few structs suffice instead of a crate for HAR.
 
 use std::time::Duration;

@@ -163,8 +163,8 @@ pub struct ServerLimits {
     /// Maximum number of failed logins per minute from one address (IPv4) or /64 network (IPv6); 0:
     /// no limit. Wrong codes, unknown tokens and refused password changes count, too. Further
     /// logins, refreshes and password changes are refused with TOO_MANY_REQUESTS and the time to
-    /// wait. As many requests for a self-service reset per minute are allowed; further ones are
-    /// acknowledged, but no mail is sent.
+    /// wait. Requests for a self-service reset are counted separately, with the same limit;
+    /// requests beyond it are acknowledged, but no mail is sent.
     pub failed_logins_per_min_per_address: u32,
     /// IP addresses or ranges (10.0.0.0/8) to which `connections_per_address_max` and
     /// `failed_logins_per_min_per_address` do not apply, such as those of load testers; empty: no

@@ -70,7 +70,7 @@ impl Ledger {
         };
         let (no, hash) = high_water_mark::decode(&bytes).ok_or_else(|| {
             StoreError::Damaged(format!(
-                "the number and hash of the last {} that was trimmed cannot be read",
+                "the number and hash of the newest {} that was removed by retention cannot be read",
                 self.record_name
             ))
         })?;

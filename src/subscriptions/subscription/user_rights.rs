@@ -27,8 +27,8 @@ type ViewChange<'a> = (RowRef, &'a RightChange, Option<&'a User>);
 impl Subscription {
     /// Compares `rights` of one user with the view after a commit; all rights if `rights` is
     /// `None`. An update that can be sent at once is appended to `out`, unless `out` is `None`;
-    /// other rows are queued. Returns false if neither the view nor the part of the source that was
-    /// read reaches this user.
+    /// other rows are queued. Returns false if the rows of this user are after the last row of the
+    /// view and after the read position.
     pub(in crate::subscriptions) fn check_rights(
         &mut self,
         realm: &Realm,
@@ -133,9 +133,9 @@ impl Subscription {
         out.extend_from_slice(b"]}");
     }
 
-    /// Compares the right `only` of all affected users with the view after a commit. If `only` is
-    /// `None`, compares all rights that may differ. Checks a bounded number of users; the rows of
-    /// the other users are sent after MORE_ROWS.
+    /// Compares the rights of all affected users with the view after a commit: if `only` is given,
+    /// that one right; otherwise all rights that may differ. Checks a bounded number of users; the
+    /// rows of the other users are sent after MORE_ROWS.
     pub(in crate::subscriptions) fn check_rights_of_users(
         &mut self,
         realm: &Realm,

@@ -23,10 +23,10 @@ fn the_committed_schemas_match_the_handlers() {
         [("openapi", openapi::document()), ("asyncapi", asyncapi::document()), ("report", report)]
     {
         let file = committed(&format!("{name}.json"));
-        let fresh = "is stale; run: cargo run -- schema";
+        let stale = "is stale; run: cargo run -- schema";
         assert!(
             read(&file) == document,
-            "protocol/schemas/{name}.json {fresh} {name} > protocol/schemas/{name}.json"
+            "protocol/schemas/{name}.json {stale} {name} > protocol/schemas/{name}.json"
         );
     }
 }

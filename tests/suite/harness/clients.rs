@@ -88,7 +88,8 @@ pub async fn insert(client: &mut Client, kind: &str, key: &str, details: Value) 
 }
 
 /// Subscribes to a data source and reads all its rows (at most 100,000). The subscription stays
-/// open; its SOURCE_REF is the name of the source. Before a second call, cancel it.
+/// open; its SOURCE_REF is the name of the source. Before a second call for the same
+/// source, cancel it.
 pub async fn rows(client: &mut Client, source: &str) -> Vec<Value> {
     let details = json!({"DATASOURCE_NAME": source, "MAX_ROWS": 10_000, "MAX_VIEW": 100_000});
     client

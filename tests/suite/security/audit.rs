@@ -246,7 +246,7 @@ async fn altered_and_removed_rows_are_detected() {
         (output.status.success(), String::from_utf8(output_text).unwrap())
     };
     assert!(verify().1.contains("audit rows, 1 to "), "{:?}", verify());
-    // Rows that are saved together share a value of the database. A later start adds other values.
+    // Rows saved together are one value of the database. A second start adds another value.
     let gateway = home.start();
     Client::login(gateway.address, "admin", PASSWORD).await;
     gateway.signal("-TERM");

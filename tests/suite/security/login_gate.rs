@@ -120,7 +120,7 @@ async fn event(client: &mut Client, name: &str, details: Value) {
 
 /// A configuration that accepts codes of the 10 periods before and after, so that no test waits for
 /// the next code.
-const SECOND: &str = "[server]\nmanagement_listen = ''\n[server.limits]\n\
+const MFA_CONFIGURATION: &str = "[server]\nmanagement_listen = ''\n[server.limits]\n\
     exempt_addresses = ['127.0.0.0/8']\n[security.scrypt]\nlog_n = 4\nr = 8\np = 1\n\
     [security.mfa.qr_code]\ncode_period_discrepancy = 10\n";
 
@@ -201,10 +201,11 @@ async fn walk(gateway: &GatewayProcess, path: Path, user: &User) -> String {
 
 #[tokio::test]
 async fn no_path_issues_a_token_where_it_should_not() {
-    let home = Home::new(SECOND);
+    let home = Home::new(MFA_CONFIGURATION);
     let gateway = home.start();
     let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
-    // Access tokens expire after one second; then their sessions are dormant.
+    // Access tokens of the token API expire after one second; then their sessions are dormant.
+    // Sessions of a WebSocket stay live.
     let lifetimes = json!({ "ACCESS_TOKEN_LIFE_TIME": 1 });
     event(&mut admin, "EVENT_AMEND_CONNECTOR_SETTINGS", lifetimes).await;
     let mut wrong = Vec::new();
@@ -230,8 +231,9 @@ async fn no_path_issues_a_token_where_it_should_not() {
 /// The completion of a pending login passes the same gate.
 #[tokio::test]
 async fn a_pending_login_is_completed_only_if_a_login_would_succeed() {
+    // Without the state SECOND: all users of this test have a second factor.
     let expected = [OK, LOCKED, LOCKED, EXPIRED, ENDED, ENDED];
-    let home = Home::new(SECOND);
+    let home = Home::new(MFA_CONFIGURATION);
     let gateway = home.start();
     let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
     for (state, expected) in STATES.iter().zip(expected) {

@@ -40,7 +40,9 @@ async fn a_login_rehashes_a_password_with_an_older_cost() {
 }
 
 fn is_reported(log: &[String]) -> bool {
-    log.iter().any(|line| line.contains("password_salt has changed") && line.contains("ERROR"))
+    log.iter().any(|line| {
+        line.contains("password_salt differs from that of the store") && line.contains("ERROR")
+    })
 }
 
 #[tokio::test]

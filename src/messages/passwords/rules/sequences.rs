@@ -49,7 +49,8 @@ pub(super) fn check(rules: &PasswordStrength, password: &str, violations: &mut V
     ];
     for (_, _, rule, what) in all.into_iter().filter(|(on, rows, ..)| *on && has_any(&lower, rows))
     {
-        let text = format!("{rule}: no {LENGTH} or more {what}, forwards or backwards");
+        let text =
+            format!("{rule}: must not contain {LENGTH} or more {what}, forwards or backwards");
         violations.push((NackCode::IllegalSequence, text));
     }
 }

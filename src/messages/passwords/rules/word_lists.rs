@@ -32,11 +32,13 @@ pub(super) fn check(rules: &PasswordStrength, password: &str, violations: &mut V
     }
     if contains_word(lower.bytes()) {
         let text =
-            "restrictDictionarySubstring: no dictionary word of 4 or more letters".to_owned();
+            "restrictDictionarySubstring: must not contain a dictionary word of 4 or more letters"
+                .to_owned();
         violations.push((NackCode::IllegalWord, text));
     }
     if contains_word(lower.bytes().rev()) {
-        let text = "restrictDictionarySubstring: no dictionary word of 4 or more letters backwards";
+        let text = "restrictDictionarySubstring: must not contain a dictionary word of 4 or \
+                    more letters, spelled backwards";
         violations.push((NackCode::IllegalWordReversed, text.to_owned()));
     }
 }

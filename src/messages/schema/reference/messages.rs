@@ -17,7 +17,12 @@ static SUBJECTS: [Subject; 10] = [
         "Login and sessions",
         "The [guide](../README.md) explains how to use these messages.",
     ),
-    Subject("passwords", "Passwords", "The password rules are set in the configuration."),
+    Subject(
+        "passwords",
+        "Passwords",
+        "The password rules are set in the configuration. No message returns them: show each TEXT \
+         of a refusal.",
+    ),
     Subject(
         "mfa",
         "Second factors",

@@ -38,8 +38,8 @@ impl WriteStatus {
         self.state.lock().halted = Some(why.to_owned());
     }
 
-    /// Returns why no commit may begin; `None` if a commit may begin. Logs once that the disk is
-    /// full, and once that it is no longer full.
+    /// Returns why no commit may begin; `None` if a commit may begin. Logs once that disk
+    /// space is short, and once that it is sufficient again.
     pub(super) fn check(&self) -> Option<String> {
         if let Some(why) = &self.state.lock().halted {
             return Some(why.clone());
@@ -47,8 +47,13 @@ impl WriteStatus {
         let shortage = self.disk_space.shortage();
         let was_full = std::mem::replace(&mut self.state.lock().disk_full, shortage.is_some());
         match &shortage {
-            Some(why) if !was_full => tracing::error!(why, "disk became full; changes are refused"),
-            None if was_full => tracing::info!("disk space recovered; changes are accepted"),
+            Some(why) if !was_full => tracing::error!(
+                why,
+                "free disk space fell below store.disk_reserve_mb; changes and logins are refused"
+            ),
+            None if was_full => tracing::info!(
+                "free disk space is sufficient again; changes and logins are accepted"
+            ),
             _ => {}
         }
         shortage
