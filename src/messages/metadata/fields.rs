@@ -210,5 +210,9 @@ mod tests {
         let sessions = Field::from_source(DataSource::ActiveSessions);
         assert_eq!(named(&sessions, "LOGIN_TIME").r#type, FieldType::Datetime);
         assert_eq!(named(&sessions, "RECORD_VERSION").r#type, FieldType::Long);
+        let codes = Field::from_source(DataSource::ActiveCodes);
+        assert_eq!(named(&codes, "EXPIRES_AT").r#type, FieldType::Datetime);
+        let lifetimes = fields("EVENT_AMEND_CONNECTOR_SETTINGS");
+        assert_ne!(named(&lifetimes, "ACCESS_TOKEN_LIFE_TIME").r#type, FieldType::Datetime);
     }
 }
