@@ -82,7 +82,7 @@ fn load(store: &mut RowStore, first: Seq) -> Result<Realm, StoreError> {
     let mut loading = RealmLoader::default();
     match store.load(|row| loading.add(row)) {
         Err(StoreError::Damaged(why)) if first == 1 => {
-            tracing::warn!(why, "row store was damaged; rebuilding from the command log started");
+            tracing::warn!(why, "row store is damaged; it is being rebuilt from the command log");
             store.reset_rows()?;
             Ok(Realm::default())
         }

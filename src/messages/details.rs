@@ -28,7 +28,7 @@ fn decode_by_fields<T: DeserializeOwned>(details: &str, keeps_nulls: bool) -> Re
     })
 }
 
-/// Decodes a field that null clears: null becomes `Some(None)`. The field needs
+/// Decodes a field that a client clears by sending null: null becomes `Some(None)`. The field needs
 /// `#[serde(default)]`, so that an absent field becomes `None`.
 pub fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
@@ -36,8 +36,9 @@ pub fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     T::deserialize(deserializer).map(Some)
 }
 
-/// Checks that DETAILS has no other fields than these; null fields are ignored. Does not decode
-/// DETAILS into a struct, because immediate messages usually have none.
+/// Checks that DETAILS of an immediate message has no other fields than these; null fields are
+/// ignored. DETAILS is not decoded into a struct, because most immediate messages (those that are
+/// answered as soon as they are read) have no DETAILS.
 pub fn reject_unknown_fields(details: Option<&str>, fields: &[&str]) -> Result<(), Nack> {
     let Some(details) = details.filter(|details| *details != "{}") else { return Ok(()) };
     let wrong = |_| Nack::new(NackCode::InvalidMessage, "DETAILS must be an object");

@@ -343,13 +343,16 @@ impl Replica {
             match catch_unwind(save).unwrap_or_else(failed) {
                 Ok(()) => {}
                 Err(StoreError::Io(error)) if error.kind() != std::io::ErrorKind::InvalidData => {
-                    let why = format!("rows up to entry {seq} are not saved: {error}");
+                    let why = format!(
+                        "row changes of the log entries up to {seq} are not saved: {error}"
+                    );
                     tracing::error!(why, "saving rows failed; changes are refused until a restart");
                     self.log.stop_accepting(&why);
                     self.write_behind.abandon();
                 }
                 Err(error) => {
-                    self.abort_process(&format!("rows up to entry {seq} cannot be saved: {error}"))
+                    let what = "row changes of the log entries up to";
+                    self.abort_process(&format!("{what} {seq} cannot be saved: {error}"))
                 }
             }
         }

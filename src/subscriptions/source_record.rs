@@ -1,4 +1,4 @@
-//! The record of the realm that a row shows, and who may see it.
+//! The record that a row of a data source shows, and who may see it.
 
 use protocol::UserName;
 
@@ -81,9 +81,9 @@ impl<'r> SourceRecord<'r> {
         }
     }
 
-    /// Returns the key under which subscriptions to the row of this record in `source` are filed:
-    /// the code of a right, the name of a profile, the user name that was tried. `None` for records
-    /// that belong to users: subscriptions to these are found by user.
+    /// Returns the key by which the index finds the subscriptions of `source` to the row of this
+    /// record: the code of a right, the name of a profile, the user name that was tried. `None` for
+    /// users and records of a user: their subscriptions are found by user.
     pub(super) fn index_key(self, source: DataSource) -> Option<Box<str>> {
         let key = match self {
             SourceRecord::Profile(profile) => profile.name.as_str(),

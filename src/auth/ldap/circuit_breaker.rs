@@ -21,6 +21,8 @@ struct State {
     failures: u32,
     /// When the server may be tried again; `None` means at once.
     retry_at: Option<u64>,
+    /// Whether a caller tries the server after a wait, and its result is not recorded yet.
+    trying: bool,
 }
 
 impl Breaker {
@@ -34,6 +36,7 @@ impl Breaker {
             Some(retry_at) if now < retry_at => false,
             Some(_) => {
                 state.retry_at = Some(now + WAIT_MIN_MS);
+                state.trying = true;
                 true
             }
         }
@@ -47,15 +50,12 @@ impl Breaker {
     /// Records that the server failed.
     pub fn failure(&self, now: u64) {
         let mut state = self.state.lock();
-        let wait = (WAIT_MIN_MS << state.failures.min(8)).min(WAIT_MAX_MS);
-        // Concurrent requests fail for the same reason and should count as one failure. So a
-        // failure is ignored while more than `WAIT_MIN_MS` of the wait remain. One extra failure
-        // still counts: the first wait is exactly `WAIT_MIN_MS`, so a second concurrent failure
-        // doubles it.
-        if state.retry_at.is_none_or(|retry_at| retry_at <= now + WAIT_MIN_MS) {
-            state.failures += 1;
-            state.retry_at = Some(now + wait);
+        // Requests that began before the wait fail for the reason that is already counted.
+        if !state.trying && state.retry_at.is_some_and(|retry_at| now < retry_at) {
+            return;
         }
+        let wait = (WAIT_MIN_MS << state.failures.min(8)).min(WAIT_MAX_MS);
+        *state = State { failures: state.failures + 1, retry_at: Some(now + wait), trying: false };
     }
 }
 
@@ -81,11 +81,17 @@ mod tests {
     }
 
     #[test]
-    fn concurrent_failures_double_the_wait_only_once() {
+    fn concurrent_failures_count_as_one() {
         let breaker = Breaker::default();
         for _ in 0..50 {
             breaker.failure(1_000);
         }
-        assert!(breaker.allow(1_000 + 2 * WAIT_MIN_MS));
+        let again_at = 1_000 + WAIT_MIN_MS;
+        assert!(breaker.allow(again_at));
+        for _ in 0..50 {
+            breaker.failure(again_at + 1);
+        }
+        assert!(!breaker.allow(again_at + 2 * WAIT_MIN_MS));
+        assert!(breaker.allow(again_at + 1 + 2 * WAIT_MIN_MS));
     }
 }

@@ -26,8 +26,9 @@ pub enum StoreFacts {
         pepper_matches: bool,
         /// Whether an enabled user can amend users.
         has_administrator: bool,
-        /// Users in PASSWORD_RESET without a password: after a reset with `reset_mode = "blank"`
-        /// (also an expired one), or while the mail with the one-time password is not sent yet.
+        /// Users in PASSWORD_RESET without a password: those who were reset with `reset_mode =
+        /// "blank"`, even if the reset has expired, and those whose mail with the one-time password
+        /// is not sent yet.
         open_resets: usize,
     },
 }

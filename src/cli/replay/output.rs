@@ -19,8 +19,9 @@ pub(super) struct OutputArgs {
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
     /// Write latencies in HdrHistogram format (.hgrm) to this directory: one file per MESSAGE_TYPE.
-    /// With --rate, it has the latencies from the scheduled send, and a second file (.as-sent)
-    /// those from the actual send; push-lag.hgrm has the lag of pushes after steps marked >!
+    /// With --rate, there are two: one with the latencies from the scheduled send, and one
+    /// (.as-sent) with the latencies from the actual send. push-lag.hgrm has the lag of pushes
+    /// after steps marked >!
     #[arg(long, value_name = "DIR")]
     hgrm: Option<PathBuf>,
     /// Write the report with plots to this file, as one HTML page without external parts

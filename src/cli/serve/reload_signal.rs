@@ -42,7 +42,7 @@ async fn attempt(
     };
     crate::gateway::apply(gateway, settings)
         .await
-        .context("cannot store the new settings of users and sessions")?;
+        .context("cannot store the changed settings for logins and sessions")?;
     if let Some((identity, checked)) = replacement {
         identity.replace(checked);
     }

@@ -23,8 +23,8 @@ use crate::realm::{ChangePassword, Command, Millis, Outcome, Realm, Verdict};
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
 pub struct ChangeUserPassword {
     /// Name of the user whose password is changed, here or at the root. Default: the user of the
-    /// session. In a session, the right CHANGE_PWD is required for another user. Required without a
-    /// session; no right is required then.
+    /// session. In a session, the right CHANGE_PWD is needed for another user. Without a session,
+    /// the name must be sent, and no right is needed.
     user_name: Option<UserName>,
     /// Current password of this user, or the one-time password after a reset. Empty if an
     /// administrator reset the password and the configuration has `security.reset_mode = "blank"`.

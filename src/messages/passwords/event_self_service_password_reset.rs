@@ -44,7 +44,7 @@ impl Message for SelfServicePasswordReset {
         let user = UserName::parse(&self.user_name).ok();
         let log_refusal = move |why: &str| {
             let user = user.as_ref().map(UserName::as_str);
-            tracing::warn!(why, user, %address, "no password reset mail was queued");
+            tracing::warn!(why, user, %address, "the mail for a password reset was not queued");
         };
         match gateway.reset_permits.clone().try_acquire_owned() {
             Ok(permit) => {

@@ -259,7 +259,7 @@ struct Credentials {
     password: String,
     /// Second factor, if one is required: a code of the authenticator app, a recovery code, or the
     /// active code in the ACK of an earlier login by mailed link. After MFA_FAILED, send the whole
-    /// request again with this field: no token completes the login, and no link is mailed.
+    /// request again with this field: the token API has no pending login and mails no link.
     mfa_code: Option<String>,
 }
 

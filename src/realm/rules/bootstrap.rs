@@ -12,14 +12,15 @@ use crate::realm::state::Realm;
 
 impl Realm {
     /// Creates missing records and keeps existing records. Refused if a user has the name of the
-    /// administrator to create. The displayed numbers of created records start at 90000000000001.
+    /// administrator to create. The created records have numbers from `FIRST_BOOTSTRAP_NO`, which
+    /// ids show as 90000000000001.
     pub(in crate::realm) fn bootstrap(&self, at: Millis, bootstrap: &Bootstrap) -> Applied {
         let mut counters = self.counters.clone();
         let mut changes = Vec::new();
         let mut next = || {
-            // Skips the numbers in ids that clients chose for rights. If an administration right
-            // got such a number, the holders of the client's right would gain the administration
-            // right.
+            // Skips numbers that are taken: a client that inserts a right may choose its id, and so
+            // its number. If an administration right got this number, the holders of the client's
+            // right would gain the administration right.
             while self.rights.contains_key(&RightNo(FIRST_BOOTSTRAP_NO + counters.bootstrapped)) {
                 counters.bootstrapped += 1;
             }

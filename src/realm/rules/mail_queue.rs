@@ -1,7 +1,7 @@
 //! The mail queue: mails to send, stored as rows.
 //!
 //! A restart loses no mail. While the mail server is unavailable, mails wait for up to a day. A row
-//! contains the recipient and the subject matter; secrets are generated when the mail is sent.
+//! contains the recipient and the kind of the mail; secrets are generated when the mail is sent.
 
 use super::change_set::ChangeSet;
 use crate::realm::command::{MailSecret, MailSent};

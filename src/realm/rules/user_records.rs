@@ -1,4 +1,4 @@
-//! User records: insert, amend, delete (Genesis authentication, "Insert user" and following).
+//! User records: insert, amend, delete (Genesis authentication, from "Insert user").
 
 use std::collections::BTreeSet;
 

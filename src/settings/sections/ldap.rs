@@ -123,8 +123,8 @@ pub struct OnLoginSuccess {
     /// field without a value in the directory is cleared.
     pub update_attributes: bool,
     /// Whether a login updates the profiles of the user: it adds the profiles that `on_first_login`
-    /// gives to a new user with the same groups, and removes other profiles in
-    /// `on_first_login.group_profiles`. All further profiles stay unchanged.
+    /// gives to a new user with the same groups, and removes the user from all other profiles that
+    /// `on_first_login.group_profiles` names. Profiles that neither names stay unchanged.
     pub sync_profiles: bool,
 }
 
@@ -250,8 +250,8 @@ impl LdapConnection {
         }
         for (field, from) in &self.on_first_login.attributes {
             if !ATTRIBUTES.contains(&field.as_str()) || !is_attribute(from) {
-                let text =
-                    "must be a field of the user record, and its value an LDAP attribute name";
+                let text = "is not valid: the key must be a field of the user record, and the \
+                     value the name of an LDAP attribute";
                 wrong.push(format!("{}: {field:?} {text}", key("on_first_login.attributes")));
             }
         }

@@ -97,10 +97,10 @@ pub struct Notify {
     /// this URL with the query parameters `MFA_CODE` and `USER_NAME`.
     #[schemars(extend("x-genesis-key" = "loginUrl"))]
     pub login_url: String,
-    /// Names of profiles whose users must log in with a mailed link; `["*"]`: all users;
-    /// `security.mfa.required_for` then has no effect, because users of mailed links need not
-    /// enrol; empty: no users. Users with an authenticator app are excepted. Users of these
-    /// profiles who have neither an app nor an EMAIL_ADDRESS cannot log in.
+    /// Names of profiles whose users must log in with a mailed link; `["*"]`: all users; empty: no
+    /// users. With `["*"]`, `security.mfa.required_for` has no effect, because users of mailed
+    /// links need not enrol. Users with an authenticator app are excepted. Users of these profiles
+    /// who have neither an app nor an EMAIL_ADDRESS cannot log in.
     pub required_for: Vec<String>,
     /// Time for which the code of a link is valid, 1ms to 1d: a whole number with the unit ms, s, m
     /// (minutes), h or d, such as "15m".

@@ -28,8 +28,8 @@ pub struct Security {
     pub refresh_token_expiration_mins: f64,
     /// Minutes between two sweeps, from one millisecond to 5256000 minutes. A sweep ends sessions
     /// that timed out and deletes expired tokens and codes. Sessions that have or had a WebSocket
-    /// connection end on time, without a sweep; messages of other sessions are refused on time,
-    /// too.
+    /// connection end on time, without a sweep; other sessions stay until the next sweep, but their
+    /// messages are refused once the session has timed out.
     #[schemars(extend("x-genesis-key" = "expiryCheckMins"))]
     pub expiry_check_mins: f64,
     /// Maximum number of live sessions of one user; 0 or negative: no limit.

@@ -39,9 +39,9 @@ pub struct ServiceListSettings {
     /// beginning with another host for each session; "random", shuffled for each session. Hosts
     /// that fail the health check are always last.
     pub order: HostOrder,
-    /// What is sent if the list changes: "all", an EVENT_HEARTBEAT_ACK without a heartbeat to every
-    /// connection with a session, and the changed rows to subscriptions to SERVICES; "subscribed",
-    /// only these rows; "off", nothing.
+    /// What is sent if the list changes: "all", every connection with a session gets an
+    /// EVENT_HEARTBEAT_ACK that it did not request, and each subscription to SERVICES the changed
+    /// rows; "subscribed", only these rows; "off", nothing.
     pub push: PushServices,
     /// Seconds between two health checks, 0 to 86400; 0: no checks. A check opens a TCP connection
     /// to each host.

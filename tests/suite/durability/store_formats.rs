@@ -164,7 +164,10 @@ async fn rebuilt_rows_survive_a_restart() {
     let gateway = home.start();
     Client::login(gateway.address, "admin", PASSWORD).await;
     let (_, log) = gateway.signal("-KILL");
-    assert!(log.iter().any(|line| line.contains("rebuilding from the command log")), "{log:#?}");
+    assert!(
+        log.iter().any(|line| line.contains("it is being rebuilt from the command log")),
+        "{log:#?}"
+    );
     let listed = home.command(&["user", "list"]).output().unwrap();
     let listed = String::from_utf8(listed.stdout).unwrap();
     assert_eq!(listed.matches("MUTATED_").count(), 235, "{listed}");

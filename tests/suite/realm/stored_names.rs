@@ -273,8 +273,8 @@ fn no_former_name_is_left_out() {
     assert!(aliases > 40, "only {aliases} aliases were found");
 }
 
-/// A session and login attempts with all fields, and with as many pairs, networks and digits as
-/// possible, fit into one stored value.
+/// The largest session and the largest login attempts (all fields, and as many pairs, networks and
+/// digits as possible) each fit into a stored value.
 #[test]
 fn the_largest_rows_fit_with_their_current_names() {
     let address = "ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255";

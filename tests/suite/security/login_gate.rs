@@ -152,8 +152,8 @@ async fn enter(gateway: &GatewayProcess, admin: &mut Client, state: &str, user: 
     }
 }
 
-/// Takes a path. Returns `OK` if it issued a token, `-` if it succeeded without one, otherwise the
-/// code of the refusal.
+/// Tries to get a token by `path`. Returns `OK` if the path issued a token, `-` if it succeeded
+/// without one, otherwise the code of the refusal.
 async fn walk(gateway: &GatewayProcess, path: Path, user: &User) -> String {
     let by_refresh = |token: &Value| {
         json!({ "MESSAGE_TYPE": "EVENT_LOGIN_AUTH", "SOURCE_REF": 1,

@@ -37,8 +37,8 @@ pub(super) fn check(rules: &PasswordStrength, password: &str, violations: &mut V
         violations.push((NackCode::IllegalWord, text));
     }
     if contains_word(lower.bytes().rev()) {
-        let text = "restrictDictionarySubstring: must not contain a dictionary word of 4 or \
-                    more letters, spelled backwards";
+        let text = "restrictDictionarySubstring: must not contain the reverse of a dictionary \
+                    word of 4 or more letters";
         violations.push((NackCode::IllegalWordReversed, text.to_owned()));
     }
 }

@@ -71,7 +71,7 @@ const INTRODUCTION: &str = "\
 
 *Queued* messages of a connection take effect in the order in which they are sent. *Immediate*
 messages are answered at once, before queued messages. Messages that count as use restart the
-session timeout (SESSION_TIMEOUT_MINS), except that of sessions of the token API. *VALIDATE* states
+session timeout (SESSION_TIMEOUT_MINS); the end of a token API session is fixed. *VALIDATE* states
 whether a message supports [dry runs](../README.md#dry-runs).
 ";
 

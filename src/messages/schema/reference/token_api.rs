@@ -35,9 +35,9 @@ const INTRODUCTION: &str = "\
 
 REST routes of the TraderEvolution BO API, for clients that support only bearer tokens. Requests
 need no SOURCE_REF. A success has HTTP status 200. An error has the status of its code and the body
-`{\"errorCode\": \"…\", \"message\": \"…\"}`: CODE and TEXT of the NACK that the message would get,
-but always INCORRECT_CREDENTIALS in place of UNKNOWN_ACCOUNT. INVALID_MESSAGE can also have the
-status 405 (method), 408 (slow body), 413 (too large body) or 415 (Content-Type). TOO_MANY_REQUESTS
-has the time to wait in seconds in the header Retry-After. [REST](../../src/docs/rest.md) explains
-requests by examples.
+`{\"errorCode\": \"…\", \"message\": \"…\"}`: CODE and TEXT of the NACK that the corresponding
+message would get, but always INCORRECT_CREDENTIALS in place of UNKNOWN_ACCOUNT. INVALID_MESSAGE can
+also have the status 405 (method), 408 (slow body), 413 (too large body) or 415 (Content-Type).
+TOO_MANY_REQUESTS has the time to wait in seconds in the header Retry-After.
+[REST](../../src/docs/rest.md) explains requests by examples.
 ";

@@ -420,7 +420,7 @@ impl Commands {
     }
 }
 
-/// Returns a description that repeats a character. The callers choose the longest allowed one.
+/// Returns a description of `times` copies of a character. Callers pass the largest allowed number.
 fn describe(character: &str, times: usize) -> Description {
     Description::parse(&character.repeat(times)).unwrap()
 }
