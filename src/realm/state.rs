@@ -1,10 +1,10 @@
 //! The realm: the users, profiles, rights and sessions of one deployment.
 //!
-//! The realm is pure (no clock, no randomness, no I/O): the same entries always lead to the same
-//! realm. [`Realm::plan`] decides and changes nothing; [`Realm::apply_changes`] applies what was
-//! decided. Both live traffic and the replay of the command log use these two functions. At a
-//! start, the realm is loaded from the stored rows, and only the entries after these rows are
-//! replayed.
+//! The realm is pure (no clock, no randomness, no I/O): the same entries of the command log always
+//! lead to the same realm. [`Realm::plan`] decides and changes nothing; [`Realm::apply_changes`]
+//! applies what was decided. Both live traffic and the replay of the command log use these two
+//! functions. At a start, the realm is loaded from the stored rows, and only the entries after
+//! these rows are replayed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -77,8 +77,8 @@ impl Realm {
         self.pepper_check.as_ref()
     }
 
-    /// Returns the time of the newest applied entry; 0 if no entry was applied. Later entries are
-    /// never applied at an earlier time.
+    /// Returns the time of the newest applied entry; 0 if no entry was applied. An entry with an
+    /// earlier time is applied as if it had this time.
     pub fn time(&self) -> Millis {
         self.seen_at.last().map_or(0, |(at, _)| *at)
     }

@@ -134,7 +134,8 @@ impl BackupSessions {
         backup.changed_keys.extend(keys.filter(|key| !matches!(key, Key::Seen(_))));
         if backup.changed_keys.len() > CHANGED_KEYS_MAX {
             tracing::warn!(
-                "backup aborted: too many rows changed while it ran; repeat it when fewer change"
+                "backup aborted: too many rows changed while it ran; repeat it when the gateway \
+                 has fewer changes"
             );
             *current = None;
         }

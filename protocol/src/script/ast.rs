@@ -51,7 +51,8 @@ pub struct Step {
     pub action: Action,
 }
 
-/// The action of a step. Steps that expect frames are described as `replay --verify` plays them.
+/// The action of a step. For steps that expect frames, the descriptions say what `replay --verify`
+/// does.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
     /// `> connect`: opens the connection. Without this step, the first step of a connection opens
@@ -83,8 +84,9 @@ pub enum Action {
     /// `@ 90s`: waits; `@ 1s..3s`: waits a random time, evenly distributed between the two
     /// durations.
     Wait(Duration, Duration),
-    /// `= code: totp $secret`: sets the variable of this name to a value that no frame has; the
-    /// words describe the value. Here it is the current TOTP code of a secret.
+    /// `= NAME: WORDS`: sets a variable to a value that does not come from a frame; the words say
+    /// where it comes from. `= code: totp $secret` sets `code` to the current TOTP code of a
+    /// secret.
     Ask(String, Vec<String>),
     /// `* repeat 10` … `* end`: repeats the steps of the block.
     Repeat(Times, Vec<Step>),

@@ -46,8 +46,8 @@ impl DirectoryClient {
     }
 
     /// Tries the servers in their order until one returns [`LdapResult::Confirmed`]. Returns this
-    /// result and the index of the server, else the best result and 0. A server that failed
-    /// recently is skipped while another one is available.
+    /// result and the index of the server, else the result that passed most checks, and 0. A server
+    /// that failed recently is skipped while another one is available.
     pub async fn authenticate(
         &self,
         clock: &Clock,

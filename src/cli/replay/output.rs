@@ -20,8 +20,8 @@ pub(super) struct OutputArgs {
     csv: Option<PathBuf>,
     /// Write latencies in HdrHistogram format (.hgrm) to this directory: one file per MESSAGE_TYPE.
     /// With --rate, there are two: one with the latencies from the scheduled send, and one
-    /// (.as-sent) with the latencies from the actual send. push-lag.hgrm has the lag of pushes
-    /// after steps marked >!
+    /// (.as-sent) with the latencies from the actual send. push-lag.hgrm has the lag of pushed
+    /// messages, measured from the steps that cause them (marked >! in the script)
     #[arg(long, value_name = "DIR")]
     hgrm: Option<PathBuf>,
     /// Write the report with plots to this file, as one HTML page without external parts

@@ -21,7 +21,7 @@ pub async fn write_refusal_log(gateway: &Gateway) {
     if !refusals.is_empty()
         && let Err(error) = gateway.replica.submit(Command::RecordRefusals(refusals)).await
     {
-        let text = "refusals could not be written to the audit trail, which may lack them";
+        let text = "writing refusals to the audit trail failed; they may be missing from it";
         tracing::warn!(%error, "{text}");
     }
 }

@@ -44,8 +44,8 @@ pub(super) static PUSHED: [PushedMessage; 6] = [
     },
     PushedMessage {
         name: "LOGOFF_ACK",
-        summary: "A subscription ended, because its session ended, the gateway closes the \
-                  connection, or the connection was bound to another session.",
+        summary: "A subscription ended. Reasons: its session ended; the gateway closes the \
+                  connection; the connection was bound to another session.",
         description: "SOURCE_REF is that of the DATA_LOGON. Sent for each open subscription before \
                       SESSION_ENDED, or when the connection is bound to another session. Nothing \
                       is sent for the subscription afterwards.",

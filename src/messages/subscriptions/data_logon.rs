@@ -88,11 +88,11 @@ impl Message for DataLogon {
         LOGON_ACK, the gateway sends the first rows with this SOURCE_REF: in one QUERY_UPDATE, \
         even if there are no rows, or in several if the rows are many or large. It then sends a \
         QUERY_UPDATE for each change of a row that the client has, and for each row that is new or \
-        begins to match the filter, unless its place in the reading order is after the last row \
-        that was read (MORE_ROWS reads it). A row that no longer matches is sent as DELETE. While \
-        the client has MAX_VIEW rows, new rows are not sent, and the next QUERY_UPDATE has \
-        MORE_ROWS true. Exception: new rows of AUDIT_EVENTS are always sent, and each replaces the \
-        oldest.";
+        begins to match the filter, if the client has all rows; otherwise only if the row is in \
+        the part that was read so far (MORE_ROWS reads the rest). A row that no longer matches is \
+        sent as DELETE. While the client has MAX_VIEW rows, new rows are not sent, and the next \
+        QUERY_UPDATE has MORE_ROWS true. Exception: new rows of AUDIT_EVENTS are always sent, and \
+        each replaces the oldest.";
     const ACK: &'static str = "LOGON_ACK";
     const NACK: &'static str = "LOGON_NACK";
     const ACCESS: Access = Access::Session;

@@ -10,8 +10,8 @@ use crate::subscriptions::{STEP_ROWS, SubscriptionHandle};
 /// Maximum number of steps in which one message reads the audit trail; MORE_ROWS continues.
 const AUDIT_STEPS: usize = 200;
 
-/// Reads up to `wanted` rows of the realm. Returns the sequence number of the entry that the last
-/// step reflects.
+/// Reads up to `wanted` rows of the realm. Returns the sequence number of the last log entry
+/// that was applied when the last step read its rows.
 pub async fn read_realm_rows(
     context: &MessageContext,
     handle: SubscriptionHandle<'_>,

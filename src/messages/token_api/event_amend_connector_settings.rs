@@ -36,9 +36,9 @@ const LIFETIMES_MAX_SECS: [u64; 3] = [DAY_SECS, 3_650 * DAY_SECS, 3_600];
 impl Message for AmendConnectorSettings {
     const TYPE: &'static str = "EVENT_AMEND_CONNECTOR_SETTINGS";
     const SUMMARY: &'static str = "Sets the lifetimes of new tokens.";
-    const DESCRIPTION: &'static str = "The lifetimes apply to tokens that are issued after this \
-        event: those of access and refresh tokens only to the token API, that of one-time tokens \
-        to all one-time tokens.";
+    const DESCRIPTION: &'static str = "They apply to tokens that are issued after this event. \
+        The lifetimes of access and refresh tokens apply only to the token API; the lifetime of \
+        one-time tokens applies to all one-time tokens.";
     const ACK: &'static str = "EVENT_AMEND_CONNECTOR_SETTINGS_ACK";
     const NACK: &'static str = "EVENT_AMEND_CONNECTOR_SETTINGS_NACK";
     const ACCESS: Access = Access::Right("CONNECTOR_SETTINGS");

@@ -46,7 +46,8 @@ pub struct PendingSecret {
 pub enum RequiredFactor {
     /// A code of the confirmed secret, or a recovery code.
     Totp,
-    /// The code of a mailed link, or an active code.
+    /// The code of a mailed link, or an active code ([`ActiveCode`](super::ActiveCode)), which an
+    /// earlier login by mailed link issued.
     Link,
     /// The user must first enrol: create and confirm a TOTP secret.
     Enrol,

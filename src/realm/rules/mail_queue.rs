@@ -16,8 +16,8 @@ const MAILS_MAX: usize = 10_000;
 const FIRST_WAIT_MS: Millis = 5_000;
 /// Maximum time between two send attempts.
 const LAST_WAIT_MS: Millis = 300_000;
-/// Maximum age of a queued mail: a mail that would reach this age before its next send attempt is
-/// given up.
+/// Maximum age of a queued mail: the queue gives up a mail that would reach this age before
+/// its next send attempt.
 const GIVEN_UP_MS: Millis = 24 * 3_600_000;
 
 impl Realm {

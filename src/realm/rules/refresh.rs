@@ -1,4 +1,7 @@
 //! Refreshes: new token pairs for live sessions, and the resuming of dormant sessions.
+//!
+//! A dormant session has ended, but has a valid refresh token. Resuming it needs the checks of a
+//! login (the login gate).
 
 use protocol::UserName;
 

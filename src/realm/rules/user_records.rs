@@ -179,7 +179,7 @@ impl Realm {
         }
     }
 
-    /// Changes a user's record and lists to the requested state.
+    /// Brings a user's record, direct rights and profiles to the requested state.
     fn shape_user(
         &self,
         actor: &Actor,

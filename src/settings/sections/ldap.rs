@@ -68,7 +68,7 @@ pub struct LdapConnection {
     /// Milliseconds in which the server must answer a login, 1 to 60000; after that, the next
     /// server is tried.
     pub timeout_ms: u64,
-    /// Whether the gateway leaves locks after wrong passwords to the directory. If true, the
+    /// Whether only the directory, not the gateway, locks users after wrong passwords. If true, the
     /// gateway refuses only users whose STATUS is DISABLED; if false, it also locks users after
     /// wrong passwords and refuses every STATUS other than ENABLED. If only some of the connections
     /// have true, wrong passwords count for the lock. Has no effect with the authentication type
@@ -124,7 +124,7 @@ pub struct OnLoginSuccess {
     pub update_attributes: bool,
     /// Whether a login updates the profiles of the user: it adds the profiles that `on_first_login`
     /// gives to a new user with the same groups, and removes the user from all other profiles that
-    /// `on_first_login.group_profiles` names. Profiles that neither names stay unchanged.
+    /// `on_first_login.group_profiles` names. All other profiles of the user stay unchanged.
     pub sync_profiles: bool,
 }
 

@@ -40,8 +40,8 @@ pub struct ServiceListSettings {
     /// that fail the health check are always last.
     pub order: HostOrder,
     /// What is sent if the list changes: "all", every connection with a session gets an
-    /// EVENT_HEARTBEAT_ACK that it did not request, and each subscription to SERVICES the changed
-    /// rows; "subscribed", only these rows; "off", nothing.
+    /// EVENT_HEARTBEAT_ACK that it did not request, and each subscription to SERVICES gets the
+    /// changed rows; "subscribed", only these rows; "off", nothing.
     pub push: PushServices,
     /// Seconds between two health checks, 0 to 86400; 0: no checks. A check opens a TCP connection
     /// to each host.

@@ -20,7 +20,8 @@ async fn a_clock_jump_ends_no_session_and_is_reported() {
     let moved = MovedClock::start(&QUICK.replace("management_listen = ''", &management));
     let mut admin = Client::login(moved.gateway.address, "admin", PASSWORD).await;
     assert_eq!(get(free, "/health/ready").await.0, 200);
-    // The jumps exceed both time limits: 30 minutes without use, 90 s without a message.
+    // The jumps exceed both time limits: 30 minutes without use (heartbeats do not count) and
+    // 90 s without any message.
     for seconds in [3_600, -3_600] {
         moved.jump(seconds);
         let jumped = Instant::now();

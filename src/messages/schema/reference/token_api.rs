@@ -10,18 +10,18 @@ pub(super) fn section() -> String {
         let Route { path, methods, message, summary, token, schemas, .. } = route;
         let token = match token {
             RequiredToken::None => {
-                "not needed: the body has the credentials. A refresh token is not accepted"
+                "not needed, because the body has the credentials. A refresh token is not accepted"
             }
             RequiredToken::Access => "the access token, as `Authorization: Bearer …`",
             RequiredToken::Refresh => {
-                "the refresh token: in the header `token`, else as `Authorization: Bearer …`, else \
+                "the refresh token, in the header `token`, else as `Authorization: Bearer …`, else \
                  as `token` in the body. A password is not accepted"
             }
         };
         let (request, response) = schemas();
         out.push_str(&format!(
             "\n### {methods} {path}\n\n{summary} Handled like the message {}, whose description \
-             and access apply. Token: {token}.\n",
+             and access apply. **Token**: {token}.\n",
             link(message)
         ));
         out.push_str(&fields("Body of the request", request.as_value(), "required"));

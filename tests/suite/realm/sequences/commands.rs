@@ -270,7 +270,7 @@ impl Commands {
         let sessions: Vec<_> = realm.sessions_after(None).collect();
         let presented = match self.rng.random_range(0..100) {
             0..70 if !sessions.is_empty() => self.pick(&sessions).refresh,
-            // A token of an earlier command: a refresh token or, wrongly, a session token.
+            // A token of an earlier command: a refresh token or, to be refused, a session token.
             0..95 => hash(self.rng.random_range(2_000..2 * self.pairs.max(1_000) + 2)),
             _ => hash(u64::MAX),
         };
@@ -420,7 +420,8 @@ impl Commands {
     }
 }
 
-/// Returns a description of `times` copies of a character. Callers pass the largest allowed number.
+/// Returns a [`Description`] that is `character`, repeated `times` times. Callers pass the largest
+/// allowed number.
 fn describe(character: &str, times: usize) -> Description {
     Description::parse(&character.repeat(times)).unwrap()
 }
