@@ -5,7 +5,7 @@ pub const EXIT_CODES: &[(i32, &str)] = &[
     (OK, "success, or shutdown after SIGTERM or SIGINT"),
     (FAILURE, "the command failed; see stderr"),
     (USAGE, "the command line is invalid"),
-    (DAMAGED, "the store is damaged; no data was removed"),
+    (DAMAGED, "the store is damaged"),
     (LOCKED, "another process has the store open"),
     (STORE, "the store cannot be read or written, or a newer version of tollgate wrote it"),
     (SETTINGS, "the configuration, the certificate or its key is invalid"),

@@ -9,7 +9,7 @@ pub enum StoreError {
     #[error("the store is in use by another process; stop that process first")]
     Locked,
     /// Stored data is missing or altered.
-    #[error("the store is damaged: {0}")]
+    #[error("the store is damaged: {0}; keep its directory, and restore a backup into a new one")]
     Damaged(String),
     /// The store has a format that this version cannot read.
     #[error(

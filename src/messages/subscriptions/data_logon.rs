@@ -90,9 +90,8 @@ impl Message for DataLogon {
         QUERY_UPDATE for each change of a row that the client has, and for each row that is new or \
         begins to match the filter, if the client has all rows; otherwise only if the row is in \
         the part that was read so far (MORE_ROWS reads the rest). A row that no longer matches is \
-        sent as DELETE. While the client has MAX_VIEW rows, new rows are not sent, and the next \
-        QUERY_UPDATE has MORE_ROWS true. Exception: new rows of AUDIT_EVENTS are always sent, and \
-        each replaces the oldest.";
+        sent as DELETE. While the client has MAX_VIEW rows, new rows are not sent. Exception: new \
+        rows of AUDIT_EVENTS are always sent, and each replaces the oldest.";
     const ACK: &'static str = "LOGON_ACK";
     const NACK: &'static str = "LOGON_NACK";
     const ACCESS: Access = Access::Session;

@@ -13,8 +13,8 @@ use crate::realm::state::Realm;
 
 impl Realm {
     /// Whether a login that a directory confirmed may use this record. The record must belong to
-    /// the directory already, or never have had a password. If it has a password, or a reset
-    /// removed its password, it belongs to a local user, who may be another person.
+    /// the directory already, or have no password and no pending reset. If it has a password, or a
+    /// pending reset removed its password, it belongs to a local user, who may be another person.
     pub fn may_be_directory_user(user: &User) -> bool {
         let fresh = user.credential.is_none() && user.status != UserStatus::PasswordReset;
         user.directory || fresh
