@@ -61,8 +61,8 @@ pub trait Message: DeserializeOwned + JsonSchema + Send + 'static {
     const ACK: &'static str;
     /// MESSAGE_TYPE of the NACK.
     const NACK: &'static str;
-    /// MESSAGE_TYPE of the NACK with `server.nack_naming = "legacy"`: the name in the text of the
-    /// document Genesis authentication.
+    /// MESSAGE_TYPE of the NACK with `server.nack_naming = "legacy"`: the name in the Genesis
+    /// documentation.
     const LEGACY_NACK: &'static str = Self::NACK;
     /// Other accepted values of MESSAGE_TYPE.
     const ALIASES: &'static [&'static str] = &[];

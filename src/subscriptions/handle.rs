@@ -64,7 +64,7 @@ impl SubscriptionHandle<'_> {
     }
 
     /// Divides the audit rows: rows up to `last` are read, later rows are pushed. Returns the
-    /// number before which reading begins; `None` if there is nothing to read.
+    /// position of reading, as [`Self::audit_position`] does.
     pub fn start_audit(&self, last: AuditNo) -> Option<AuditNo> {
         let start = |subscription: &mut Subscription| {
             subscription.start_audit_after(last);
@@ -73,8 +73,8 @@ impl SubscriptionHandle<'_> {
         self.outbox.with_subscription(self.id, start).flatten()
     }
 
-    /// Returns the number of the audit row before which the next step of reading begins; `None` if
-    /// there is nothing to read.
+    /// Returns the position of reading. Rows are read from the newest to the oldest: the next step
+    /// reads rows with lower numbers than this. `None` if there is nothing to read.
     pub fn audit_position(&self) -> Option<AuditNo> {
         let position = |subscription: &mut Subscription| subscription.audit_read_position();
         self.outbox.with_subscription(self.id, position).flatten()

@@ -21,8 +21,8 @@ pub(super) async fn check_directory_password(
     snapshot: &LoginSnapshot,
 ) -> Result<CheckedPassword, Nack> {
     let connections = connections(context);
-    // A connection with `bypass_login_internal_auth` leaves locks to its directory. Before the
-    // query it is unknown which directory contains the user.
+    // With `bypass_login_internal_auth`, not the gateway but the directory decides whether an
+    // account is locked. Before the query it is unknown which directory contains the user.
     let any_bypass = connections.iter().any(|it| it.bypass_login_internal_auth);
     if let Some(until) = snapshot.locked_until.filter(|_| !any_bypass) {
         let refusal = Refusal::Locked { until: Some(until) };

@@ -143,7 +143,8 @@ pub(super) fn describe_access(access: Access) -> String {
         Access::Anyone => "Requires no session.".to_owned(),
         Access::PendingLogin => "Requires a session, or in DETAILS the REFRESH_AUTH_TOKEN of a \
                                  pending login whose user must enrol a second factor. For another \
-                                 user, requires a session and the right named at USER_NAME."
+                                 user, requires a session and the right in the description of \
+                                 USER_NAME."
             .to_owned(),
         Access::Session => "Requires a session.".to_owned(),
         Access::Right(right) => format!("Requires a session and the right {right}."),

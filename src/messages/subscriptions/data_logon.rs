@@ -86,12 +86,13 @@ impl Message for DataLogon {
     const SUMMARY: &'static str = "Subscribes to the rows of a data source.";
     const DESCRIPTION: &'static str = "SOURCE_REF is required: it names the subscription. After \
         LOGON_ACK, the gateway sends the first rows with this SOURCE_REF: in one QUERY_UPDATE, \
-        even if there are no rows, or in several if the rows are many or large. It then sends a \
-        QUERY_UPDATE for each change of a row that the client has, and for each row that is new or \
-        begins to match the filter, if the client has all rows; otherwise only if the row is in \
-        the part that was read so far (MORE_ROWS reads the rest). A row that no longer matches is \
-        sent as DELETE. While the client has MAX_VIEW rows, new rows are not sent. Exception: new \
-        rows of AUDIT_EVENTS are always sent, and each replaces the oldest.";
+        even if there are no rows, or in several if the rows are many or large. From then on it \
+        sends a QUERY_UPDATE for each change of a row that the client has; a row that no longer \
+        matches the filter is sent as DELETE. It also sends rows that are new or begin to match: \
+        all of them once the client has read all rows, and before that only those in the part that \
+        was read so far (MORE_ROWS reads the rest). While the client has MAX_VIEW rows, new rows \
+        are not sent. Exception: new rows of AUDIT_EVENTS are always sent, and each replaces the \
+        oldest.";
     const ACK: &'static str = "LOGON_ACK";
     const NACK: &'static str = "LOGON_NACK";
     const ACCESS: Access = Access::Session;

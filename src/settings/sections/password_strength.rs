@@ -29,10 +29,10 @@ pub struct PasswordStrength {
     /// Minimum number of characters that are neither letter nor digit.
     #[schemars(extend("x-genesis-key" = "minNonAlphaNumericCharacters"))]
     pub min_non_alpha_numeric_characters: Option<u32>,
-    /// Number of rules that a password must satisfy, among those of `min_digits`,
-    /// `min_uppercase_characters`, `min_lowercase_characters` and
-    /// `min_non_alpha_numeric_characters` that are set and above 0; not set or 0: all of these
-    /// rules.
+    /// How many of the four rules `min_digits`, `min_uppercase_characters`,
+    /// `min_lowercase_characters` and `min_non_alpha_numeric_characters` a password must satisfy.
+    /// Only rules that are in force (not 0) count. If this number is not set or is 0, a password
+    /// must satisfy every rule in force.
     pub min_characteristics: Option<u32>,
     /// Whether passwords with white space are refused.
     #[schemars(extend("x-genesis-key" = "restrictWhitespace"))]

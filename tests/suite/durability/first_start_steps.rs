@@ -12,7 +12,8 @@ const STEPS: [(&str, &[&str]); 4] = [
     ("high-water", &["openat", "pwrite64", "fsync"]),
     ("format.new", &["openat", "write", "fsync", "rename"]),
 ];
-/// The maximum number of calls of one kind on one file at which a start is killed.
+/// Of each kind of call on each file, the start is killed at the first call, then at the second, and
+/// so on, up to this number.
 const CALLS_MAX: usize = 12;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
