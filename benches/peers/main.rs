@@ -45,7 +45,7 @@ struct Arguments {
     /// Set by `cargo bench`; without this option, as in `cargo test`, the run is short
     #[arg(long, hide = true)]
     bench: bool,
-    /// Names of tests that `cargo test` passes; this program has no named tests
+    /// The arguments of `cargo test`, which are ignored
     #[arg(hide = true, trailing_var_arg = true, allow_hyphen_values = true)]
     test_arguments: Vec<String>,
 }

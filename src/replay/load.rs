@@ -11,10 +11,11 @@ use super::player::{PlayError, Player, Scenario};
 use super::schedule::Schedule;
 use super::transport::Transport;
 
-/// Pause of a client after the steps before its rounds failed, or after a round that lost its
-/// connection or timed out.
+/// How long a client pauses before it tries again: after a failure of the steps before `* repeat`,
+/// and after a round that timed out or lost its connection.
 const RETRY: Duration = Duration::from_secs(1);
-/// Time for rounds in progress and for the steps after `* repeat`, once the duration has passed.
+/// How long a run may continue after its duration has passed, to finish the current rounds and the
+/// steps after `* end`.
 const GRACE: Duration = Duration::from_secs(10);
 
 /// The rate and duration of a run.

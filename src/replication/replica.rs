@@ -46,8 +46,8 @@ const OUTCOME_TIMEOUT: Duration = Duration::from_secs(30);
 /// The pause before an append of unknown outcome is repeated.
 const RETRY_DELAY: Duration = Duration::from_millis(100);
 
-/// A caller that waits for the outcome of an entry. Dropping this value unregisters the caller,
-/// even if the caller stops waiting early.
+/// A caller that waits for the outcome of an entry. The caller is unregistered when this value is
+/// dropped: at the outcome, or earlier if the caller stops waiting.
 struct WaitingCaller<'a> {
     replica: &'a Replica,
     id: EntryId,

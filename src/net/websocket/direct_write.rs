@@ -1,6 +1,7 @@
-//! Direct writes: a thread that publishes rows writes to the socket of an idle connection.
+//! Direct writes: rows go to an idle connection's socket without waking its task.
 //!
-//! Waking the connection's task would cost more than writing a small row.
+//! The thread that publishes the rows writes them itself. Waking the connection's task would cost
+//! more than writing a small row.
 
 use std::sync::Arc;
 

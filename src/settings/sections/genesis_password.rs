@@ -30,9 +30,10 @@ pub struct GenesisPassword {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Validation {
-    /// Pepper: a secret that is mixed into the hash of every password that is set here; empty: no
-    /// pepper. After a change, none of these passwords matches (imported hashes still do): set it
-    /// before the first user exists. A change takes effect at the next start.
+    /// Pepper: a secret that is mixed into every password hash that tollgate makes; empty: no pepper.
+    /// Hashes that were imported from another system have none. After a change, no password matches
+    /// a hash that tollgate made: set the pepper before the first user exists. A change takes effect
+    /// at the next start.
     #[schemars(extend("x-genesis-key" = "passwordSalt"))]
     pub password_salt: Secret,
     /// Whether ILLEGAL_MATCH replaces each rule violation code that the document "Genesis

@@ -86,7 +86,8 @@ impl Times {
             let begin = Instant::now();
             result = run();
             fastest = fastest.min(begin.elapsed());
-            // An input runs again from a quarter of its limit on, so that `share` is exact.
+            // An input that took a quarter of its limit or longer is measured again, so that `share`
+            // is exact.
             if fastest < limit / 4 {
                 break;
             }
