@@ -68,8 +68,8 @@ pub enum Outcome {
     RotatedEarlier(SessionNo, Vec<u8>),
     /// The one-time token of this user was spent.
     OneTimeTokenUsed(UserName),
-    /// Sessions were ended. Contains their number; after a sweep, plus the number of other expired
-    /// rows.
+    /// Sessions were ended. Contains their number. After a sweep, the number includes the other
+    /// expired rows that were deleted.
     EndedSessions(usize),
     /// A right was inserted or deleted.
     #[expect(missing_docs, reason = "the id of the record")]
@@ -148,7 +148,8 @@ pub enum Refusal {
     LastAdministrator,
     /// The user has the maximum number of one-time tokens; the first of them expires at this time.
     OneTimeTokenLimit(Millis),
-    /// The one-time token or reset token is unknown, used or expired, or the mail is obsolete.
+    /// The one-time token or reset token is unknown, used or expired. Also: a queued mail is no
+    /// longer needed.
     InvalidOneTimeToken,
     /// The second factor is missing, wrong or not set up, or a new secret was not confirmed in
     /// time. Contains the required factor.

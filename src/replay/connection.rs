@@ -11,10 +11,10 @@ use super::received::{Frame, Head, InboxItem};
 use super::transport::ConnectionIo;
 use crate::net::Received;
 
-/// Most received frames that wait for a step. If more frames wait, the oldest is dropped.
+/// Maximum number of received frames that wait for a step. If more frames wait, the oldest is dropped.
 const INBOX_MAX: usize = 10_000;
-/// Most SOURCE_REFs with pending requests on one connection; beyond that, requests are not paired
-/// with replies.
+/// Maximum number of SOURCE_REFs with pending requests on one connection; beyond that, requests are
+/// not paired with replies.
 const OPEN_MAX: usize = 10_000;
 
 /// One connection.

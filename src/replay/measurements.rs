@@ -16,7 +16,7 @@ const SHARDS: usize = 8;
 /// Longest latency of a histogram, in microseconds (ten minutes); a longer latency is counted as
 /// this latency.
 const LATENCY_MAX_US: u64 = 600_000_000;
-/// Most MESSAGE_TYPEs that are counted separately in one shard.
+/// Maximum number of MESSAGE_TYPEs that are counted separately in one shard.
 const TYPES_MAX: usize = 200;
 /// The name under which all other MESSAGE_TYPEs are counted.
 const OTHERS: &str = "(others)";

@@ -7,7 +7,7 @@ use protocol::script::Mismatch;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Most differences that are listed; more are only counted.
+/// Maximum number of differences that are listed; more are only counted.
 const LISTED_MAX: usize = 1_000;
 
 /// A line of a script from which a received frame differed.

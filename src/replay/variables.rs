@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use protocol::script::{Data, Script, ScriptState};
 
-/// Most rows of a CSV file.
+/// Maximum number of rows of a CSV file.
 const ROWS_MAX: usize = 10_000_000;
 
 /// Why values cannot be loaded.

@@ -95,8 +95,8 @@ pub struct Origin {
 pub struct RefusalCount {
     /// MESSAGE_TYPE of the newest message.
     pub event: Box<str>,
-    /// The address of the first client; `(others)` if the messages came from more networks than are
-    /// counted separately.
+    /// The address of the first client. `(others)` for the count that collects all networks beyond
+    /// the number that is counted separately.
     pub host: Box<str>,
     /// The user name of the newest message that has one: that of the session's user, or else the
     /// name that the client sent, which may belong to no user.
@@ -175,7 +175,7 @@ pub struct Login {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[serde(alias = "renewed")]
     pub rehash: Option<Arc<str>>,
-    /// The kind of the session to open: what ends it without a logout.
+    /// The kind of the session to open, which decides how it ends if the user does not log out.
     #[serde(rename = "token_api", default, skip_serializing_if = "SessionKind::is_interactive")]
     #[serde(alias = "connector")]
     pub session_kind: SessionKind,

@@ -1,4 +1,4 @@
-//! Active codes, which replace mailed links as second factor.
+//! Active codes: a second factor that saves the user a mailed link at each login.
 
 use serde::{Deserialize, Serialize};
 

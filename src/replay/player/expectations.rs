@@ -84,7 +84,7 @@ impl<T: Transport> Player<'_, T> {
                 (Ok(()), _) => return Ok(()),
                 (Err(_), Action::Seek(_)) => {}
                 (Err(what), Action::Reply(_)) => {
-                    // A recording (`<=`) is compared to the end, despite differences.
+                    // The comparison with a recording (`<=`) goes on after a difference.
                     self.differs(step.line, what);
                     self.state.learn(pattern, &value);
                     return Ok(());

@@ -9,7 +9,7 @@ use crate::replay::measurements::Latencies;
 
 /// Width and height of a plot in SVG units; the page scales it.
 const SIZE: (u32, u32) = (760, 260);
-/// Most points of a line; longer series are combined to this number.
+/// Maximum number of points of a line; longer series are combined to this number.
 const POINTS_MAX: usize = 400;
 
 const GREEN: RGBColor = RGBColor(38, 150, 132);

@@ -6,7 +6,7 @@ use comfy_table::{Cell, CellAlignment, Table};
 use super::model::{LatencySummary, Report, ThresholdResult};
 use super::text::time;
 
-/// Most differences that are printed.
+/// Maximum number of differences that are printed.
 const DIFFERENCES_MAX: usize = 20;
 
 /// Returns the complete report.

@@ -43,7 +43,7 @@ impl Subscription {
         self.start_audit();
     }
 
-    /// Moves the read position to before the newest audit row.
+    /// Moves the read position to the start, so that the newest audit row is read first.
     pub(super) fn start_audit(&mut self) {
         self.read_position = ReadPosition::At(row_ref(self.last_audit_no + 1));
     }
@@ -69,7 +69,7 @@ impl Subscription {
             {
                 self.diff_row(oldest, None, None);
                 // The client no longer has all rows. The read position moves back to the last row
-                // that remains, so that MORE_ROWS of the update is true.
+                // that remains, so that the update has the field MORE_ROWS true.
                 if self.read_position == ReadPosition::End {
                     self.read_position =
                         ReadPosition::At(self.view.last().copied().unwrap_or(row_ref(no)));
@@ -79,8 +79,8 @@ impl Subscription {
         }
     }
 
-    /// Returns the number of the audit row before which the next step of reading begins; `None` if
-    /// there is nothing to read.
+    /// Returns the position of reading. Rows are read from the newest to the oldest: the next step
+    /// reads rows with lower numbers than this. `None` if there is nothing to read.
     pub(in crate::subscriptions) fn audit_read_position(&self) -> Option<AuditNo> {
         match self.read_position {
             ReadPosition::At(row) if self.sees_all => Some((RowRef::MAX >> 1) - row),
@@ -97,8 +97,8 @@ impl Subscription {
         rows: &[(AuditNo, AuditEvent)],
         rows_left: &mut usize,
     ) -> bool {
-        // If the owner may not read the audit trail, a commit revoked the right. If this commit is
-        // not published yet, its publication will refresh the scope.
+        // The owner may have lost the right to read the audit trail by a commit that is not published
+        // yet. Its publication will then refresh the scope.
         if !self.may_read(realm) || !self.sees_all {
             return true;
         }

@@ -24,7 +24,7 @@ pub(super) fn section(examples: &ExampleScripts) -> String {
 const INTRODUCTION: &str = "\
 ## Messages without a request
 
-The gateway sends these messages without a request, over a WebSocket only. Two of them can also be
-replies: MSG_NACK, to a frame or REST request that is no message, and QUERY_UPDATE, to MORE_ROWS and
-to the REST requests of a subscription.
+The gateway sends these messages without a request, over a WebSocket only. There are two exceptions:
+MSG_NACK answers a frame or REST request that is no message. QUERY_UPDATE is sent without a request
+and also answers MORE_ROWS and the REST requests of a subscription.
 ";
