@@ -1,6 +1,6 @@
 //! Benchmark of durable commands per second and their latency for 64 writers, compared with redb.
 //!
-//! Writes to redb are grouped into commits, as the gateway groups commands.
+//! Rows for redb are grouped into commits, as the gateway groups commands.
 //! `cargo bench --bench durable_commits` measures both alternately.
 #![expect(clippy::unwrap_used, reason = "a benchmark may panic if its setup fails")]
 

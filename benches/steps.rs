@@ -39,7 +39,8 @@ fn named<N>(name: N) -> RecordRef<N> {
     RecordRef { id: None, name: Some(name) }
 }
 
-/// Returns a command that gives the profile LOAD one right: LOAD0 and LOAD1 in turn.
+/// Returns a command that sets the only right of the profile LOAD: LOAD0 in even rounds, LOAD1 in
+/// odd rounds.
 fn amend(round: usize) -> Command {
     let right = if round.is_multiple_of(2) { "LOAD0" } else { "LOAD1" };
     Command::AmendProfile(

@@ -11,7 +11,7 @@
 /// The command line: one file or folder for each sub-command.
 pub mod cli;
 
-/// Load and conformance tester: plays, records and reports message scripts.
+/// Load and conformance tester: records and plays message scripts, and reports the results.
 pub mod replay;
 
 /// Transports: listener, TLS, HTTP, REST, WebSocket and management port; the client.

@@ -80,8 +80,8 @@ impl Drop for Process {
     }
 }
 
-/// The configuration of the gateway: no limits for one address, and cheap password hashes, because
-/// logins are not measured. All other settings have their defaults.
+/// The configuration of the gateway: no limits for the local address, and cheap password hashes,
+/// because logins are not measured. All other settings have their defaults.
 const CONFIGURATION: &str = "\
 [server]
 management_listen = ''

@@ -45,8 +45,8 @@ macro_rules! codes {
 codes! {
     MissingField = "MISSING_FIELD", "400 Bad Request",
         "A required field is absent or null. DETAILS.FIELD, if present, names the field; otherwise \
-         TEXT does. As the reply to EVENT_RESET_USER_PASSWORD also: the user has no \
-         EMAIL_ADDRESS for the one-time password.",
+         TEXT does. As the reply to EVENT_RESET_USER_PASSWORD, the code can also mean that the \
+         user has no EMAIL_ADDRESS for the one-time password.",
         "Send the field. In a form, mark it as required. If EMAIL_ADDRESS of a user is missing, \
          set it by EVENT_AMEND_USER.";
     ValidationError = "VALIDATION_ERROR", "400 Bad Request",
@@ -167,10 +167,11 @@ codes! {
     MfaFailed = "MFA_FAILED", "401 Unauthorized",
         "A second factor is required, wrong or not set up. DETAILS.REASON states which; \
          DETAILS.MFA is the kind of factor: QR_CODE (authenticator app) or NOTIFY (mailed link). \
-         REQUIRED: the login has no MFA_CODE, or, as the reply to any message other than \
-         EVENT_LOGIN_AUTH, the session was opened without a second factor. INVALID: the code is \
-         wrong, used or expired. ENROL: the user must set up a second factor. EXPIRED: no new \
-         secret waits for confirmation, because the time has passed or too many codes were wrong.",
+         REQUIRED as the reply to EVENT_LOGIN_AUTH: the login has no MFA_CODE. REQUIRED as the \
+         reply to another message: the session was opened without a second factor. INVALID: the \
+         code is wrong, used or expired. ENROL: the user must set up a second factor. EXPIRED: no \
+         new secret waits for confirmation, because the time has passed or too many codes were \
+         wrong.",
         "As the reply to EVENT_LOGIN_AUTH: the NACK has REFRESH_AUTH_TOKEN, the token of the \
          pending login. If it has none, too many codes were wrong: begin a new login. REQUIRED, \
          INVALID: ask for a code, and send EVENT_LOGIN_AUTH with this token and MFA_CODE. ENROL: \

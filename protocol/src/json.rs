@@ -1,4 +1,4 @@
-//! JSON encoding that cannot fail: of plain structs, lists, maps with string keys.
+//! Infallible JSON encoding of plain structs, lists and maps with string keys.
 //!
 //! If encoding fails nevertheless, each function panics with the name of the type: an empty result
 //! could be stored as a row or checksum without notice. [`crate::envelope`] encodes the bodies of

@@ -7,8 +7,8 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize};
 use smol_str::SmolStr;
 
-/// The error for text that is not a valid name. Its text names what is expected, and follows
-/// "expected" in the TEXT of a VALIDATION_ERROR.
+/// The error for text that is not a valid name. Describes the expected name; in TEXT of a
+/// VALIDATION_ERROR, this description follows the word "expected".
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidName(pub &'static str);
 
@@ -238,8 +238,8 @@ secret!(
     Password
 );
 secret!(
-    /// MFA_CODE: the code of an authenticator app or a mailed link, a recovery code or an active
-    /// code.
+    /// MFA_CODE: the code of an authenticator app or a mailed link, a recovery code, or an active
+    /// code, which a login by mailed link issues for later logins.
     MfaCode
 );
 secret!(

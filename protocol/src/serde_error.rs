@@ -1,4 +1,4 @@
-//! The expectation in an error text of serde.
+//! What serde expected, according to its error text.
 
 /// Returns what serde expected in place of an invalid value, such as "a string". `error` is the
 /// text of the error. Returns `None` if the error is not about an invalid value.

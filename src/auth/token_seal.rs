@@ -1,4 +1,4 @@
-//! Encryption of a new token pair that only the rotated refresh token can decrypt.
+//! Encryption of a new token pair that only the old refresh token can decrypt.
 
 use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{ChaCha20Poly1305, KeyInit, Nonce};

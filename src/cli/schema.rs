@@ -57,8 +57,8 @@ impl SchemaArgs {
     }
 }
 
-/// Reads the scripts in the folders below `folder`, in alphabetical order. Load scripts are left
-/// out: they repeat messages of the others.
+/// Reads the scripts in the folders below `folder`, in alphabetical order. The folder `load` is
+/// left out, because its scripts repeat messages of the other scripts.
 fn read_examples(folder: &Path) -> Result<ExampleScripts> {
     let mut scripts = Vec::new();
     for subject in entries(folder)? {

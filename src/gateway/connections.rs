@@ -18,7 +18,7 @@ pub struct ConnectionRegistry {
     outboxes: DashMap<usize, Arc<Outbox>>,
     /// Number of connection permits in use.
     open: AtomicUsize,
-    /// Number of connection permits in use by client network.
+    /// Number of connection permits in use, for each client network.
     by_network: DashMap<ClientNetwork, usize>,
     closing: AtomicBool,
 }

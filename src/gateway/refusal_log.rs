@@ -1,4 +1,4 @@
-//! Refusal log: counts refusals that no command records, for the audit trail.
+//! Refusal log: counts refusals of messages that submit no command, for the audit trail.
 //!
 //! Refusals are counted by client network and code, so that a flood of equal refusals costs one
 //! audit row per second.

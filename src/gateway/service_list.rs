@@ -164,8 +164,8 @@ impl State {
         self.healthy.get(&(host.name.clone(), host.port)).copied().unwrap_or(true)
     }
 
-    /// Returns the hosts of a service in order number `order_no`, unhealthy hosts last. `at` is the
-    /// index of the service.
+    /// Returns the hosts of a service in the order with the number `order_no`, but unhealthy hosts
+    /// last. `at` is the index of the service.
     fn ordered_hosts<'a>(
         &self,
         order_no: usize,

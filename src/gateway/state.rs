@@ -33,7 +33,7 @@ pub struct Gateway {
     pub services: ServiceList,
     /// Subscriptions over REST.
     pub rest_subscriptions: RestSubscriptions,
-    /// Limit of failed logins by client network.
+    /// Limit of failed logins, for each client network.
     pub failure_limiter: FailureLimiter,
     /// Refusals that wait to be written to the audit trail.
     pub refusal_log: RefusalLog,
@@ -45,7 +45,7 @@ pub struct Gateway {
     pub mailer: Mailer,
     /// Notified when a queued mail may be due.
     pub mail_wakeup: Notify,
-    /// Limit of self-service password resets by client network.
+    /// Limit of self-service password resets, for each client network.
     pub reset_limiter: FailureLimiter,
     /// Permits for self-service password resets in progress. A reset is processed after the request
     /// was acknowledged.

@@ -27,8 +27,8 @@ pub struct ClientInfo {
     pub session: Option<Arc<LiveSession>>,
     /// When the connection was opened, epoch ms. Over REST: when the request was received.
     pub connected_at: Millis,
-    /// Whether the message was received over a route of the token API. A session that such a
-    /// message opens ends at a fixed time.
+    /// Whether the message was received over a route of the token API. If such a message opens a
+    /// session, the session ends at a fixed time.
     pub token_api: bool,
 }
 
@@ -91,8 +91,8 @@ pub struct SideEffects {
     /// The user that the message concerns, for log and audit trail. `None` means the user of the
     /// session.
     pub audited_user: Option<UserName>,
-    /// Whether a command was submitted. If so, the audit rows of the command record the outcome;
-    /// the refusal log does not.
+    /// Whether a command was submitted. If so, the outcome is in the audit rows of the command and
+    /// not in the refusal log.
     pub has_submitted: bool,
     /// The tokens that a login or refresh issued; `None` if no tokens were issued.
     pub login: Option<IssuedTokens>,

@@ -37,8 +37,8 @@ pub fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
 }
 
 /// Checks that DETAILS of an immediate message has no other fields than these; null fields are
-/// ignored. DETAILS is not decoded into a struct, because most immediate messages (those that are
-/// answered as soon as they are read) have no DETAILS.
+/// ignored. An immediate message is answered as soon as it is read. Most immediate messages have no
+/// DETAILS, so DETAILS is not decoded into a struct.
 pub fn reject_unknown_fields(details: Option<&str>, fields: &[&str]) -> Result<(), Nack> {
     let Some(details) = details.filter(|details| *details != "{}") else { return Ok(()) };
     let wrong = |_| Nack::new(NackCode::InvalidMessage, "DETAILS must be an object");

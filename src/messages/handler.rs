@@ -34,8 +34,8 @@ pub enum Access {
     /// Like [`Access::Right`], but no right is required if the message concerns the user of the
     /// session. `Realm::plan` checks the right, because only DETAILS names the user.
     RightOrSelf(&'static str),
-    /// Like [`Access::Right`], but [`Access::Anyone`] if the configuration says so.
-    /// `Message::serve` checks both.
+    /// Like [`Access::Right`], but like [`Access::Anyone`] if the configuration lets every client
+    /// send the message. `Message::serve` checks the configuration and the right.
     RightUnlessOpen(&'static str),
 }
 
@@ -68,12 +68,12 @@ pub trait Message: DeserializeOwned + JsonSchema + Send + 'static {
     const ALIASES: &'static [&'static str] = &[];
     /// Who may send the message.
     const ACCESS: Access;
-    /// Whether the message counts as use of the session. Use restarts the session timeout.
+    /// Whether the message counts as use of the session. Each use restarts the session timeout.
     const COUNTS_AS_USE: bool = true;
     /// Whether the message changes nothing, so that REST also accepts it by GET.
     const READ: bool = false;
-    /// Whether the message changes records. If so, VALIDATE is supported, `ack_naming = "generic"`
-    /// names the ack EVENT_ACK, and success is logged by default.
+    /// Whether the message changes records. If so, VALIDATE is supported, the ack is called
+    /// EVENT_ACK with `ack_naming = "generic"`, and success is logged by default.
     const RECORD_EVENT: bool = false;
     /// Whether null clears a field. If false, null counts as absent.
     const NULL_CLEARS: bool = false;

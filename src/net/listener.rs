@@ -59,8 +59,8 @@ pub async fn run(
                 accept(stream, peer, tls.as_ref(), &router);
             }
             Err(error) => {
-                // Usually no file descriptor is free: open connections continue, new connections
-                // wait.
+                // The usual cause is that no file descriptor is free. Open connections continue;
+                // new connections wait.
                 tracing::warn!(%error, "accepting a connection failed");
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(PAUSE_MAX);

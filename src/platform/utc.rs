@@ -25,8 +25,8 @@ pub fn format(at_ms: u64, format: StaticFormatDescription) -> String {
     at.unwrap_or(UtcDateTime::MAX).format(format).unwrap_or_else(|error| error.to_string())
 }
 
-/// Parses a text into milliseconds since the epoch: a day (its midnight UTC) or a time with its
-/// zone (RFC 3339). A time before the epoch is 0. `None` if the text is neither.
+/// Parses a day or a time with its zone (RFC 3339) into milliseconds since the epoch; `None` if the
+/// text is neither. A day means its midnight in UTC. A time before the epoch is 0.
 pub fn parse(text: &str) -> Option<u64> {
     let day = Date::parse(text, format_description!("[year]-[month]-[day]"));
     let at = match day {

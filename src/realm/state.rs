@@ -1,10 +1,10 @@
 //! The realm: the users, profiles, rights and sessions of one deployment.
 //!
 //! The realm is pure (no clock, no randomness, no I/O): the same entries of the command log always
-//! lead to the same realm. [`Realm::plan`] decides and changes nothing; [`Realm::apply_changes`]
-//! applies what was decided. Both live traffic and the replay of the command log use these two
-//! functions. At a start, the realm is loaded from the stored rows, and only the entries after
-//! these rows are replayed.
+//! lead to the same realm. [`Realm::plan`] decides what to change, but does not change the realm.
+//! [`Realm::apply_changes`] applies the changes. Both live traffic and the replay of the command
+//! log use these two functions. At a start, the realm is loaded from the stored rows, and only the
+//! entries after these rows are replayed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -18,8 +18,8 @@ use super::model::{
 };
 use super::row::{Change, Counters, Key, RotatedToken, Row};
 
-/// How long the id of an applied entry is remembered. The time of the newest entry decides, not the
-/// clock.
+/// How long the id of an applied entry is remembered. The time of the newest entry counts as the
+/// current time.
 pub const SEEN_MS: Millis = 120_000;
 /// Maximum number of old entry ids that one entry deletes.
 pub(super) const FORGET_MAX: usize = 8;

@@ -11,7 +11,8 @@ use super::received::{Frame, Head, InboxItem};
 use super::transport::ConnectionIo;
 use crate::net::Received;
 
-/// Maximum number of received frames that wait for a step. If more frames wait, the oldest is dropped.
+/// Maximum number of received frames that wait for a step. If more frames wait, the oldest is
+/// dropped.
 const INBOX_MAX: usize = 10_000;
 /// Maximum number of SOURCE_REFs with pending requests on one connection; beyond that, requests are
 /// not paired with replies.

@@ -20,8 +20,8 @@ impl ExternalValues {
     /// Returns the value that `arguments` describe:
     ///
     /// * `totp SECRET [SECONDS]`: the code of a secret, SECONDS from now.
-    /// * `mail PARAMETER`: a parameter of the link in a mail in `mail_folder` that this client has
-    ///   not read yet. Waits until such a mail exists.
+    /// * `mail PARAMETER`: a parameter of the link in a mail that this client has not read yet.
+    ///   Waits until `mail_folder` contains such a mail.
     pub async fn resolve(
         &mut self,
         mail_folder: Option<&Path>,
@@ -51,7 +51,8 @@ impl ExternalValues {
             let mut new = files.filter(|it| it.extension().is_some_and(|it| it == "eml"));
             if let Some(path) = new.find(|path| !self.read_mails.contains(path)) {
                 let mail = decode_mail(&std::fs::read_to_string(&path).unwrap_or_default());
-                // A file without the last parameter of the link, the user, is still being written.
+                // The user is the last parameter of a link. A file without this parameter is still
+                // being written.
                 if mail.contains("USER_NAME") || mail.contains("user=") {
                     self.read_mails.insert(path);
                     return mail;

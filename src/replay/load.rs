@@ -27,8 +27,8 @@ pub struct LoadProfile {
     pub ramp: Duration,
     /// Time after which no more rounds start; `None` if only `rounds` limits them.
     pub duration: Option<Duration>,
-    /// Rounds of each client. `None`: as many as the duration allows, or one round without a
-    /// duration.
+    /// Rounds of each client. If `None`, a client plays as many rounds as the duration allows, or
+    /// one round if `duration` is `None`.
     pub rounds: Option<u64>,
 }
 

@@ -51,9 +51,9 @@ impl fmt::Display for InvalidThreshold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{:?} is not a threshold like EVENT_HEARTBEAT.p99>5ms: a subject (a MESSAGE_TYPE; \
-             service:MESSAGE_TYPE, for its service time; all; push; connect), a dot, a figure \
-             (min, mean, p50, p90, p99, p99.9, max, count, rate, errors or error_rate), \
+            "{:?} is not a threshold like EVENT_HEARTBEAT.p99>5ms: a subject (a MESSAGE_TYPE, \
+             service:MESSAGE_TYPE for times from the actual send, all, push or connect), a dot, a \
+             figure (min, mean, p50, p90, p99, p99.9, max, count, rate, errors or error_rate), \
              then >, >=, < or <=, and a number (times with us, ms or s; error_rate also with %)",
             self.0
         )

@@ -2,8 +2,8 @@
 //!
 //! The rows are read in the order of their keys while entries continue to be applied. The keys of
 //! rows that change meanwhile are recorded, and these rows are sent again. The last step sends the
-//! remaining changed rows under one read lock of the realm, so the rows that the client has then
-//! collected equal the realm at that moment.
+//! remaining changed rows under one read lock of the realm. When the client has applied this step,
+//! its rows equal the realm at the time of the step.
 
 use std::collections::BTreeSet;
 
@@ -13,11 +13,12 @@ use protocol::to_json;
 use crate::realm::{Change, Key, Millis, Realm, Row, SessionNo, StoredRow};
 use crate::storage::{ExportChecksum, Seq};
 
-/// The most rows of one step. No entry is applied while a step reads the realm.
+/// Maximum number of rows of one step. No entry is applied while a step reads the realm.
 const STEP_ROWS: usize = 250;
 /// The approximate size of one step, in bytes.
 const STEP_BYTES: usize = 96 * 1024;
-/// The most keys of changed rows that may wait to be sent. With more keys, the backup is aborted.
+/// Maximum number of keys of changed rows that wait to be sent. With more keys, the backup is
+/// aborted.
 const CHANGED_KEYS_MAX: usize = 1_000_000;
 /// The time without a step after which a backup expires.
 const IDLE_MS: Millis = 30_000;

@@ -1,4 +1,4 @@
-//! The replica: one copy of the realm, kept by applying the command log.
+//! The replica: a copy of the realm to which the command log is applied.
 //!
 //! This is the only place where entries change the realm: a command is appended, applied and
 //! published, and then its caller is answered. The changed rows are saved in the background.
@@ -59,7 +59,7 @@ impl Drop for WaitingCaller<'_> {
     }
 }
 
-/// One copy of the realm, kept by following the log.
+/// A copy of the realm to which the entries of the log are applied.
 pub struct Replica {
     state: RwLock<State>,
     applied: AppliedSeq,
@@ -169,8 +169,8 @@ impl Replica {
         outcome
     }
 
-    /// Appends the entry, and appends it again while it is unknown whether the entry is stored. All
-    /// copies have the same id, so the entry takes effect at most once, however many copies are
+    /// Appends the entry. If the log cannot tell whether the entry is stored, repeats the append.
+    /// All copies have the same id, so the entry takes effect at most once, however many copies are
     /// stored.
     async fn append(&self, entry: Arc<Entry>) -> Result<(), SubmitError> {
         match self.log.append(entry.clone()).await {

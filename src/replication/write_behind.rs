@@ -12,9 +12,9 @@ use parking_lot::{Condvar, Mutex};
 use crate::realm::{Change, Key, Row};
 use crate::storage::{AuditNo, Seq};
 
-/// The number of changes that wait for a batch at which the thread that applies entries is blocked.
-/// Merged changes of one row count one by one, because each may have audit rows, which are not
-/// merged.
+/// If this many changes wait for a batch, the thread that applies entries waits until the batch is
+/// taken. Merged changes of one row count one by one, because each may have audit rows, which are
+/// not merged.
 const CHANGES_MAX: usize = 4_096;
 /// The minimum time from the end of one save to the next batch. Changes are collected meanwhile. At
 /// [`CHANGES_MAX`] changes, the batch is taken at once.
@@ -57,7 +57,7 @@ struct State {
 }
 
 impl SaveBatch {
-    /// Sets the new state of a row. Of the ids of applied entries only the newest is kept, because
+    /// Sets the new state of a row. Keeps only the newest of the ids of applied entries, because
     /// the log has the earlier ones. Deletions of ids are ignored: `RowStore::save` deletes the ids
     /// that it saved before.
     fn put(&mut self, key: Key, row: Option<Row>) {

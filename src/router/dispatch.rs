@@ -1,7 +1,7 @@
 //! The dispatcher: finds the handler of a message, serves it, and builds the reply.
 //!
-//! Messages are logged, and refused messages are counted, only here, in the same way for all
-//! message types.
+//! Only the dispatcher logs messages and counts refused messages. It does so in the same way for
+//! all message types.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -359,7 +359,8 @@ fn session_to_bind(
     session.filter(|_| client.session.is_none() && client.outbox.is_some()).cloned()
 }
 
-/// Logs an accepted message if its handler requires a log line. Logins and administration do so.
+/// Logs an accepted message if its handler requires a log line. The handlers of logins and of
+/// administration require one.
 fn log_success(handler: &Handler, client: &ClientInfo, user: Option<&UserName>) {
     if handler.logged {
         let (user, address) = (user.map(UserName::as_str), client.address);

@@ -16,18 +16,18 @@ use crate::subscriptions::{ConnectionNotice, Outbox, SubscriptionQuota};
 #[derive(Debug)]
 #[repr(C)]
 pub struct LiveSession {
-    /// When the session was last seen, epoch ms. Every message counts that is sent on a connection
-    /// of the session or with its token, and a pong if `heartbeat.pong_counts` is set.
+    /// When the session was last seen, epoch ms. Messages on a connection of the session or with
+    /// the token of the session count. Pongs count only if `heartbeat.pong_counts` is set.
     pub(super) last_seen: AtomicU64,
     /// When a message that counts as use was last served, epoch ms.
     pub(super) last_used: AtomicU64,
-    /// Incremented with each change of the session's row, which may replace its tokens. Invalidates
-    /// token caches.
+    /// Incremented with each change of the session's row, because the change may have replaced the
+    /// tokens. Invalidates token caches.
     pub(super) token_epoch: AtomicU32,
     /// Why the session ended; empty while it is live.
     pub(super) ended: OnceLock<EndReason>,
-    /// Whether a message found that the session has expired, so that the command to end the session
-    /// was submitted.
+    /// Whether the command to end the session was submitted because a message arrived after the
+    /// session had expired.
     pub(super) ending: AtomicBool,
     /// Whether missed heartbeats end the session: [`UNMONITORED`], [`MONITORED`] or
     /// [`MONITORED_REPORTED`].

@@ -1,7 +1,7 @@
 //! Registry of the live sessions of this gateway.
 //!
-//! The registry holds what is not in the command log: connections, last-seen times and flags. By
-//! the flags, a connection detects without a lock that its session has ended.
+//! The registry holds what is not in the command log: connections, last-seen times and flags. A
+//! connection reads the flags, without a lock, to detect that its session has ended.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};

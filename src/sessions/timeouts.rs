@@ -22,8 +22,8 @@ pub struct TimeoutLimits {
     pub idle_ms: Millis,
 }
 
-/// The time before the end of a session at which SESSION_EXPIRING is sent. Before an idle timeout,
-/// the message is sent only after half of the timeout has passed.
+/// How long before the end of a session the message SESSION_EXPIRING is sent. Before an idle
+/// timeout, the message is sent only after half of the timeout has passed.
 pub const WARNING_MS: Millis = 60_000;
 
 /// An action that is due for a session.

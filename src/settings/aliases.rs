@@ -65,7 +65,8 @@ pub(super) fn canonical_path(path: &str) -> String {
 
 /// Renames the aliases in a table. Returns the renamed ones: each alias as written, and its key. If
 /// the key is also set and both values are tables without a common key, the two tables are joined.
-/// Otherwise an alias of a key that is set stays, so that it is refused as an unknown key.
+/// In all other cases in which the key is also set, the alias is not renamed, so that it is refused
+/// as an unknown key.
 pub fn resolve(table: &mut Table) -> Vec<(String, &'static str)> {
     let mut renamed = Vec::new();
     for (alias, key) in ALIASES {

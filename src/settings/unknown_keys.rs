@@ -18,8 +18,8 @@ fn check_section(
     path: &str,
 ) -> Result<(), SettingsError> {
     let fields = properties(schema, root);
-    // Without fields, the schema is that of a map, which may have any key, or of a value. A table
-    // in place of a value is later reported as a wrong type, not here as unknown keys.
+    // A schema without fields describes a map, which may have any key, or a value. A table in place
+    // of a value is later reported as a wrong type, so its keys are not reported here.
     let keys = table.iter().filter(|_| !fields.is_empty());
     for (key, value) in keys {
         let full = join(path, key);

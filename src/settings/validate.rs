@@ -22,8 +22,8 @@ impl Settings {
         if wrong.is_empty() { Ok(()) } else { Err(SettingsError::Invalid(wrong)) }
     }
 
-    /// Checks that each mail that the settings require has a transport, and that hardened mode does
-    /// not accept the page of a mailed link from clients.
+    /// Checks that each mail that the settings require has a transport. Also checks that clients
+    /// cannot choose the page of a mailed link in hardened mode, except on a loopback address.
     fn check_mails(&self, wrong: &mut Vec<String>) {
         let mut require_transport = |key: &str, topic: &str| {
             if self.mail.transport_kind(topic) == MailTransportKind::Off {

@@ -152,8 +152,8 @@ impl AuditTrail {
         }
     }
 
-    /// Removes the oldest rows from before this time, a bounded number for each call. Returns the
-    /// count of removed rows. Writes to the disk, so it blocks.
+    /// Removes rows that are older than this time, the oldest first. Each call removes a bounded
+    /// number. Returns the count of removed rows. Writes to the disk, so it blocks.
     pub fn trim(&self, before: Millis) -> Result<u64, StoreError> {
         let Some(ledger) = &self.ledger else { return Ok(0) };
         let (former, saved) = (ledger.anchor()?, self.saved_end.lock().no);

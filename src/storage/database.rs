@@ -96,11 +96,11 @@ const LOCK_TIMEOUT_SECS: f64 = 1.0;
 /// The pause between two attempts to acquire the lock.
 const LOCK_RETRY: Duration = Duration::from_millis(10);
 
-/// The time after which a database that has not opened counts as damaged rather than slow. The same
-/// time is added for each [`OPEN_BYTES`] of the database file.
+/// How long a database may take to open before it counts as damaged, not slow. The same time is
+/// added for each [`OPEN_BYTES`] of the database file.
 pub(super) const OPEN_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// The bytes of the database file for which opening may take one more [`OPEN_TIMEOUT`].
+/// How many bytes of the database file add one more [`OPEN_TIMEOUT`] to the time for opening.
 pub(super) const OPEN_BYTES: u64 = 64 << 20;
 
 /// How many times larger a cached page is in memory than on the disk. sled counts the size on the

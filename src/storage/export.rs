@@ -171,8 +171,8 @@ pub fn read(input: &mut impl BufRead) -> Result<ExportedRealm, ExportError> {
     }
 }
 
-/// Checks that `realm` has the records to which a member, grant, direct right or session refers,
-/// and has no user with the name of a user row. Other rows are not checked.
+/// Checks a row against `realm`. A member, grant, direct right or session may refer only to records
+/// in `realm`. A user may not have the name of a user in `realm`. Other rows are not checked.
 fn check(realm: &Realm, row: &Row) -> Result<(), String> {
     let user = |no| realm.user(no).map(drop).ok_or("the row refers to an unknown user");
     let profile = |no| realm.profile(no).map(drop).ok_or("the row refers to an unknown profile");

@@ -34,7 +34,7 @@ pub struct RowStore {
     dir: std::path::PathBuf,
     disk_space: DiskSpace,
     checksum: Mutex<RowsChecksum>,
-    /// Whether the checksum of the rows could be read, or the store has no rows.
+    /// False if the store has rows, but their checksum is missing or cannot be read.
     has_checksum: bool,
     state_at_open: StoreState,
     audit_trail: Arc<AuditTrail>,

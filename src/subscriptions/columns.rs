@@ -65,7 +65,8 @@ pub(super) static LOGIN_ATTEMPTS: [Column; 4] = [
     number(
         "ATTEMPTS",
         "Number of wrong passwords that count towards a lock; with `retry.scope = \
-         \"user_and_address\"` in the configuration, the largest number of one address or network.",
+         \"user_and_address\"` in the configuration, the number of the address or network with the \
+         most.",
     ),
     number(
         "LOCKED_UNTIL",

@@ -19,8 +19,8 @@ const THREADS_MAX: usize = 4;
 /// Maximum number of outboxes that are encoded, and stay locked, before the first one is sent.
 /// Another thread that needs one of these outboxes waits for up to this many sends.
 const BATCH_OUTBOXES: usize = 16;
-/// Maximum number of encoded bytes: of one outbox, before its connection must send the rest; of a
-/// batch, before the batch is sent. The last frame may exceed the maximum.
+/// Maximum number of encoded bytes of one outbox, and also of a batch. Beyond it, the connection of
+/// the outbox must send the rest, and the batch is sent. The last frame may exceed the maximum.
 const BYTES_MAX: usize = 64 * 1024;
 
 /// Runs the rights checks of the deliveries, and sends the updates or wakes the connections that

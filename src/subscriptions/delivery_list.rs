@@ -61,7 +61,7 @@ impl<'t> DeliveryList<'t> {
         }
     }
 
-    /// Adds a check of a subscription that runs during the delivery.
+    /// Adds a rights check of a subscription. The check runs during the delivery.
     pub(super) fn add_rights_check(
         &mut self,
         subscription: &SubscriptionRef,
@@ -70,8 +70,8 @@ impl<'t> DeliveryList<'t> {
     ) {
         let last = self.0.last_mut().and_then(|delivery| delivery.rights_check.as_mut());
         match last.filter(|last| (last.id, last.user) == (subscription.id, user)) {
-            // Two profiles of the user changed: one check of all rights, and so one update,
-            // replaces both.
+            // Two profiles of the user changed. One check of all rights replaces the two checks, so
+            // that the client gets only one update.
             Some(last) => last.rights = None,
             None => {
                 let rights_check = Some(RightsCheck { id: subscription.id, user, rights });

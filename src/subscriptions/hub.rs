@@ -24,8 +24,8 @@ use crate::storage::{AuditNo, Seq};
 ///
 /// Lock order: the realm, then index, outbox, history. The publication of a commit locks outboxes
 /// while it holds the index, so a thread that holds an outbox or the history never waits for the
-/// index. A thread that holds an outbox never waits for another one: deliveries hold several
-/// outboxes, so otherwise two of them could wait for each other.
+/// index. A thread that holds an outbox never waits for another outbox. Deliveries hold several
+/// outboxes, so otherwise two deliveries could wait for each other.
 #[derive(Debug)]
 pub struct SubscriptionHub {
     next_id: AtomicU64,

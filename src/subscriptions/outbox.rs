@@ -22,7 +22,7 @@ pub enum ConnectionNotice {
     /// session. Ignored if the connection is not bound to the session.
     Services(SessionNo, Arc<[u8]>),
     /// A session ends soon. Ignored if the connection is not bound to the session.
-    #[expect(missing_docs, reason = "which session, and the seconds that are left")]
+    #[expect(missing_docs, reason = "the names of the fields explain them")]
     Expiring { session: SessionNo, in_secs: u64 },
     /// A session ended; the connection closes if it is bound to that session.
     Ended(SessionNo, EndReason),

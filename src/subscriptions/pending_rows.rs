@@ -73,8 +73,8 @@ impl PendingRows {
         self.rows[at].change = merged;
     }
 
-    /// Removes and returns the oldest changes: at most `rows_max`, and at most about as many as
-    /// fill one frame.
+    /// Removes and returns the oldest changes. Stops at `rows_max` changes, or earlier if they fill
+    /// one frame.
     pub(super) fn pop_batch(&mut self, rows_max: usize) -> Vec<(RowRef, RowChange)> {
         let mut batch = std::mem::take(&mut self.rows);
         batch.sort_unstable_by_key(|it| it.order);

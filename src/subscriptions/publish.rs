@@ -54,9 +54,9 @@ fn publish_records(index: &Index, commit: Commit<'_>, deliveries: &mut DeliveryL
     }
 }
 
-/// Compares rights with the subscriptions to USER_RIGHTS. For changed profiles, the subscriptions
-/// that are filed under users are found by a loop over subscriptions and not over members: a
-/// profile can have many members, and usually few subscriptions concern them.
+/// Compares rights with the subscriptions to USER_RIGHTS. The subscriptions that are filed under
+/// members of a changed profile are found by a loop over subscriptions, not over the members,
+/// because a profile can have many members, and usually few subscriptions concern them.
 fn publish_rights<'t>(index: &Index, commit: Commit<'t>, deliveries: &mut DeliveryList<'t>) {
     let Commit { realm, seq, affected, .. } = commit;
     let source = DataSource::UserRights;

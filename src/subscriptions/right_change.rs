@@ -4,8 +4,8 @@ use super::columns;
 use crate::realm::{ProfileNo, Realm, RightNo, User};
 
 /// If a commit changes at most this many rights of a profile, `Realm::may_be_held` determines once
-/// for each revoked right whether any user may still hold it; only then each user is checked. If a
-/// commit changes more rights, each user is checked for each revoked right.
+/// for each revoked right whether any user may still hold it; if not, no user is checked for this
+/// right. If a commit changes more rights, each user is checked for each revoked right.
 const PER_USER_THRESHOLD: usize = 8;
 
 /// A right that users may have gained or lost with a commit.

@@ -116,8 +116,8 @@ struct PastState {
     is_active: bool,
     direct: BTreeSet<RightNo>,
     member: BTreeSet<ProfileNo>,
-    /// The profiles of the user and all profiles that changed since: whether each was enabled, and
-    /// its grants.
+    /// For each profile of the user, and for each profile that changed after that time: whether it
+    /// was enabled, and its grants.
     profiles: BTreeMap<ProfileNo, (bool, BTreeSet<RightNo>)>,
 }
 

@@ -81,9 +81,9 @@ impl<'r> SourceRecord<'r> {
         }
     }
 
-    /// Returns the key by which the index finds the subscriptions of `source` to the row of this
-    /// record: the code of a right, the name of a profile, the user name that was tried. `None` for
-    /// users and records of a user: their subscriptions are found by user.
+    /// Returns the key by which the index finds the subscriptions to `source` that may show this
+    /// record: the code of a right, the name of a profile, or the user name that was tried. `None`
+    /// for users and for records of a user: their subscriptions are found by user.
     pub(super) fn index_key(self, source: DataSource) -> Option<Box<str>> {
         let key = match self {
             SourceRecord::Profile(profile) => profile.name.as_str(),

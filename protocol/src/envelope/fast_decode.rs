@@ -1,4 +1,4 @@
-//! The fast decoder for flat envelopes, such as heartbeats, which are most frames.
+//! The fast decoder for flat envelopes. Most frames are heartbeats, which are flat.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;

@@ -45,8 +45,8 @@ const MORE: &str = "..";
 
 impl ScriptState {
     /// Creates a state without values. The values of the fields in `volatile`
-    /// (`Script::volatile`) are not compared. The members of such an object or list still are; the
-    /// length of such a list is not.
+    /// (`Script::volatile`) are not compared. If such a field is an object or a list, its members
+    /// are still compared, but not the length of the list.
     pub fn new(volatile: Arc<[String]>) -> Self {
         Self { volatile, ..Self::default() }
     }
@@ -61,8 +61,9 @@ impl ScriptState {
         self.values.get(name)
     }
 
-    /// The envelope to send: replaces names by their values, adds a SOURCE_REF if the envelope has
-    /// none, and removes fields of the root that are `"$!"`. Fails if a name has no value.
+    /// Builds the envelope to send: replaces names by their values, adds a SOURCE_REF if the
+    /// envelope has none, and removes fields of the root that are `"$!"`. Fails if a name has no
+    /// value.
     pub fn envelope(&mut self, body: &Value) -> Result<Value, Mismatch> {
         let mut filled = self.filled(body)?;
         if let Some(root) = filled.as_object_mut() {

@@ -50,7 +50,7 @@ impl Breaker {
     /// Records that the server failed.
     pub fn failure(&self, now: u64) {
         let mut state = self.state.lock();
-        // Requests that began before the wait fail for the reason that is already counted.
+        // A request that began earlier may fail during the wait. Such a failure is not counted.
         if !state.trying && state.retry_at.is_some_and(|retry_at| now < retry_at) {
             return;
         }

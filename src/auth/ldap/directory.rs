@@ -46,17 +46,18 @@ impl DirectoryClient {
     }
 
     /// Tries the servers in their order until one returns [`LdapResult::Confirmed`]. Returns this
-    /// result and the index of the server, else the result that passed most checks, and 0. A server
-    /// that failed recently is skipped while another one is available.
+    /// result and the index of the server. If no server returns it, returns the result with the
+    /// most passed checks, and 0. A server that failed recently is skipped while another one is
+    /// available.
     pub async fn authenticate(
         &self,
         clock: &Clock,
         name: &str,
         password: &str,
     ) -> Result<(LdapResult, usize), Unreachable> {
-        // A bind with an empty password succeeds without authentication (RFC 4513, 5.1.2). A server
-        // that reads a password only up to a NUL could take a password that begins with a NUL for
-        // an empty one.
+        // A bind with an empty password succeeds without authentication (RFC 4513, 5.1.2). If a
+        // server reads a password only up to a NUL, a password that begins with a NUL is empty for
+        // that server.
         if password.is_empty() || password.contains('\0') {
             return Ok((LdapResult::Wrong, 0));
         }

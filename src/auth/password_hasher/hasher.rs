@@ -378,8 +378,8 @@ mod tests {
         }
     }
 
-    /// Returns the CPU time that the only hash thread used, in seconds: a busy machine does not
-    /// change it.
+    /// Returns the CPU time of the only hash thread, in seconds. A busy machine does not change
+    /// this time.
     async fn cpu_secs(passwords: &PasswordHasher) -> f64 {
         let cpu_time = || rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
         let time = passwords.pool.submit(HERE.into(), 1, cpu_time).await.unwrap();

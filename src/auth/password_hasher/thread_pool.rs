@@ -273,8 +273,8 @@ mod tests {
 
     type JobHandle = JoinHandle<Result<(), QueueFull>>;
 
-    /// Submits a job that blocks its thread until the first value is used. The second value tells
-    /// that the job began.
+    /// Submits a job that blocks its thread until the returned sender sends a value. The returned
+    /// receiver gets a value when the job begins.
     fn hold(pool: &Arc<HashPool>) -> (mpsc::Sender<()>, oneshot::Receiver<()>, JobHandle) {
         let (gate, closed) = mpsc::channel();
         let (sender, begun) = oneshot::channel();

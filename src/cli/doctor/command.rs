@@ -71,8 +71,8 @@ fn describe(facts: &StoreFacts) -> &'static str {
     }
 }
 
-/// Opens the store as `serve` does, and so also rebuilds damaged rows if possible. This checks all
-/// rows and the whole command log, but only the end of the audit trail.
+/// Opens the store as `serve` does, which rebuilds damaged rows if possible. All rows and the whole
+/// command log are checked, but only the end of the audit trail.
 fn check_store(settings: &Settings, dir: &Path) -> StoreFacts {
     if !RowStore::exists_in(dir) {
         return StoreFacts::Missing;

@@ -44,7 +44,8 @@ fn server(settings: &Settings, found: &mut Vec<Finding>) {
         found,
         Weak,
         "server.trusted_proxies",
-        "all clients have the address of the proxy: failed logins of one client lock out all",
+        "all clients have the address of the proxy, so failed logins of one client lock out all \
+         clients",
         "add the address of the proxy, so that its X-Forwarded-For is trusted",
     );
     push_if(

@@ -26,9 +26,9 @@ pub enum StoreFacts {
         pepper_matches: bool,
         /// Whether an enabled user can amend users.
         has_administrator: bool,
-        /// Users in PASSWORD_RESET without a password: those who were reset with `reset_mode =
-        /// "blank"`, even if the reset has expired, and those whose mail with the one-time password
-        /// is not sent yet.
+        /// Number of users with the status PASSWORD_RESET and without a password. Either they were
+        /// reset with `reset_mode = "blank"` (the reset may have expired), or the mail with their
+        /// one-time password is not sent yet.
         open_resets: usize,
     },
 }

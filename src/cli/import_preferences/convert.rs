@@ -18,7 +18,7 @@ pub struct Converted {
     pub unconverted: Vec<(usize, String)>,
 }
 
-/// Blocks with another path in the configuration: the Genesis path in snake case, and ours.
+/// Blocks whose path differs: the Genesis path in snake case, and the path in the configuration.
 const BLOCKS: &[(&str, &str)] = &[
     ("security.authentication.genesis_password", "security.genesis_password"),
     ("security.self_service_reset", "security.genesis_password.self_service_reset"),

@@ -9,8 +9,8 @@ use crate::realm::ATTRIBUTES;
 impl Converted {
     /// Converts `loginAck(TABLE) { loadRecord { … } fields { FIELD withPrefix "X" } }`.
     pub(super) fn login_ack(&mut self, item: &Item, block: &[Item]) {
-        // tollgate takes the fields only from the user's record, the table USER_ATTRIBUTES
-        // of Genesis.
+        // tollgate takes the fields only from the user's record. In Genesis, this record is in the
+        // table USER_ATTRIBUTES.
         let is_ours =
             matches!(item.words.get(2), Some(Word::Name(table)) if table == "USER_ATTRIBUTES");
         if !is_ours {

@@ -19,8 +19,8 @@ pub(super) struct OutputArgs {
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
     /// Write latencies in HdrHistogram format (.hgrm) to this directory: one file per MESSAGE_TYPE.
-    /// With --rate, there are two: one with the latencies from the scheduled send, and one
-    /// (.as-sent) with the latencies from the actual send. push-lag.hgrm has the lag of pushed
+    /// With --rate, two files per MESSAGE_TYPE: one with the latencies from the scheduled send, and
+    /// one (.as-sent) with the latencies from the actual send. push-lag.hgrm has the lag of pushed
     /// messages, measured from the steps that cause them (marked >! in the script)
     #[arg(long, value_name = "DIR")]
     hgrm: Option<PathBuf>,

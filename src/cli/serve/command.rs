@@ -239,7 +239,7 @@ fn log_to_stderr() -> Result<(), SettingsError> {
         Ok(_) | Err(VarError::NotPresent) => "info".to_owned(),
         Err(VarError::NotUnicode(_)) => return Err(invalid_levels("the value is not UTF-8")),
     };
-    // `Targets` takes a word that is not a level for a module, and then logs nothing else.
+    // `Targets` treats a word other than a level as a module name, and logs only that module.
     let is_complete = |it: &str| it.contains('=') || it.parse::<LevelFilter>().is_ok();
     let parsed = levels.parse::<Targets>().ok().filter(|_| levels.split(',').all(is_complete));
     let levels = parsed.ok_or_else(|| {

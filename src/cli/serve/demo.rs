@@ -44,8 +44,8 @@ const USERS: &[(&str, &[&str])] =
 const SERVICES: &[(&str, &[u16])] =
     &[("ORDER_EVENT_HANDLER", &[9101, 9102]), ("MARKET_DATA_SERVER", &[9103])];
 
-/// Changes `settings` to those of a demo: state in memory and sample services. Fails if
-/// server.listen is not a loopback address.
+/// Changes `settings` for a demo, which keeps its state in memory and lists sample services. Fails
+/// if server.listen is not a loopback address.
 pub(super) fn apply(settings: &mut Settings) -> Result<(), SettingsError> {
     let listen = &settings.server.listen;
     if listen.parse().is_ok_and(|address: SocketAddr| !address.ip().is_loopback()) {

@@ -13,7 +13,8 @@ use crate::gateway::{ADMIN_PROFILE, Started};
 use crate::realm::NewUser;
 use crate::settings::Settings;
 
-/// File in the data directory for a generated password if standard output is not a terminal.
+/// Name of the file that gets a generated password if standard output is not a terminal. The file
+/// is in the data directory.
 const PASSWORD_FILE: &str = "admin-password";
 
 /// The administrator that a first start creates.

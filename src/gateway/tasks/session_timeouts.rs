@@ -10,8 +10,8 @@ use crate::subscriptions::ConnectionNotice;
 
 /// Finds the sessions that had a connection but are not live on this gateway, and makes them live,
 /// so that timeouts apply to them. Either the gateway was restarted and the GUI has not reconnected
-/// yet, or the GUI never received the reply to its login. A session that was last seen before
-/// `last_seen` counts as last seen at that time.
+/// yet, or the GUI never received the reply to its login. A session that was last seen earlier than
+/// `last_seen` is treated as if it was last seen at `last_seen`.
 pub(super) fn watch_restored_sessions(gateway: &Arc<Gateway>, last_seen: Millis) {
     let sessions = &gateway.replica.sessions;
     let mut last = None;
@@ -104,7 +104,7 @@ pub(super) async fn flush_session_use(gateway: Arc<Gateway>) {
     write_session_use(&gateway).await;
 }
 
-/// Submits the last-used times of sessions that the command log does not have yet.
+/// Submits the last-used times and first connections that the command log does not have yet.
 pub async fn write_session_use(gateway: &Gateway) {
     // Sessions that are used during this loop are written by the next run.
     for session_uses in gateway.replica.sessions.unreported_use().chunks(SESSION_USES_MAX) {

@@ -53,7 +53,7 @@ pub(super) async fn check_directory_password(
     }
 }
 
-/// Checks in a directory a password that matched the stored hash (authentication type HYBRID).
+/// Checks a password in a directory, after the stored hash matched (authentication type HYBRID).
 pub(super) async fn confirm(
     context: &MessageContext,
     name: &UserName,
@@ -112,7 +112,8 @@ async fn sync_record(
     local: bool,
 ) -> Result<(), Nack> {
     let from = record_from_directory(name, found, connection, local);
-    // Most logins change no record: planning is enough to find out, and no command is submitted.
+    // Most logins change no record. The command is therefore planned first, and is submitted only
+    // if the plan has changes or a refusal.
     let differs = context.read(|realm| {
         let planned = realm.plan(context.now, &Command::SyncDirectoryUser(from.clone()));
         !planned.changes.is_empty() || matches!(planned.outcome, Outcome::Refused(_))

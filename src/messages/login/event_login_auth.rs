@@ -14,8 +14,8 @@ use crate::messages::handler::{Access, Message};
 use crate::messages::stale_retry::retry_stale;
 use crate::realm::{Refusal, TokenHash};
 
-/// Either USER_NAME and PASSWORD, or REFRESH_AUTH_TOKEN. If both are sent, PASSWORD is ignored. In
-/// both cases also MFA_CODE, if a second factor is required that was not yet proved for this
+/// Either USER_NAME and PASSWORD, or REFRESH_AUTH_TOKEN. With REFRESH_AUTH_TOKEN, PASSWORD is
+/// ignored. MFA_CODE is also needed if a second factor is required and was not yet proved for this
 /// session or login.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]

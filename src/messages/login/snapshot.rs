@@ -19,7 +19,7 @@ pub struct LoginSnapshot {
     pub user: Option<UserNo>,
     /// The hash of the user's password; `None` if the user has none.
     pub credential: Option<Arc<str>>,
-    /// When the lock ends that refuses logins under this name from this client; `None` without a
+    /// The end of the lock that refuses logins under this name from this client; `None` without a
     /// lock.
     pub locked_until: Option<Millis>,
     /// The confirmed secret of the user's second factor; `None` if the user has none.

@@ -50,7 +50,8 @@ impl Message for PasswordResetAction {
         let Some((name, previous)) = known else {
             return Err(count_refusal(context, Refusal::InvalidOneTimeToken));
         };
-        // Before the command: a password that violates the rules must not use up the token.
+        // The check comes before the command, because a password that violates the rules must not
+        // use up the token.
         let credential = new_hash(context, &name, &self.new_password, previous).await?;
         let reset = ResetByToken {
             user_name: self.user_name.clone(),

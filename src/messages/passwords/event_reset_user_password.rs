@@ -78,8 +78,8 @@ impl Message for ResetUserPassword {
     }
 }
 
-/// Refuses a user without a mail address. An unknown user and a user of a directory pass: the
-/// command refuses them.
+/// Refuses a user without a mail address. Unknown users and users of a directory are not refused
+/// here, because the command refuses them.
 fn check_reachable(context: &MessageContext, name: &UserName) -> Result<(), Nack> {
     let unreachable = context.read(|realm| {
         let user = realm.user_by_name(name);

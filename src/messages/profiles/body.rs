@@ -116,7 +116,7 @@ impl ProfileBody {
     }
 }
 
-/// Submits the command, or with VALIDATE only previews it, and returns the ack.
+/// Submits the command and returns the ack. If VALIDATE is set, the command is only previewed.
 pub async fn submit(context: &MessageContext, command: Command) -> Result<Ack<ProfileAck>, Nack> {
     let done = |outcome| if let Outcome::Profile(it) = outcome { Some(it.into()) } else { None };
     event::submit_record_event(context, command, done).await

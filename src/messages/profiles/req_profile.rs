@@ -9,8 +9,8 @@ use crate::messages::handler::{Access, Message};
 use crate::messages::record::query::{self, Ack};
 use crate::realm::Profile;
 
-/// The key of the profile: NAME, ID or both. If both are sent and name
-/// different records, REPLY is empty.
+/// The key of the profile: NAME, ID or both. If both are sent but belong to different records,
+/// REPLY is empty.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
 pub struct ReqProfile {

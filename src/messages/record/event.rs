@@ -30,8 +30,8 @@ pub enum Details<D> {
 #[derive(Serialize, JsonSchema)]
 pub struct NoDetails {}
 
-/// Submits the command, or with VALIDATE only previews it, and returns the ack. `read_outcome`
-/// returns `None` for an outcome that this command cannot have.
+/// Submits the command and returns the ack. If VALIDATE is set, the command is only previewed.
+/// `read_outcome` returns `None` for an outcome that this command cannot have.
 pub async fn submit_record_event<D>(
     context: &MessageContext,
     command: Command,

@@ -14,8 +14,8 @@ pub trait RecordKind: Sized {
 
     /// Returns the record with this name.
     fn find_by_name<'a>(realm: &'a Realm, name: &Self::Name) -> Option<&'a Self>;
-    /// Returns the record with the number in this id. Ignores the location in the id, so the caller
-    /// must compare the id with [`Self::id`].
+    /// Returns the record with the number in this id. Ignores the location, which is the last part
+    /// of the id, so the caller must compare the id with [`Self::id`].
     fn find_by_id<'a>(realm: &'a Realm, id: &str) -> Option<&'a Self>;
     /// Returns the record in the form that its data source reads.
     fn source_record(&self) -> SourceRecord<'_>;

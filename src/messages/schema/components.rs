@@ -1,7 +1,8 @@
 //! Schemas and descriptions that OpenAPI (REST) and AsyncAPI (WebSocket) share.
 //!
 //! Both documents are generated from the handler table: no second description of a message exists.
-//! The crates utoipa and aide read the handler functions of a web framework, not this table.
+//! The crates utoipa and aide are not used, because they read the handler functions of a web
+//! framework, not this table.
 
 use schemars::Schema;
 use serde_json::{Map, Value, json};

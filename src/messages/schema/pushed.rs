@@ -194,9 +194,9 @@ struct EndedDetails {
     /// otherwise SERVER.
     by: EndedBy,
     /// REFRESH: connect and resume the session by REFRESH_AUTH_TOKEN. RECONNECT: connect and
-    /// continue with SESSION_AUTH_TOKEN; with REASON LOGIN_WAIT there is no session: connect when
-    /// the user logs in. LOGIN: show the login dialog; with REASON EXPIRED, REFRESH_AUTH_TOKEN can
-    /// still be used instead. STOP: do not try again automatically.
+    /// continue with SESSION_AUTH_TOKEN. After REASON LOGIN_WAIT there is no session, so connect
+    /// when the user logs in. LOGIN: show the login dialog; with REASON EXPIRED, REFRESH_AUTH_TOKEN
+    /// can still be used instead. STOP: do not try again automatically.
     retry: RetryAdvice,
     /// Milliseconds to wait before the client connects again by itself: random, up to 10,000, so
     /// that clients do not return all at once; 0 with STOP. A user who logs in need not wait.

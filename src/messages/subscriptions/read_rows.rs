@@ -7,11 +7,12 @@ use crate::messages::errors;
 use crate::storage::{AuditNo, Seq};
 use crate::subscriptions::{STEP_ROWS, SubscriptionHandle};
 
-/// Maximum number of steps in which one message reads the audit trail; MORE_ROWS continues.
+/// Maximum number of steps in which one message reads the audit trail. The next MORE_ROWS reads the
+/// rows that follow.
 const AUDIT_STEPS: usize = 200;
 
-/// Reads up to `wanted` rows of the realm. Returns the sequence number of the last log entry
-/// that was applied when the last step read its rows.
+/// Reads up to `wanted` rows of the realm. Returns the sequence number of the last log entry that
+/// the realm reflected in the last step.
 pub async fn read_realm_rows(
     context: &MessageContext,
     handle: SubscriptionHandle<'_>,

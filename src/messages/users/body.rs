@@ -272,7 +272,7 @@ fn by_index(attributes: Vec<Option<Option<Attribute>>>) -> Result<Vec<AttributeS
     Ok(numbered)
 }
 
-/// Submits the command, or with VALIDATE only previews it, and returns the ack.
+/// Submits the command and returns the ack. If VALIDATE is set, the command is only previewed.
 pub async fn submit(context: &MessageContext, command: Command) -> Result<Ack<UserAck>, Nack> {
     submit_with(context, command, None, None).await
 }

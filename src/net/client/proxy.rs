@@ -42,7 +42,7 @@ pub enum ProxyEvent {
 pub type ProxyObserver = Arc<dyn Fn(ProxyEvent) + Send + Sync>;
 
 /// Accepts connections until the future is dropped or accepting fails. Each accepted connection is
-/// forwarded by a task of its own, which then continues.
+/// forwarded by a task of its own. These tasks continue when accepting has ended.
 pub async fn run_proxy(
     listener: TcpListener,
     endpoint: Endpoint,

@@ -15,8 +15,9 @@ const RETRY_JITTER_MAX_MS: u64 = 10_000;
 
 impl Connection {
     /// Ends the subscriptions, sends SESSION_ENDED and a close frame, and unregisters the
-    /// connection. Sends neither SESSION_ENDED nor a close frame of its own for
-    /// [`CloseReason::PeerGone`], or on a shutdown with `server.shutdown_close = "drop"`.
+    /// connection. For [`CloseReason::PeerGone`], and on a shutdown with
+    /// `server.shutdown_close = "drop"`, sends no SESSION_ENDED, and no close frame except the
+    /// answer to the peer's close frame.
     pub(super) async fn close(&mut self, reason: CloseReason) {
         let gateway = self.router.gateway().clone();
         let (word, code, _) = reason.wire();

@@ -115,7 +115,7 @@ impl FrameReader {
             (126 | 127, _) => return Ok(None),
             (length, _) => (u64::from(length), 2),
         };
-        // A frame that is too large is refused by its header, before the payload is received.
+        // A frame that is too large is refused before its payload is received.
         let length = usize::try_from(length).map_err(|_| CloseReason::TooLarge)?;
         if opcode >= 8 && (!last || length > CONTROL_MAX) {
             return Err(CloseReason::PeerGone);
@@ -289,7 +289,7 @@ mod tests {
                     events.push("close".to_owned());
                     return events;
                 }
-                // This crate's reader refuses a binary frame by its header.
+                // This crate's reader refuses a binary frame without decoding its payload.
                 Ok(Message::Binary(_) | Message::Frame(_)) => events.push("error".to_owned()),
                 Err(Error::Utf8(_)) => return [events, vec!["not text".into()]].concat(),
                 // The test stream ended without a close.

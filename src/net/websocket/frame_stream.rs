@@ -76,7 +76,7 @@ impl FrameStream {
         self.text_with(text.len(), |out| out.extend_from_slice(text))
     }
 
-    /// Adds a text frame whose payload `write` appends directly to the write buffer: UTF-8 of about
+    /// Adds a text frame. `write` appends the payload directly to the write buffer: UTF-8 of about
     /// `length` bytes. Adds no frame if `write` appends nothing.
     pub fn text_with<R>(
         &mut self,
@@ -128,7 +128,7 @@ impl FrameStream {
         self.out.extend_from_slice(&PING);
     }
 
-    /// Adds the pong to a ping with this payload, of at most 125 bytes.
+    /// Adds the pong that answers a ping with this payload, of at most 125 bytes.
     pub fn pong(&mut self, payload: &[u8]) {
         self.control(PONG, payload);
     }
@@ -197,7 +197,7 @@ impl FrameStream {
     }
 }
 
-/// Appends a text frame whose payload `write` appends; no frame if `write` appends nothing.
+/// Appends a text frame with the payload that `write` appends; no frame if `write` appends nothing.
 pub fn text_with<R>(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>) -> R) -> R {
     let start = out.len();
     // Most frames have a header of this size; in other frames the payload is moved.

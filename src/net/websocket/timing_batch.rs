@@ -21,8 +21,8 @@ impl TimingBatch {
         self.watch = watch;
     }
 
-    /// Adds an answered message. If the batch belongs to another handler, records it first and
-    /// starts a new batch.
+    /// Adds an answered message. If the batch belongs to another handler, records the batch first
+    /// and starts a new one.
     pub(super) fn add(&mut self, handler: &'static Handler) {
         if !std::ptr::eq(handler, self.handler) {
             self.flush();

@@ -144,7 +144,7 @@ mod tests {
     use crate::realm::model::Millis;
     use crate::realm::row::Row;
 
-    /// Uses the longest names, and texts of the characters that take most bytes as JSON.
+    /// Uses the longest names, and texts of the characters that take the most bytes as JSON.
     #[test]
     fn the_largest_row_fits_into_one_stored_value() {
         let name = "n".repeat(protocol::UserName::LENGTH_MAX);

@@ -265,7 +265,7 @@ fn display_lifetimes(lifetimes: &TokenLifetimes) -> Fields<'static> {
     ]
 }
 
-/// Returns the fields of a user. Of the password, the fields disclose only whether it is set.
+/// Returns the fields of a user. The field PASSWORD discloses only whether a password is set.
 fn display_user(user: &User) -> Fields<'_> {
     let password = user.credential.as_ref().map(|_| "(set)");
     let mut fields = vec![

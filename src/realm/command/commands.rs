@@ -95,8 +95,8 @@ pub struct Origin {
 pub struct RefusalCount {
     /// MESSAGE_TYPE of the newest message.
     pub event: Box<str>,
-    /// The address of the first client. `(others)` for the count that collects all networks beyond
-    /// the number that is counted separately.
+    /// The address of the first client; `(others)` for the count of all networks that are not
+    /// counted separately.
     pub host: Box<str>,
     /// The user name of the newest message that has one: that of the session's user, or else the
     /// name that the client sent, which may belong to no user.
@@ -140,7 +140,7 @@ pub struct NewUser {
     pub rights: Vec<RightCode>,
 }
 
-/// The setting of a password on the command line. Also ends the sessions and locks of the user.
+/// A new password of a user, set on the command line. The user's sessions and locks end, too.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SetCredential {
     /// The user.
@@ -170,8 +170,8 @@ pub struct Login {
     #[serde(default)]
     #[serde(alias = "peer")]
     pub client: LoginClient,
-    /// The rehash: the password hashed at the current cost, if the stored hash has another cost or
-    /// comes from another system.
+    /// The rehash: a new hash of the password at the current cost, if the stored hash has another
+    /// cost or comes from another system.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[serde(alias = "renewed")]
     pub rehash: Option<Arc<str>>,

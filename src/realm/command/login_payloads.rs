@@ -43,8 +43,8 @@ pub enum PresentedFactor {
         #[serde(alias = "resealed")]
         reencrypted: Option<Arc<str>>,
     },
-    /// The hash of a recovery code, the code of a mailed link or an active code. A fast hash
-    /// suffices, because these codes are too long to be guessed.
+    /// The hash of a code: a recovery code, the code of a mailed link, or an active code. A fast
+    /// hash suffices, because these codes are too long to be guessed.
     Code(TokenHash),
 }
 

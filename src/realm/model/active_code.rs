@@ -1,4 +1,4 @@
-//! Active codes: a second factor that saves the user a mailed link at each login.
+//! Active codes: a second factor that replaces the mailed link at each login.
 
 use serde::{Deserialize, Serialize};
 

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 pub const DAY_MS: Millis = DAY_SECS * 1_000;
 /// A day in seconds.
 pub const DAY_SECS: u64 = 86_400;
-/// The displayed numbers of records that the bootstrap (`Command::Bootstrap`) created start above
-/// this value. The displayed numbers of inserted records start at 1.
+/// The bootstrap (`Command::Bootstrap`) creates records whose displayed numbers are above this
+/// value. The displayed numbers of inserted records start at 1.
 const BOOTSTRAP_BASE: u64 = 90_000_000_000_000;
 /// The bit that marks the number of a record that the bootstrap created.
 const BOOTSTRAP_BIT: u32 = 1 << 31;

@@ -13,7 +13,8 @@ use super::policy::Policy;
 pub(in crate::realm) const NETWORKS_MAX: usize = 24;
 
 /// The failed and rejected logins under one user name. A successful login clears the counts. With
-/// the lock scope `UserAndNetwork`, the counts of other networks remain, and with them `day`.
+/// the lock scope `UserAndNetwork`, the counts of other networks remain; if there are any, `day`
+/// remains, too.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Attempts {

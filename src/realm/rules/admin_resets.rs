@@ -17,9 +17,9 @@ impl Realm {
             && at < user.credential_at.saturating_add(self.policy.reset_ms)
     }
 
-    /// Whether an empty old password permits the password change. If the policy allows it, this is
-    /// so after a reset that set no one-time password, until the new password is set or the reset
-    /// expires.
+    /// Whether an empty old password permits the password change. Only the policy `blank_reset`
+    /// allows this: after a reset that set no one-time password, until the new password is set or
+    /// the reset expires.
     pub(super) fn is_blank(&self, at: Millis, user: &User) -> bool {
         let blank = user.credential.is_none() && !user.directory;
         self.policy.blank_reset && blank && self.reset_is_open(at, user)

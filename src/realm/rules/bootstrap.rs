@@ -12,8 +12,8 @@ use crate::realm::state::Realm;
 
 impl Realm {
     /// Creates missing records and keeps existing records. Refused if a user has the name of the
-    /// administrator to create. The created records have numbers from `FIRST_BOOTSTRAP_NO`, which
-    /// ids show as 90000000000001.
+    /// administrator to create. The numbers of the created records start at `FIRST_BOOTSTRAP_NO`,
+    /// which is displayed as 90000000000001 in ids.
     pub(in crate::realm) fn bootstrap(&self, at: Millis, bootstrap: &Bootstrap) -> Applied {
         let mut counters = self.counters.clone();
         let mut changes = Vec::new();

@@ -100,8 +100,8 @@ impl Realm {
     }
 
     /// Returns the number of a new profile: the number in the chosen id, or the next free number.
-    /// Numbers of records that the bootstrap creates cannot be chosen: if an upgrade of tollgate adds
-    /// an administration right, the profile with such a number is granted the right.
+    /// Refuses a chosen id whose number is `FIRST_BOOTSTRAP_NO` or above: after an upgrade of
+    /// tollgate, the bootstrap grants new administration rights to the profile with such a number.
     fn profile_no(&self, id: Option<&str>) -> Result<(Counters, ProfileNo, Location), Refusal> {
         let mut counters = self.counters.clone();
         let Some(id) = id else {

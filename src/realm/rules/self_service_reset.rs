@@ -98,8 +98,8 @@ impl Realm {
         self.replace_password(at, user, reset.credential.clone(), None, !reset.keep_sessions, also)
     }
 
-    /// Returns the changes that delete expired resets after the cool-down for the next request. A
-    /// reset is kept for at least an hour.
+    /// Returns the changes that delete resets whose tokens have expired and whose cool-down has
+    /// ended. A reset is kept for at least an hour after its request.
     pub(super) fn expired_self_resets(&self, at: Millis) -> impl Iterator<Item = Change> + '_ {
         let cool_ms = self.policy.self_reset.as_ref().map_or(0, |it| it.cool_ms);
         let is_expired = move |it: &SelfReset| {

@@ -190,8 +190,8 @@ impl<'a, T: Transport> Player<'a, T> {
             let more = match times {
                 Times::Count(count) => round < count,
                 Times::For(time) => self.recorder.measurements.now() < began + time,
-                // `load` repeats the steps of an endless repetition. Inside another repetition they
-                // are played once.
+                // `load` itself repeats the steps of an endless repetition, which is never inside
+                // another block. This case is therefore not reached.
                 Times::Endless => round < 1,
             };
             if !more {

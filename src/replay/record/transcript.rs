@@ -28,7 +28,7 @@ pub enum Direction {
     Received,
 }
 
-/// The state of a recording, such as the variables that replace secrets and generated ids so far.
+/// The state of a recording, such as the variables that have replaced secrets and generated ids.
 #[derive(Debug, Default)]
 pub struct Transcript {
     /// The variable for each replaced value.

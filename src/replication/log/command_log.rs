@@ -52,9 +52,9 @@ pub enum LogEvent {
     /// The next entries, with the sequence number of the first one. All of them are durable. Their
     /// count is bounded and at least one.
     ///
-    /// The follower drops the `AppendAcks` after it has applied the entries. This acknowledges the
-    /// appends that they hold, so a caller that waits for both the acknowledgement and the outcome
-    /// is woken once.
+    /// The follower drops the `AppendAcks` after it has applied the entries, which acknowledges the
+    /// appends. A caller that waits for both the acknowledgement and the outcome is therefore woken
+    /// once.
     Entries(Seq, Vec<Arc<Entry>>, AppendAcks),
     /// The entries before the one with this sequence number were trimmed, although the follower has
     /// not applied them. The follower must stop.

@@ -22,7 +22,7 @@ struct State {
     sender: Option<SyncSender<LogEvent>>,
 }
 
-/// The most entries that wait for the follower. At this number, an append blocks.
+/// Maximum number of entries that wait for the follower. At this number, an append blocks.
 const QUEUE_MAX: usize = 4096;
 
 impl Default for MemoryLog {

@@ -30,10 +30,10 @@ pub struct GenesisPassword {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Validation {
-    /// Pepper: a secret that is mixed into every password hash that tollgate makes; empty: no pepper.
-    /// Hashes that were imported from another system have none. After a change, no password matches
-    /// a hash that tollgate made: set the pepper before the first user exists. A change takes effect
-    /// at the next start.
+    /// Pepper: a secret that is mixed into every password hash that tollgate makes; empty: no
+    /// pepper. Hashes that were imported from another system have none. After a change, no password
+    /// matches a hash that tollgate made: set the pepper before the first user exists. A change
+    /// takes effect at the next start.
     #[schemars(extend("x-genesis-key" = "passwordSalt"))]
     pub password_salt: Secret,
     /// Whether ILLEGAL_MATCH replaces each rule violation code that the document "Genesis
@@ -59,9 +59,9 @@ pub struct Retry {
     pub wait_time_mins: f64,
     /// What is locked: "user", the user for all addresses, as in Genesis authentication;
     /// "user_and_address", the user only for the address (IPv4) or /64 network (IPv6) that sent the
-    /// wrong passwords. Then an attacker elsewhere can lock the user only by 100 wrong passwords in
-    /// a day (UTC), counted over all addresses: logins are locked until the day ends, except those
-    /// from addresses and networks where the user has a session.
+    /// wrong passwords. In addition, 100 wrong passwords in a day (UTC), counted over all
+    /// addresses, lock the user until the day ends, except for addresses and networks where the
+    /// user has a session.
     pub scope: LockScopeSetting,
 }
 

@@ -14,7 +14,7 @@ pub struct HeartbeatSettings {
     /// gateway sends WebSocket pings at the same interval and closes a connection that left two
     /// pings unanswered.
     pub interval_secs: u64,
-    /// Number of heartbeat intervals without a message from the client after which its session
+    /// How many heartbeat intervals may pass without a message from the client before its session
     /// ends; 0: sessions do not end for this reason. Sessions that never had a WebSocket connection
     /// are excepted.
     pub misses_allowed: u32,

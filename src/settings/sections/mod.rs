@@ -1,6 +1,6 @@
 //! The sections of the configuration, one file for each.
 //!
-//! "Genesis authentication" is the document of the Genesis platform whose chapters the files cite.
+//! The files cite chapters of "Genesis authentication", a document of the Genesis platform.
 
 mod authentication;
 mod genesis_password;

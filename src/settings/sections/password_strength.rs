@@ -72,7 +72,7 @@ pub struct PasswordStrength {
     /// Days after which a password must be changed, at most 36500; not set or 0: never.
     #[schemars(extend("x-genesis-key" = "passwordExpiryDays"))]
     pub password_expiry_days: Option<u32>,
-    /// Number of days before the expiry of a password in which the login ack sets NOTIFY_EXPIRY; at
+    /// How many days before the expiry of a password the login ack begins to set NOTIFY_EXPIRY; at
     /// most 36500.
     #[schemars(extend("x-genesis-key" = "passwordExpiryNotificationDays"))]
     pub password_expiry_notification_days: Option<u32>,

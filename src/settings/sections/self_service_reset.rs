@@ -16,8 +16,8 @@ pub struct SelfServiceReset {
     /// decimals are allowed.
     #[schemars(extend("x-genesis-key" = "timeoutInMinutes"))]
     pub timeout_in_minutes: f64,
-    /// Minutes after a reset request in which a further request for the same user is acknowledged,
-    /// but no mail is sent, 0 to 10080; decimals are allowed. 0: no wait.
+    /// Minutes, 0 to 10080, for which no further mail is sent to a user after a reset request;
+    /// further requests are still acknowledged. Decimals are allowed. 0: no wait.
     #[schemars(extend("x-genesis-key" = "coolDownInMinutes"))]
     pub cool_down_in_minutes: f64,
     /// Topic of the mails, for `mail.topics`.

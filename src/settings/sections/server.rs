@@ -32,8 +32,9 @@ pub struct ServerSettings {
     /// always connect.
     pub allowed_origins: Vec<String>,
     /// IP addresses or ranges (10.0.0.0/8) of proxies. For their connections, the address of the
-    /// client is read from X-Forwarded-For; limits, locks, log and audit trail use it, only
-    /// `connections_per_address_max` uses the address of the proxy. Empty: the header is ignored.
+    /// client is read from X-Forwarded-For. Limits, locks, the log and the audit trail use this
+    /// address; only `connections_per_address_max` uses the address of the proxy. Empty: the header
+    /// is ignored.
     pub trusted_proxies: Vec<AddressRange>,
     /// Whether a NACK over REST has the HTTP status of its code; false: status 200, as in the
     /// Genesis REST API. A request that the gateway cannot read as a message always gets the status
@@ -158,7 +159,8 @@ pub struct ServerLimits {
     /// many wait, the gateway does not read from the connection.
     pub queued_messages_per_connection: usize,
     /// Maximum number of messages per second of one connection, above 0. Further messages are
-    /// refused with TOO_MANY_REQUESTS. More than ten times as many close a WebSocket connection.
+    /// refused with TOO_MANY_REQUESTS. A WebSocket connection that sends more than ten times as
+    /// many is closed.
     pub messages_per_sec_per_connection: u32,
     /// Maximum number of failed logins per minute from one address (IPv4) or /64 network (IPv6); 0:
     /// no limit. Wrong codes, unknown tokens and refused password changes count, too. Further

@@ -2,10 +2,10 @@
 
 use crate::storage::hash_chain::{ChainEnd, ChainHash};
 
-/// The most bytes of a chunk: a part of a block that is stored as one value. sled never syncs a
-/// value of more than about 4 KiB. A page of sled has 8 to 16 values, and some pages stay in memory
-/// even with a small cache. Chunks of 3,500 bytes would be slightly faster, but would take half a
-/// KiB more memory for each login.
+/// The maximum size of a chunk, in bytes. A chunk is a part of a block that is stored as one value.
+/// sled never syncs a value of more than about 4 KiB. A page of sled has 8 to 16 values, and some
+/// pages stay in memory even with a small cache. Chunks of 3,500 bytes would be slightly faster,
+/// but would take half a KiB more memory for each login.
 const CHUNK: usize = 1_000;
 /// The bytes of the header: the number of chunks, and the chain hash up to the end of the block.
 const HEADER_BYTES: usize = 4 + 32;

@@ -340,7 +340,7 @@ mod tests {
             kept.into_iter().for_each(|(key, value)| drop(ledger.tree.insert(key, value).unwrap()));
             assert_eq!(verified(&ledger).unwrap().1, end);
         }
-        // A value that belongs to no block is an error; the blocks after a record can be removed.
+        // A value that belongs to no block is an error, until `truncate_after` removes the value.
         ledger.tree.insert(block::chunk_key(3, 4_000), &[0]).unwrap();
         assert!(verified(&ledger).unwrap_err().contains("record 61 is cut off or overwritten"));
         ledger.truncate_after(2).unwrap();

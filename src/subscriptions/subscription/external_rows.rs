@@ -97,8 +97,8 @@ impl Subscription {
         rows: &[(AuditNo, AuditEvent)],
         rows_left: &mut usize,
     ) -> bool {
-        // The owner may have lost the right to read the audit trail by a commit that is not published
-        // yet. Its publication will then refresh the scope.
+        // The owner may have lost the right to read the audit trail by a commit that is not
+        // published yet. Its publication will then refresh the scope.
         if !self.may_read(realm) || !self.sees_all {
             return true;
         }

@@ -58,7 +58,7 @@ impl Subscription {
         } else {
             self.check_all_rights(realm, user, visible_user);
         }
-        // The read position may have moved back: the view may have rows after it.
+        // The read position may have moved back, so the view may have rows after this position.
         self.read_position.covers(first) || self.view.last().is_some_and(|held| *held >= first)
     }
 

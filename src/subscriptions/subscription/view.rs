@@ -37,7 +37,7 @@ pub struct Subscription {
     /// users who do not exist yet.
     pub(super) value_keys: Vec<Box<str>>,
     pub(super) read_position: ReadPosition,
-    /// The rows that the client has once all waiting rows are sent, sorted.
+    /// The rows that the client has once all waiting rows are sent. They are sorted.
     pub(super) view: SmallVec<[RowRef; 2]>,
     pub(super) pending: PendingRows,
     /// SEQUENCE_ID of the next QUERY_UPDATE.
@@ -55,9 +55,9 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    /// Opens a subscription and reads its first rows: if it can be resumed, the changes since the
-    /// version that the client has, otherwise the first step; none if the rows are external.
-    /// Returns the subscription, its index keys, and which rows were read.
+    /// Opens a subscription and reads its first rows. If the subscription can be resumed, reads the
+    /// changes since the version that the client has, otherwise the first step. Reads no external
+    /// rows. Returns the subscription, its index keys, and which rows were read.
     ///
     /// The caller must add the subscription to the index before the next commit is applied.
     pub(in crate::subscriptions) fn open(
@@ -246,9 +246,9 @@ impl Subscription {
     /// Compares the whole view with what the owner may see, after the rights of the owner changed.
     ///
     /// First, rows that may no longer be seen are deleted. Then the source is read again from its
-    /// start, and rows that the view lacks are added: all of them if the owner sees only own rows;
-    /// until the view has MAX_ROWS rows if the owner sees all rows. The steps are bounded; rows
-    /// that are not reached are sent after MORE_ROWS.
+    /// start, and rows that the view lacks are added. If the owner sees only own rows, all of them
+    /// are added; otherwise rows are added until the view has MAX_ROWS rows. The steps are bounded;
+    /// rows that are not reached are sent after MORE_ROWS.
     pub(super) fn recompute(&mut self, realm: &Realm) {
         let waiting = self.pending.len();
         self.check_view(realm);
@@ -271,7 +271,7 @@ impl Subscription {
                 break;
             }
         }
-        // An update without rows reports that there are more rows.
+        // If there are more rows, an update must report this, even an update without rows.
         self.update_due |= self.pending.len() != waiting || self.read_position != ReadPosition::End;
     }
 

@@ -86,8 +86,8 @@ impl Times {
             let begin = Instant::now();
             result = run();
             fastest = fastest.min(begin.elapsed());
-            // An input that took a quarter of its limit or longer is measured again, so that `share`
-            // is exact.
+            // An input that took a quarter of its limit or longer is measured again, so that
+            // `share` is exact.
             if fastest < limit / 4 {
                 break;
             }
@@ -266,7 +266,7 @@ fn row(column: usize) -> Value<'static> {
         .unwrap_or(Value::Null)
 }
 
-/// Generates a filter by the grammar. The operands of comparisons are random, so many filters
+/// Generates a filter by the grammar. Because the operands of comparisons are random, many filters
 /// compare different types or name an unknown column.
 fn criterion(rng: &mut StdRng, out: &mut String, depth: usize) {
     let word = |rng: &mut StdRng| WORDS[rng.random_range(0..15)];

@@ -247,8 +247,8 @@ async fn check_addresses(setup: &Setup) {
     assert_eq!(hosts, expected.each_ref().map(|(host, code)| (host, code)));
 }
 
-/// Checks that the requests of a client do not share a connection to the gateway: the gateway
-/// limits the requests of a connection.
+/// Checks that the requests of a client do not share a connection to the gateway, because the
+/// gateway limits the requests of each connection.
 async fn check_connections(setup: &Setup, token: &str) {
     let mut program = setup.program();
     for _ in 0..4 * MESSAGES_PER_SEC {

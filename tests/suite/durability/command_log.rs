@@ -67,8 +67,7 @@ async fn a_trimmed_log_begins_after_the_trimmed_entries() {
     log.close();
     drop((log, store));
 
-    // Rows cannot be updated if the log no longer has the entry after the last one that they
-    // reflect.
+    // Rows that reflect the entries up to N cannot be updated if the log no longer has entry N + 1.
     let (store, log) = open(home.path());
     assert!(matches!(log.follow(998).unwrap().next(), Some(LogEvent::Gap(1_001))));
     store.save(900, &BTreeMap::new(), 0).unwrap();
@@ -137,7 +136,7 @@ async fn a_restart_needs_no_trimmed_entry() {
     while opened.replica.trim(Millis::MAX).await != Ok(last) {
         tokio::task::yield_now().await;
     }
-    // Each command deletes up to 8 old entry ids: the ids of the trimmed entries are forgotten.
+    // Each command deletes up to 8 old entry ids, so the loop deletes those of all trimmed entries.
     for number in 0..8 {
         opened.replica.submit(add(&format!("after{number}"))).await.unwrap();
     }

@@ -123,7 +123,7 @@ async fn fill(home: &Home) {
     assert_eq!(gateway.signal("-TERM").0, Some(0));
 }
 
-/// Lists the users of a store with status and profiles; `None` if the store is refused. Also
+/// Lists the users of a store, each with status and profiles; `None` if the store is refused. Also
 /// returns the duration of the start.
 fn list(home: &Home, data: &Path) -> (Result<Option<String>, String>, Duration) {
     let mut start = Start::of(home, data, &["user", "list"]);

@@ -157,7 +157,7 @@ async fn a_damaged_export_is_refused_with_its_line_number() {
         (text.replace("Jane", "Jana"), lines.len()),
         (without(lines.len() - 1), lines.len()),
         (without(member), lines.len() - 1),
-        // The first member names the missing user. This line moved up by one; lines count from 1.
+        // The line at `member` names the missing user. It moved up by one; lines count from 1.
         (without(user), member - 1 + 1),
         (text.replacen("tollgate-export", "another", 1), 1),
         (format!("{text}more\n"), lines.len() + 1),

@@ -12,8 +12,8 @@ const STEPS: [(&str, &[&str]); 4] = [
     ("high-water", &["openat", "pwrite64", "fsync"]),
     ("format.new", &["openat", "write", "fsync", "rename"]),
 ];
-/// Of each kind of call on each file, the start is killed at the first call, then at the second, and
-/// so on, up to this number.
+/// For each file and each kind of call, one start is killed at the first call, the next start at
+/// the second call, and so on, up to this number.
 const CALLS_MAX: usize = 12;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -139,7 +139,7 @@ async fn a_disk_that_fills_during_a_commit_loses_nothing() {
     disk.grow("64m");
     let (_, log) = gateway.signal("-KILL");
     let met = |words: &str| log.iter().filter(|line| line.contains(words)).count();
-    let (commits, rows) = (met("storing commands failed"), met("refused until a restart"));
+    let (commits, rows) = (met("commands could not be stored"), met("refused until a restart"));
     println!("{} stored; {commits} commits and {rows} saves failed: {refused}", acknowledged.len());
     assert!(commits + rows > 0, "{log:#?}");
     let gateway = home.start();

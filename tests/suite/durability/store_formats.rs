@@ -10,10 +10,10 @@ use tollgate::storage::{RowStore, export, rebuild_realm};
 
 use crate::harness::{Client, Home, PASSWORD, QUICK, clients, gateway};
 
-/// Packed data folders, their formats and numbers of users: at least one for each released format.
-/// Each was created by the version with that format, and contains a right ORDEN and a user JohnWolf
-/// (password FullMoon1) with this right. A profile DESK has both. Another user was deleted, and a
-/// login of JohnWolf failed.
+/// Packed data folders, their formats and numbers of users. Each released format has at least one
+/// folder. Each folder was created by the version with that format, and contains a right ORDEN and
+/// a user JohnWolf (password FullMoon1) with this right. A profile DESK has both. Another user was
+/// deleted, and a login of JohnWolf failed.
 const STORES: &[(&str, &str, usize)] = &[
     ("tests/fixtures/stores/format-1.tar.gz", "tollgate store 1", 2),
     ("tests/fixtures/stores/format-2.tar.gz", "tollgate store 2", 2),
@@ -23,8 +23,8 @@ const STORES: &[(&str, &str, usize)] = &[
     (ALL_SHAPES[0], "tollgate store 5", 4),
     (ALL_SHAPES[1], CURRENT, 4),
 ];
-/// Stores of the last two formats. They contain every kind of row and entry with names that differ
-/// between the two: logins with second factors, links, access tokens, resets, queued mails.
+/// Stores of the last two formats. They contain every kind of row and entry whose names differ
+/// between the two formats: logins with second factors, links, access tokens, resets, queued mails.
 const ALL_SHAPES: [&str; 2] =
     ["tests/fixtures/stores/format-5-all-shapes.tar.gz", "tests/fixtures/stores/format-6.tar.gz"];
 /// The format of this version.

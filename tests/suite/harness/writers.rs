@@ -57,8 +57,8 @@ impl Acknowledged {
     }
 
     /// Reads the records of a restarted gateway and checks them: no acknowledged record is missing,
-    /// no profile is partial, and every record was requested. Later checks require the records that
-    /// this check reads.
+    /// no profile is partial, and every record was requested. Records that this check finds must
+    /// also exist at later checks.
     pub async fn check(&mut self, address: SocketAddr) {
         let mut admin = Client::login(address, "admin", PASSWORD).await;
         let rights = column(&rows(&mut admin, "ALL_RIGHTS").await, "CODE");

@@ -48,7 +48,7 @@ async fn services_and_the_policy_change_with_open_connections() {
     assert_eq!(admin.ask(insert).await["MESSAGE_TYPE"], "EVENT_INSERT_USER_ACK");
     assert_eq!(heartbeat(&mut admin).await["DETAILS"]["SERVICE"][0]["HOST"][0]["NAME"], "one");
 
-    // One invalid section makes the whole file invalid: its services must not be applied, either.
+    // If one part of the file is invalid, no part may be applied, not even the services.
     let wrong = [
         "[heartbeat]\ninterval_secs = 0\nmisses_allowed = 1\n",
         "[server.tls]\ncertificate = 'a'\n",

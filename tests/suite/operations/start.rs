@@ -9,7 +9,8 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::harness::gateway::shell;
 use crate::harness::{Client, GatewayProcess, Home, PASSWORD, QUICK, signals};
 
-/// Starts a gateway that generates the password of its administrator. Returns its output, too.
+/// Starts a gateway that generates the password of its administrator. Returns the gateway and the
+/// text that it printed.
 fn first_start(home: &Home) -> (GatewayProcess, String) {
     let printed = home.path().join("printed");
     let file = std::fs::File::create(&printed).unwrap();

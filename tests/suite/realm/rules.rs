@@ -1,4 +1,4 @@
-//! Tests of the rules of logins, sessions, rights, profiles and repeated entries.
+//! Tests of the rules of logins, sessions, rights, profiles and repeated log entries.
 
 use protocol::UserName;
 use tollgate::realm::{
@@ -152,7 +152,7 @@ fn a_disabled_user_resumes_no_session() {
     let session = it.session("Ada", 1);
     it.sleep(session);
     let ada = it.realm.user_by_name(&user("Ada")).unwrap().clone();
-    // Disables the user by a row, because a command would also end the session.
+    // Changes the row directly, because a command that disables the user also ends the session.
     it.realm.apply_changes(&[Change::Put(Row::User(User { status: UserStatus::Disabled, ..ada }))]);
     let refused = Outcome::Refused(Refusal::Locked { until: None });
     assert_eq!(it.refresh(1, 2).outcome, refused);
@@ -360,7 +360,7 @@ fn a_repeated_entry_is_dropped() {
     let again = it.apply(login);
     assert_eq!((again.outcome, again.changes), (Outcome::Repeated, Vec::new()));
     assert_eq!(it.live("Ada"), 1);
-    // After two minutes of log time the id is forgotten.
+    // An entry that is more than two minutes newer deletes the id.
     it.wait(120_001);
     it.next += 100;
     let forgets = |applied: &Applied| {

@@ -8,7 +8,8 @@ use tollgate::realm::{
 const HASH: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 const ID: &str = "6ba7b810-9dad-41d1-80b4-00c04fd430c8";
 
-/// Returns a login as the command log stores it; `more` are the fields that are omitted if false.
+/// Returns a login as the command log stores it. `more` has the flags that are true; flags that are
+/// false are not stored.
 fn login(more: Value) -> Value {
     let mut login = json!({
         "user_name": "Ada", "verdict": "Matched", "checked": 7,
@@ -80,7 +81,7 @@ fn the_flags_of_stored_rows_are_read_as_enums_and_written_as_they_were() {
         assert_eq!(pending.checks, checks);
         assert_eq!(serde_json::to_value(pending).unwrap(), stored);
     }
-    // These sessions have former field names, so they are only read.
+    // The former field names of these sessions are never written, so only reading is tested.
     for (fixed_end, kind) in [(None, SessionKind::Interactive), (Some(9), SessionKind::Token)] {
         let mut stored = json!({ "no": 1, "id": ID, "user": 3, "host": "", "token": HASH,
             "refresh": HASH, "opened": 1, "accessed": 1, "refresh_until": 9, "watched": true });

@@ -1,4 +1,4 @@
-//! Tests of stored commands and rows with former names: these are read, never written.
+//! Tests of stored commands and rows with former names. Former names are read, never written.
 
 use std::path::Path;
 
@@ -273,8 +273,8 @@ fn no_former_name_is_left_out() {
     assert!(aliases > 40, "only {aliases} aliases were found");
 }
 
-/// The largest session and the largest login attempts (all fields, and as many pairs, networks and
-/// digits as possible) each fit into a stored value.
+/// A row of a session and a row of login attempts each fit into a stored value, even with all
+/// fields and as many pairs, networks and digits as possible.
 #[test]
 fn the_largest_rows_fit_with_their_current_names() {
     let address = "ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255";

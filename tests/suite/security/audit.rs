@@ -1,7 +1,7 @@
 //! Tests of the audit trail: user, event, address, values before and after.
 //!
-//! Rows are read newest first; new rows are pushed. They are complete after a kill, and
-//! `audit verify` detects altered and removed rows.
+//! Rows are read newest first; new rows are pushed. Rows of acknowledged changes survive a kill of
+//! the gateway, and `audit verify` detects altered and removed rows.
 
 use std::net::SocketAddr;
 

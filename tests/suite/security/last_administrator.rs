@@ -72,7 +72,7 @@ async fn one_of_two_racing_administrators_remains() {
         let (one, two) =
             (one.expect("the first cannot log in"), two.expect("the second cannot log in"));
         let mut strikes = [(0, one, names[1]), (1, two, names[0])];
-        // The administrator who starts first changes every four rounds.
+        // The order in which the two administrators start changes every four rounds.
         strikes.rotate_left(round / 4 % 2);
         let strikes = strikes.map(|(at, client, other)| {
             let struck = tokio::spawn(strike(client, attack(round, other)));

@@ -228,7 +228,7 @@ async fn no_path_issues_a_token_where_it_should_not() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// The completion of a pending login passes the same gate.
+/// The completion of a pending login must pass the login gate, too.
 #[tokio::test]
 async fn a_pending_login_is_completed_only_if_a_login_would_succeed() {
     // Without the state SECOND: all users of this test have a second factor.

@@ -25,8 +25,8 @@ fn by_code(code: &str) -> Value {
     json!({ "USER_NAME": "admin", "PASSWORD": PASSWORD, "MFA_CODE": code })
 }
 
-/// Enrols the first administrator. `code` computes a code of a secret. Returns the DETAILS with the
-/// new secret, and the recovery codes.
+/// Enrols the first administrator with the code that `code` computes from the new secret. Returns
+/// the DETAILS with the secret, and the recovery codes.
 async fn enrol(gateway: &GatewayProcess, code: impl Fn(&str) -> String) -> (Value, Vec<String>) {
     let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
     let shown = request(&mut admin, "EVENT_MFA_CREATE_SECRET", json!({})).await["DETAILS"].clone();

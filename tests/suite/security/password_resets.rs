@@ -41,7 +41,7 @@ async fn change(address: SocketAddr, user: &str, old: &str, new: &str) -> Option
     answer["CODE"].as_str().map(str::to_owned)
 }
 
-/// Of a hundred simultaneous password changes with the blank password one succeeds. A login with
+/// One of a hundred simultaneous password changes with the blank password succeeds. A login with
 /// the blank password is refused.
 #[tokio::test]
 async fn a_blank_password_can_be_changed_once() {

@@ -26,7 +26,7 @@ async fn a_login_rehashes_a_password_with_an_older_cost() {
     write(&home, &QUICK.replace("log_n = 4", "log_n = 6"));
     let gateway = home.start();
     assert_eq!(login(&gateway, "admin", "wrong").await.as_deref(), Some("INCORRECT_CREDENTIALS"));
-    // Of several simultaneous logins one rehashes the password, and the others are checked again.
+    // One of several simultaneous logins rehashes the password. The others are checked again.
     let all = (0..8).map(|_| login(&gateway, "admin", PASSWORD));
     let codes = futures_util::future::join_all(all).await;
     assert!(codes.iter().all(Option::is_none), "{codes:?}");

@@ -66,7 +66,7 @@ const CELLS: &[(&str, Needs)] = &[
     ("REQ_CONNECTOR_SETTINGS", Right("CONNECTOR_SETTINGS")),
 ];
 
-/// Returns DETAILS that target the user `plain`, who has no rights, or harmless records.
+/// Returns DETAILS that target harmless records or the user `plain`, who has no rights.
 fn details(message: &str) -> Value {
     match message {
         "EVENT_LOGOUT" => json!({ "USER_NAME": "plain", "SESSION_ID": "none" }),

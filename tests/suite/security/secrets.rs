@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use crate::harness::{Client, GatewayProcess, Home, PASSWORD, QUICK};
 
-/// The words that files in a folder and its subfolders contain, each with the file.
+/// Searches the files of a folder and its subfolders for `words`. Each result names a file and a
+/// word that the file contains.
 fn holding(folder: &Path, words: &[String]) -> Vec<String> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {

@@ -117,8 +117,8 @@ impl Modules {
         named
     }
 
-    /// Returns the top-level folders of the crate that a file uses outside its test code. The name
-    /// of the crate root is empty.
+    /// Returns the top-level folders of the crate that a file uses outside its test code. An empty
+    /// name stands for the crate root.
     pub fn folders(&self, module: &Path) -> BTreeSet<String> {
         let named = self.named(module).into_iter();
         let absolute = named.filter_map(|path| self.absolute(module, &path));

@@ -45,8 +45,8 @@ pub fn file(path: String, text: &str) -> File {
     let lines: Vec<&str> = text.lines().collect();
     for (at, line) in lines.iter().enumerate() {
         let (indent, words) = (indent(line), line.trim_start());
-        // `#[cfg(test)]` guards an item only if the next line of code begins an item: not before a
-        // field, a variant or a match arm.
+        // `#[cfg(test)]` guards an item only if the next line of code begins an item. Fields,
+        // variants and match arms are not items.
         let guards_item = || {
             let guarded = lines[at + 1..].iter().find(|line| !is_attribute_or_comment(line));
             guarded.is_some_and(|line| is_item(line))

@@ -219,8 +219,8 @@ fn files_lines_and_functions_are_short() {
     expect_none(wrong);
 }
 
-/// Functions of more than [`FUNCTION_MAX`] lines. A function ends at the brace in the column where
-/// it begins, as rustfmt writes it.
+/// Functions of more than [`FUNCTION_MAX`] lines. A function ends at the brace that rustfmt puts in
+/// the column where the function begins.
 fn long_functions(file: &File) -> Vec<String> {
     let mut open: Option<(usize, usize)> = None;
     let mut long = Vec::new();

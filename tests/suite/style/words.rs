@@ -31,7 +31,7 @@ const BANNED_AS_WRITTEN: [&str; 5] = ["none:", "S0", "S1", "S2", "§"];
 /// Quotations that may contain a banned word: a file and a part of the line. At most ten.
 const QUOTATIONS: [(&str, &str); 0] = [];
 
-/// The most words in the first sentence of a file.
+/// The maximum number of words in the first sentence of a file.
 const FIRST_SENTENCE_MAX: usize = 15;
 
 /// The path of this file, which is not checked, since it lists the words.
@@ -134,7 +134,7 @@ fn banned_words_are_found() {
     assert_eq!(found("/// `None` if the time is unknown; this is withheld"), "");
 }
 
-/// Documents that a line names, by words that end in `.md`.
+/// The documents that a line names: its words that end in `.md`.
 fn cited_documents(line: &str) -> impl Iterator<Item = &str> {
     let part = |c: char| c.is_alphanumeric() || "_-./".contains(c);
     let words = line.split(move |c| !part(c)).map(|word| word.trim_end_matches('.'));

@@ -158,8 +158,9 @@ fn add_source_refs(request: &mut Value, ack: &mut Value) {
     }
 }
 
-/// Returns a frame of a script without the notation of scripts: values that differ in every run are
-/// replaced by `…`; absent values are left out. `None` if the value itself is absent.
+/// Returns a frame of a script without the notation of scripts: `…` replaces values that differ in
+/// every run. The marks `$!` (absent field) and `..` (more elements) are left out; `None` if the
+/// value itself is such a mark.
 fn shown(value: &Value) -> Option<Value> {
     Some(match value {
         Value::String(text) if text == "$!" || text == ".." => return None,

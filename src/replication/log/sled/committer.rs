@@ -14,7 +14,7 @@ use crate::realm::Millis;
 use crate::replication::log::command_log::{AppendAcks, AppendError, Entry, LogEvent};
 use crate::storage::{Block, ChainEnd, HighWaterMark, Ledger, Seq};
 
-/// The most entries of one commit.
+/// Maximum number of entries of one commit.
 const BATCH_ENTRIES_MAX: usize = 512;
 /// The size limit of one commit, in bytes. The last entry of the commit may exceed it.
 const BATCH_BYTES: usize = 1 << 20;
@@ -91,8 +91,10 @@ impl Committer {
         }
         let rest = batch.split_off(block.count());
         if self.is_broken {
-            let why =
-                self.write_status.error().unwrap_or_else(|| "storing commands failed".to_owned());
+            let why = self
+                .write_status
+                .error()
+                .unwrap_or_else(|| "commands could not be stored".to_owned());
             reply_all(batch, || AppendError::NotStored(why.clone()));
             return rest;
         }
@@ -160,10 +162,10 @@ impl Committer {
         self.is_broken = removed.is_err();
         let commands = batch.len();
         if self.is_broken {
-            let text = "storing commands failed; changes are refused until a restart";
+            let text = "commands could not be stored; changes are refused until a restart";
             tracing::error!(why, commands, "{text}");
         } else {
-            tracing::error!(why, commands, "storing commands failed; they were refused");
+            tracing::error!(why, commands, "commands could not be stored and were refused");
         }
         self.write_status.end(Some(why.clone()));
         reply_all(batch, || {
@@ -183,8 +185,8 @@ fn reply_all(batch: Vec<PendingAppend>, error: impl Fn() -> AppendError) {
     }
 }
 
-/// Turns a panic into an error. sled panics on some disk errors, which must fail one job and not
-/// end the committer.
+/// Turns a panic into an error. sled panics on some disk errors. Such a panic must not end the
+/// committer; only the current job fails.
 fn catch_panic<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
     let done = std::panic::catch_unwind(AssertUnwindSafe(work));
     done.unwrap_or_else(|_| Err("the database panicked".to_owned()))

@@ -22,9 +22,9 @@ use crate::replication::log::command_log::{
 };
 use crate::storage::{Block, ChainHash, HighWaterMark, Ledger, RowStore, Seq, StoreError};
 
-/// The most jobs that wait for the committer. At this number, an append waits.
+/// Maximum number of jobs that wait for the committer. At this number, an append waits.
 const JOBS_MAX: usize = 1_024;
-/// The most commits that wait for the follower. At this number, the committer waits.
+/// Maximum number of commits that wait for the follower. At this number, the committer waits.
 const EVENTS_MAX: usize = 16;
 
 /// The command log in the embedded database.

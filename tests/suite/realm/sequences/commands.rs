@@ -270,7 +270,8 @@ impl Commands {
         let sessions: Vec<_> = realm.sessions_after(None).collect();
         let presented = match self.rng.random_range(0..100) {
             0..70 if !sessions.is_empty() => self.pick(&sessions).refresh,
-            // A token of an earlier command: a refresh token or, to be refused, a session token.
+            // A token of an earlier command: a refresh token or a session token. The realm must
+            // refuse a session token.
             0..95 => hash(self.rng.random_range(2_000..2 * self.pairs.max(1_000) + 2)),
             _ => hash(u64::MAX),
         };

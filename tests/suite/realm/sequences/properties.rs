@@ -13,7 +13,7 @@ use super::commands::{Commands, USERS};
 use super::second_factors::FactorCheck;
 use crate::harness::realm::{found, login_command, new_user, profile_wanted, right_wanted, user};
 
-/// Largest value of a row in bytes. sled does not sync values above 4 KiB
+/// Maximum size of the value of a row, in bytes. sled does not sync values above 4 KiB
 /// (src/docs/architecture.md, Invariants); the remaining bytes are reserved for the store.
 const VALUE_MAX: usize = 3_900;
 const SEQUENCES: u64 = 100_000;
@@ -160,8 +160,8 @@ impl Live {
         applied
     }
 
-    /// Whether the command is a refresh of a session that is not live, so that the session does not
-    /// count against the limit yet.
+    /// Whether the command refreshes a session that is not live. Before the refresh, such a session
+    /// does not count against the limit.
     fn resumed(&self, at: Millis, command: &Command) -> bool {
         let Command::Refresh(refresh) = command else { return false };
         let at = at.max(self.realm.time());
@@ -284,8 +284,8 @@ fn session_actor(command: &Command) -> Option<SessionNo> {
     }
 }
 
-/// Whether a command amends or deletes a user or resets the password. For another user, the actor
-/// must then hold all rights of that user, unless the actor holds all administration rights.
+/// Whether a command amends or deletes a user, or resets the password of a user. For such a
+/// command, any other user needs all rights of that user or all administration rights.
 fn is_on_a_user(command: &Command) -> bool {
     matches!(command, Command::AmendUser(..) | Command::DeleteUser(..) | Command::ResetPassword(..))
 }
@@ -369,8 +369,8 @@ fn hundred_thousand_sequences() {
     });
 }
 
-/// Users without all administration rights gain only rights that one of them held before, even if
-/// they cooperate.
+/// Users who do not hold all administration rights gain only rights that one of them held before,
+/// even if they cooperate.
 #[test]
 fn cooperating_users_gain_no_right() {
     let realms: Vec<_> = (1..REALMS).map(base_realm).collect();

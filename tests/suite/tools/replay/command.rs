@@ -15,7 +15,7 @@ pub fn script(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("protocol/scripts").join(name)
 }
 
-/// A command of the binary in the folder of a home.
+/// A command that runs the binary in the folder of a home.
 pub fn tollgate(home: &Home, words: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tollgate"));
     command.args(words).current_dir(home.path()).stdin(Stdio::null());
