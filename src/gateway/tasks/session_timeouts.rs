@@ -8,8 +8,8 @@ use crate::realm::{Command, Millis, Outcome, SessionEnd};
 use crate::sessions::{Action, LiveSession};
 use crate::subscriptions::ConnectionNotice;
 
-/// Finds the sessions that had a connection but are not live on this gateway, and makes them live,
-/// so that timeouts apply to them. Either the gateway was restarted and the GUI has not reconnected
+/// Finds the sessions that had a connection but are not in this gateway's registry yet, and adds
+/// them, so that timeouts apply to them. Either the gateway was restarted and the GUI has not reconnected
 /// yet, or the GUI never received the reply to its login. A session that was last seen earlier than
 /// `last_seen` is treated as if it was last seen at `last_seen`.
 pub(super) fn watch_restored_sessions(gateway: &Arc<Gateway>, last_seen: Millis) {

@@ -88,11 +88,11 @@ impl Message for DataLogon {
         LOGON_ACK, the gateway sends the first rows with this SOURCE_REF: in one QUERY_UPDATE, \
         even if there are no rows, or in several if the rows are many or large. From then on it \
         sends a QUERY_UPDATE for each change of a row that the client has; a row that no longer \
-        matches the filter is sent as DELETE. Once the client has read all rows, the gateway also \
-        sends rows that are new or begin to match. Before that, such a row is sent only if its \
-        place is among the rows that were read; otherwise MORE_ROWS reads the row. While the \
-        client has MAX_VIEW rows, new rows are not sent. Exception: new rows of AUDIT_EVENTS are \
-        always sent, and each replaces the oldest.";
+        matches the filter is sent as DELETE. The gateway also sends rows that are new or begin to \
+        match the filter. Exception: while the client has not read all rows, a row that comes \
+        after the last row that it read is not sent, but read by MORE_ROWS. While the client has \
+        MAX_VIEW rows, new rows are not sent, except those of AUDIT_EVENTS: each replaces the \
+        oldest.";
     const ACK: &'static str = "LOGON_ACK";
     const NACK: &'static str = "LOGON_NACK";
     const ACCESS: Access = Access::Session;

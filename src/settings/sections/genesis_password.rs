@@ -20,8 +20,9 @@ pub struct GenesisPassword {
     /// Locks after wrong passwords.
     #[schemars(extend("x-genesis-key" = "retry"))]
     pub retry: Retry,
-    /// Password resets that users request themselves, by mail; absent: off. The transport of these
-    /// mails, in `mail.transport` or for their topic in `mail.topics`, must not be "off".
+    /// Self-service reset: users who forgot their password request a mail with a link that sets a
+    /// new one. Absent: off. The transport of these mails, in `mail.transport` or for their topic in
+    /// `mail.topics`, must not be "off".
     #[schemars(extend("x-genesis-key" = "selfServiceReset"))]
     pub self_service_reset: Option<SelfServiceReset>,
 }
@@ -59,9 +60,9 @@ pub struct Retry {
     pub wait_time_mins: f64,
     /// What is locked: "user", the user for all addresses, as in Genesis authentication;
     /// "user_and_address", the user only for the address (IPv4) or /64 network (IPv6) that sent the
-    /// wrong passwords. In addition, 100 wrong passwords in a day (UTC), counted over all
-    /// addresses, lock the user until the day ends, except for addresses and networks where the
-    /// user has a session.
+    /// wrong passwords. "user_and_address" has a second limit: 100 wrong passwords in a day (UTC),
+    /// counted over all addresses, lock the user until the day ends, except for addresses and
+    /// networks where the user has a session.
     pub scope: LockScopeSetting,
 }
 

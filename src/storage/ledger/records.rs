@@ -211,7 +211,8 @@ impl Blocks {
         let damaged = |why| StoreError::Damaged(format!("{} {no} {why}", self.record_name));
         let mut bytes = match &stored_key[..] {
             key if *key == block::chunk_key(no, 0) => value.to_vec(),
-            // Formats up to 4 stored audit rows under such keys, without the number of chunks.
+            // Stores of the formats 1 to 4 have audit rows under such keys, without the number of
+            // chunks.
             key if *key == no.to_be_bytes() => [&1_u32.to_be_bytes()[..], &value].concat(),
             key if number(key) > no => return Err(damaged("is missing")),
             _ => return Err(damaged("is cut off or overwritten")),

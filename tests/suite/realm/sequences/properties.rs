@@ -284,8 +284,8 @@ fn session_actor(command: &Command) -> Option<SessionNo> {
     }
 }
 
-/// Whether a command amends or deletes a user, or resets the password of a user. For such a
-/// command, any other user needs all rights of that user or all administration rights.
+/// Whether a command amends or deletes a user, or resets the password of a user. To do this to
+/// another user, the sender needs all rights of that user or all administration rights.
 fn is_on_a_user(command: &Command) -> bool {
     matches!(command, Command::AmendUser(..) | Command::DeleteUser(..) | Command::ResetPassword(..))
 }
