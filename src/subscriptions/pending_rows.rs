@@ -11,8 +11,8 @@ const UPDATE_WEIGHT: usize = 128 * 1024;
 /// The waiting changes, one for each row, with their positions in the order of commits.
 #[derive(Debug, Default)]
 pub(super) struct PendingRows {
-    /// Sorted by row. Insertion is cheap, because usually few rows wait, and a read adds rows in
-    /// this order.
+    /// Sorted by row. Insertion is cheap: usually few rows wait, and the rows of DATA_LOGON and
+    /// MORE_ROWS are added in this order, each at the end.
     rows: Vec<PendingRow>,
     /// The position for the next row that is added.
     next: u64,

@@ -89,10 +89,9 @@ impl Message for DataLogon {
         even if there are no rows, or in several if the rows are many or large. From then on it \
         sends a QUERY_UPDATE for each change of a row that the client has; a row that no longer \
         matches the filter is sent as DELETE. The gateway also sends rows that are new or begin to \
-        match the filter. Exception: while the client has not read all rows, a row that comes \
-        after the last row that it read is not sent, but read by MORE_ROWS. While the client has \
-        MAX_VIEW rows, new rows are not sent, except those of AUDIT_EVENTS: each replaces the \
-        oldest.";
+        match the filter. Exception: as long as MORE_ROWS can read further rows, a row that \
+        MORE_ROWS would read later is not sent. While the client has MAX_VIEW rows, new rows are \
+        not sent, except those of AUDIT_EVENTS: each replaces the oldest.";
     const ACK: &'static str = "LOGON_ACK";
     const NACK: &'static str = "LOGON_NACK";
     const ACCESS: Access = Access::Session;

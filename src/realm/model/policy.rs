@@ -72,14 +72,14 @@ pub struct Policy {
 pub struct Mfa {
     /// Whether TOTP codes are enabled.
     pub totp: bool,
-    /// Profiles whose users must have a TOTP secret, unless `link_for` includes them; `*` means all
-    /// users.
+    /// Profiles whose users must have a TOTP secret; `*` means all users. Users whom `link_for`
+    /// includes, too, need no secret.
     pub totp_for: Vec<Box<str>>,
     /// Lifetimes of the codes in mailed links and of active codes; `None` if mailed links are
     /// disabled.
     pub link: Option<Links>,
-    /// Profiles whose users are mailed a link at each login without an active code, unless they use
-    /// TOTP codes; `*` means all users.
+    /// Profiles whose users are mailed a link at each login; `*` means all users. No link is mailed
+    /// to users who have a TOTP secret, or if the login has an active code.
     pub link_for: Vec<Box<str>>,
     /// Number of wrong codes that ends a pending login or discards a new secret.
     pub codes_max: u32,

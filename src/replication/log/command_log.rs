@@ -53,7 +53,7 @@ pub enum LogEvent {
     /// count is bounded and at least one.
     ///
     /// The follower drops the `AppendAcks` after it has applied the entries, which acknowledges the
-    /// appends. A caller that waits for both the acknowledgement and the outcome is therefore woken
+    /// appends. At that time, the outcomes are known, too, so a caller that waits for both is woken
     /// once.
     Entries(Seq, Vec<Arc<Entry>>, AppendAcks),
     /// The entries before the one with this sequence number were trimmed, although the follower has

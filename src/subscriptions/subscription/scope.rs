@@ -21,8 +21,8 @@ pub struct KeyChange {
 }
 
 impl Subscription {
-    /// Whether the subscription depends on a change of rights of its owner. `sources` are the
-    /// sources whose visible rows and columns depend on these rights.
+    /// Whether the subscription may change when its owner gains or loses certain rights. `sources`
+    /// are the sources whose visible rows and columns depend on those rights.
     pub(in crate::subscriptions) fn depends_on(&self, sources: SourceSet) -> bool {
         sources.contains(self.request.source) || self.own_records_only()
     }
@@ -46,9 +46,8 @@ impl Subscription {
         (from != to).then_some(KeyChange { from, to })
     }
 
-    /// Whether the owner may read with the current scope. False if the scope shows all rows and the
-    /// owner no longer has the right to see them: the commit that revoked that right is not
-    /// published yet.
+    /// Whether the owner may read with the current scope. False if the scope shows all rows, but the
+    /// owner has lost the right to see them by a commit that is not published yet.
     pub(in crate::subscriptions) fn may_read(&self, realm: &Realm) -> bool {
         let SubscriptionRequest { source, owner, .. } = self.request;
         !self.sees_all || Viewer::new(realm, source, owner).sees_all
