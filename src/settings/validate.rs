@@ -23,7 +23,8 @@ impl Settings {
     }
 
     /// Checks that each mail that the settings require has a transport. Also checks that clients
-    /// cannot choose the page of a mailed link in hardened mode, except on a loopback address.
+    /// cannot choose the page of a mailed link in hardened mode, unless the gateway listens only on
+    /// a loopback address.
     fn check_mails(&self, wrong: &mut Vec<String>) {
         let mut require_transport = |key: &str, topic: &str| {
             if self.mail.transport_kind(topic) == MailTransportKind::Off {

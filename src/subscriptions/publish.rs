@@ -54,9 +54,9 @@ fn publish_records(index: &Index, commit: Commit<'_>, deliveries: &mut DeliveryL
     }
 }
 
-/// Compares rights with the subscriptions to USER_RIGHTS. The subscriptions that are filed under
-/// members of a changed profile are found by a loop over subscriptions, not over the members,
-/// because a profile can have many members, and usually few subscriptions concern them.
+/// Compares rights with the subscriptions to USER_RIGHTS. If a profile changed, a loop over the
+/// subscriptions that are filed under users finds those of its members. A loop over the members
+/// would be longer: a profile can have many members, but usually few of them have subscriptions.
 fn publish_rights<'t>(index: &Index, commit: Commit<'t>, deliveries: &mut DeliveryList<'t>) {
     let Commit { realm, seq, affected, .. } = commit;
     let source = DataSource::UserRights;

@@ -83,7 +83,7 @@ struct Block {
 
 enum BlockKind {
     Repeat(Times),
-    /// The complete alternatives, and the weight of the current one.
+    /// The alternatives that have been parsed, and the weight of the one that is being parsed.
     Choose(Vec<(u32, Vec<Step>)>, u32),
 }
 

@@ -51,7 +51,7 @@ pub fn first_value(normal: &str) -> Option<&str> {
     first.split_once('=').map(|(_, value)| value)
 }
 
-/// Returns a name in the form that it has as a value in a DN in normal form.
+/// Returns the normal form of a name, for comparison with the values in a DN from [`normalize`].
 pub fn normalize_value(name: &str) -> String {
     normalize(&format!("x={}", ldap3::dn_escape(name)))
         .and_then(|normal| normal.strip_prefix("x=").map(str::to_owned))

@@ -53,8 +53,8 @@ pub enum LogEvent {
     /// count is bounded and at least one.
     ///
     /// The follower drops the `AppendAcks` after it has applied the entries, which acknowledges the
-    /// appends. At that time, the outcomes are known, too, so a caller that waits for both is woken
-    /// once.
+    /// appends. A caller that waits for the acknowledgement and for the outcome is therefore woken
+    /// once: at the acknowledgement, the outcome is known, too.
     Entries(Seq, Vec<Arc<Entry>>, AppendAcks),
     /// The entries before the one with this sequence number were trimmed, although the follower has
     /// not applied them. The follower must stop.

@@ -134,9 +134,10 @@ pub struct ServerLimits {
     /// Maximum size of the body of a REST request in bytes, 1 to 1073741824. A larger body is
     /// refused with HTTP status 413.
     pub body_bytes: usize,
-    /// Maximum size in bytes, `frame_bytes` to 1073741824, of a WebSocket message, which can
-    /// consist of several frames. A larger message closes the connection. While the queued messages
-    /// of a connection have this total size, the gateway does not read from the connection.
+    /// Maximum size of a WebSocket message in bytes, from the value of `frame_bytes` to 1073741824.
+    /// A message can consist of several frames. A larger message closes the connection. While the
+    /// queued messages of a connection have this total size, the gateway does not read from the
+    /// connection.
     pub message_bytes: usize,
     /// Maximum nesting depth of the JSON of a message, 2 to 128.
     pub json_depth: usize,

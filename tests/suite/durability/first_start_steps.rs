@@ -40,7 +40,7 @@ async fn a_first_start_can_be_killed_at_every_step() {
 }
 
 /// Starts a gateway that is killed at call `number` of `call` on a file of its store. Returns false
-/// if the gateway listened earlier.
+/// if the start was finished before it made that many calls.
 fn is_killed_at(home: &Home, file: &str, call: &str, number: usize) -> bool {
     let serve = home.command(&["serve", "--listen", "127.0.0.1:0"]);
     let (file, trace) = (home.data().join(file), home.path().join("trace"));

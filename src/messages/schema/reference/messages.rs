@@ -20,8 +20,8 @@ static SUBJECTS: [Subject; 10] = [
     Subject(
         "passwords",
         "Passwords",
-        "The password rules are set in the configuration. No message returns them: show each TEXT \
-         of a refusal.",
+        "The password rules are set in the configuration. No message returns them, so a GUI shows \
+         the user each TEXT of a refusal.",
     ),
     Subject(
         "mfa",
