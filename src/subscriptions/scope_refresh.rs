@@ -1,7 +1,7 @@
 //! The refresh of subscription scopes after a commit.
 //!
 //! The scope of a subscription is what its owner may see, and its index keys. The scope changes
-//! with the rights of the owner, and when a user whom the filter names is created.
+//! with the rights of the owner, and when a user that the filter names is created.
 
 use super::commit::Commit;
 use super::data_source::DataSource;

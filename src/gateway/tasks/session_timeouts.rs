@@ -9,9 +9,9 @@ use crate::sessions::{Action, LiveSession};
 use crate::subscriptions::ConnectionNotice;
 
 /// Finds the sessions that had a connection but are not in this gateway's registry yet, and adds
-/// them, so that timeouts apply to them. Either the gateway was restarted and the GUI has not reconnected
-/// yet, or the GUI never received the reply to its login. A session that was last seen earlier than
-/// `last_seen` is treated as if it was last seen at `last_seen`.
+/// them, so that timeouts apply to them. Either the gateway was restarted and the GUI has not
+/// reconnected yet, or the GUI never received the reply to its login. A session that was last seen
+/// earlier than `last_seen` is treated as if it was last seen at `last_seen`.
 pub(super) fn watch_restored_sessions(gateway: &Arc<Gateway>, last_seen: Millis) {
     let sessions = &gateway.replica.sessions;
     let mut last = None;

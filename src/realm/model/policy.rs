@@ -72,8 +72,8 @@ pub struct Policy {
 pub struct Mfa {
     /// Whether TOTP codes are enabled.
     pub totp: bool,
-    /// Profiles whose users must have a TOTP secret; `*` means all users. Users whom `link_for`
-    /// includes, too, need no secret.
+    /// Profiles whose users must have a TOTP secret; `*` means all users. If `link_for`
+    /// includes a user, too, the user needs no secret.
     pub totp_for: Vec<Box<str>>,
     /// Lifetimes of the codes in mailed links and of active codes; `None` if mailed links are
     /// disabled.

@@ -21,8 +21,8 @@ pub struct GenesisPassword {
     #[schemars(extend("x-genesis-key" = "retry"))]
     pub retry: Retry,
     /// Self-service reset: users who forgot their password request a mail with a link that sets a
-    /// new one. Absent: off. The transport of these mails, in `mail.transport` or for their topic in
-    /// `mail.topics`, must not be "off".
+    /// new one. Absent: off. The transport of these mails, in `mail.transport` or for their topic
+    /// in `mail.topics`, must not be "off".
     #[schemars(extend("x-genesis-key" = "selfServiceReset"))]
     pub self_service_reset: Option<SelfServiceReset>,
 }

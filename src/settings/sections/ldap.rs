@@ -71,8 +71,8 @@ pub struct LdapConnection {
     /// Whether only the directory, not the gateway, locks users after wrong passwords. If true, the
     /// gateway refuses only users whose STATUS is DISABLED; if false, it also locks users after
     /// wrong passwords and refuses every STATUS other than ENABLED. If only some of the connections
-    /// have true, the gateway locks users after wrong passwords. Has no effect with the authentication type
-    /// "HYBRID".
+    /// have true, the gateway locks users after wrong passwords. Has no effect with the
+    /// authentication type "HYBRID".
     #[schemars(extend("x-genesis-key" = "bypassLoginInternalAuth"))]
     pub bypass_login_internal_auth: bool,
     /// The user record that the first login of a directory user creates.

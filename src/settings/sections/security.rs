@@ -27,9 +27,9 @@ pub struct Security {
     #[schemars(extend("x-genesis-key" = "refreshTokenExpirationMins"))]
     pub refresh_token_expiration_mins: f64,
     /// Minutes between two sweeps, from one millisecond to 5256000 minutes. A sweep ends sessions
-    /// that timed out and deletes expired tokens and codes. Only sessions that never had a WebSocket
-    /// connection wait for a sweep, and their messages are refused from the timeout on. All other
-    /// sessions end without a sweep, at the moment of their timeout.
+    /// that timed out and deletes expired tokens and codes. Only sessions that never had a
+    /// WebSocket connection wait for a sweep, and their messages are refused from the timeout on.
+    /// All other sessions end without a sweep, at the moment of their timeout.
     #[schemars(extend("x-genesis-key" = "expiryCheckMins"))]
     pub expiry_check_mins: f64,
     /// Maximum number of live sessions of one user; 0 or negative: no limit.

@@ -46,8 +46,8 @@ impl Subscription {
         (from != to).then_some(KeyChange { from, to })
     }
 
-    /// Whether the owner may read with the current scope. False if the scope shows all rows, but the
-    /// owner has lost the right to see them by a commit that is not published yet.
+    /// Whether the owner may read with the current scope. False if the scope shows all rows, but
+    /// the owner has lost the right to see them by a commit that is not published yet.
     pub(in crate::subscriptions) fn may_read(&self, realm: &Realm) -> bool {
         let SubscriptionRequest { source, owner, .. } = self.request;
         !self.sees_all || Viewer::new(realm, source, owner).sees_all
