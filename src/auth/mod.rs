@@ -12,7 +12,7 @@ pub mod totp;
 pub use key_ring::{KeyError, Keyring};
 pub use ldap::{DirectoryClient, DirectoryUser, LdapResult, LdapServer, TlsMode};
 pub use password_hasher::{
-    Cost, NewHash, PASSWORD_BYTES_MAX, PasswordHasher, PasswordMatch, QueueFull, StoredHash,
+    Cost, HashUnavailable, NewHash, PASSWORD_BYTES_MAX, PasswordHasher, PasswordMatch, StoredHash,
     thread_count,
 };
 pub use recovery_code::normalize_recovery_code;

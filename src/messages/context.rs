@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::errors;
-use crate::auth::QueueFull;
+use crate::auth::HashUnavailable;
 use crate::gateway::Gateway;
 use crate::realm::{Actor, Command, Millis, Origin, Outcome, Realm, Refusal, SessionKind};
 use crate::replication::SubmitError;
@@ -229,11 +229,11 @@ impl MessageContext {
         })
     }
 
-    /// Returns the NACK for a full hash queue.
-    pub fn hash_queue_full(&self, busy: QueueFull) -> Nack {
+    /// Returns the NACK for a password that could not be hashed in time.
+    pub fn hash_unavailable(&self, error: HashUnavailable) -> Nack {
         Nack::too_many(
             "too many logins and password changes at once; try again later",
-            busy.retry_after_ms,
+            error.retry_after_ms,
         )
     }
 

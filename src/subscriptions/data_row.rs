@@ -10,8 +10,8 @@ pub(super) const COLUMNS_MAX: usize = u64::BITS as usize;
 /// The value of one field.
 #[derive(Debug, Clone, PartialEq)]
 pub enum FieldValue {
-    /// A text. Short texts are stored inline, so that threads which send the same
-    /// row do not contend on a reference count.
+    /// A text. Short texts are stored inline, so that threads which send the same row do not
+    /// contend on a reference count.
     Text(SmolStr),
     /// A whole number.
     Number(i64),

@@ -10,7 +10,7 @@ use protocol::names::Password;
 use sha2::{Digest, Sha256, Sha512};
 use zeroize::Zeroizing;
 
-use super::error::QueueFull;
+use super::error::HashUnavailable;
 use super::hash_bounds::{self, Cost, HashKind};
 use super::thread_pool::HashPool;
 
@@ -77,7 +77,7 @@ impl PasswordHasher {
         client: IpAddr,
         password: Password,
         stored: Option<StoredHash>,
-    ) -> Result<PasswordMatch, QueueFull> {
+    ) -> Result<PasswordMatch, HashUnavailable> {
         let fits = password.expose().len() <= PASSWORD_BYTES_MAX;
         let stored = stored.filter(|_| fits);
         let name = stored.as_ref().map(|stored| stored.user_name.clone());
@@ -102,7 +102,11 @@ impl PasswordHasher {
 
     /// Hashes a new password to a PHC string with a random salt. The caller must check the length
     /// of the password: the hash of a password longer than [`PASSWORD_BYTES_MAX`] never matches.
-    pub async fn hash(&self, client: IpAddr, password: Password) -> Result<String, QueueFull> {
+    pub async fn hash(
+        &self,
+        client: IpAddr,
+        password: Password,
+    ) -> Result<String, HashUnavailable> {
         let (cost, input) = (self.cost, self.pepper.digest(&password));
         drop(password);
         self.pool.submit(client.into(), 1, move || hash_bounds::hash(cost, &*input)).await
@@ -116,7 +120,7 @@ impl PasswordHasher {
         password: Password,
         user_name: &str,
         previous: Vec<Arc<str>>,
-    ) -> Result<NewHash, QueueFull> {
+    ) -> Result<NewHash, HashUnavailable> {
         let cost = self.cost;
         let inputs = HashInputs::new(&self.pepper, &password, Some(user_name), &previous);
         drop(password);

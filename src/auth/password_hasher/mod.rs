@@ -6,7 +6,7 @@ mod hash_bounds;
 mod hasher;
 mod thread_pool;
 
-pub use error::QueueFull;
+pub use error::HashUnavailable;
 pub use hash_bounds::Cost;
 pub use hasher::{NewHash, PASSWORD_BYTES_MAX, PasswordHasher, PasswordMatch, StoredHash};
 pub use thread_pool::thread_count;

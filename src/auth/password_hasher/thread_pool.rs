@@ -7,7 +7,7 @@ use std::thread;
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::oneshot;
 
-use super::error::QueueFull;
+use super::error::HashUnavailable;
 use super::fair_queue::{FairQueue, QueuedJob};
 use crate::platform::{ClientNetwork, Stopwatch, random, stopwatch};
 
@@ -122,14 +122,14 @@ impl HashPool {
     }
 
     /// Runs `job`, which computes `hashes` hashes, on one of the threads. If the future is dropped
-    /// before the job starts, the job does not run. Fails with [`QueueFull`] if the job would have
-    /// to wait too long, has waited too long or panics, or if no thread could be started.
+    /// before the job starts, the job does not run. Fails with [`HashUnavailable`] if the job would
+    /// have to wait too long, has waited too long or panics, or if no thread could be started.
     pub async fn submit<T: Send + 'static>(
         &self,
         network: ClientNetwork,
         hashes: u32,
         job: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, QueueFull> {
+    ) -> Result<T, HashUnavailable> {
         let (sender, answer) = oneshot::channel();
         let job = Box::new(move || {
             // Sending fails if the caller dropped the future while the job ran: the result is not
@@ -138,16 +138,20 @@ impl HashPool {
         });
         let work = HashJob { hashes, job };
         let _slot = self.enqueue(network, work)?;
-        answer.await.map_err(|_| queue_full(0.0))
+        answer.await.map_err(|_| unavailable(0.0))
     }
 
-    fn enqueue(&self, network: ClientNetwork, work: HashJob) -> Result<QueueSlot<'_>, QueueFull> {
+    fn enqueue(
+        &self,
+        network: ClientNetwork,
+        work: HashJob,
+    ) -> Result<QueueSlot<'_>, HashUnavailable> {
         let mut state = self.shared.state.lock();
         let wait_secs = state.queue.jobs_ahead(network) as f64 * state.hash_duration.secs()
             / self.threads as f64;
         let over_secs = wait_secs - self.shared.wait_max_secs;
         if self.threads == 0 || over_secs > 0.0 {
-            return Err(queue_full(over_secs));
+            return Err(unavailable(over_secs));
         }
         let id = state.queue.push(network, self.shared.watch.elapsed_secs(), work);
         record_queue_length(&state.queue);
@@ -208,9 +212,9 @@ fn record_queue_length(queue: &FairQueue<HashJob>) {
 }
 
 /// Returns the error with a random retry time, so that refused clients do not return together.
-fn queue_full(over_secs: f64) -> QueueFull {
+fn unavailable(over_secs: f64) -> HashUnavailable {
     let least_ms = ((over_secs * 1_000.0) as u64).clamp(RETRY_MIN_MS, RETRY_MAX_MS);
-    QueueFull { retry_after_ms: least_ms + random::jitter(least_ms) }
+    HashUnavailable { retry_after_ms: least_ms + random::jitter(least_ms) }
 }
 
 /// Lowers the priority of the calling thread, so that heartbeats are served first. Only Linux has a
@@ -259,7 +263,7 @@ mod tests {
         }
 
         /// Unblocks the thread and waits for all results.
-        async fn release(&mut self) -> Vec<Result<(), QueueFull>> {
+        async fn release(&mut self) -> Vec<Result<(), HashUnavailable>> {
             self.gate.send(()).unwrap();
             let mut answers = Vec::new();
             for job in self.jobs.drain(..) {
@@ -271,7 +275,7 @@ mod tests {
         }
     }
 
-    type JobHandle = JoinHandle<Result<(), QueueFull>>;
+    type JobHandle = JoinHandle<Result<(), HashUnavailable>>;
 
     /// Submits a job that blocks its thread until the returned sender sends a value. The returned
     /// receiver gets a value when the job begins.
@@ -359,7 +363,7 @@ mod tests {
         gate.send(()).unwrap();
         assert_eq!(second.await.unwrap(), Ok(()));
         let late = scene.jobs.pop().unwrap().await.unwrap();
-        assert!(matches!(late, Err(QueueFull { .. })));
+        assert!(matches!(late, Err(HashUnavailable { .. })));
         assert!(scene.done.lock().is_empty());
     }
 

@@ -26,7 +26,7 @@ pub async fn check_local_password(
         .clone()
         .map(|phc| StoredHash { phc, user_name: snapshot.name.as_str().into() });
     let verify = context.gateway.passwords.verify(context.client.address, password.clone(), stored);
-    let (verdict, rehash) = match verify.await.map_err(|busy| context.hash_queue_full(busy))? {
+    let (verdict, rehash) = match verify.await.map_err(|error| context.hash_unavailable(error))? {
         // No stored password is empty. The realm decides whether a password reset with
         // `reset_mode = "blank"` makes the empty password right.
         _ if password.expose().is_empty() => (Verdict::Blank, None),

@@ -73,7 +73,7 @@ impl Message for ResetUserPassword {
         let generated = crate::auth::one_time_password();
         let password = Password::new(generated.as_str());
         let hash = context.gateway.passwords.hash(context.client.address, password).await;
-        let hash = hash.map_err(|busy| context.hash_queue_full(busy))?;
+        let hash = hash.map_err(|error| context.hash_unavailable(error))?;
         body::submit_with(context, reset(Some(hash.into()), false)?, Some(generated), None).await
     }
 }

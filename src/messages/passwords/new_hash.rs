@@ -20,7 +20,7 @@ pub(super) async fn new_hash(
     check::check(&rules, name, password)?;
     let (hasher, address) = (&context.gateway.passwords, context.client.address);
     let hash = hasher.hash_unless_used(address, password.clone(), name.as_str(), previous);
-    match hash.await.map_err(|busy| context.hash_queue_full(busy))? {
+    match hash.await.map_err(|error| context.hash_unavailable(error))? {
         NewHash::Hash(hash) => Ok(hash.into()),
         NewHash::UsedBefore => Err(check::used_before(&rules)),
     }

@@ -52,7 +52,7 @@ impl Message for InsertUser {
         };
         if let Some(password) = password.filter(|_| !context.envelope.validate) {
             let hash = context.gateway.passwords.hash(context.client.address, password).await;
-            spec.credential = Some(hash.map_err(|busy| context.hash_queue_full(busy))?.into());
+            spec.credential = Some(hash.map_err(|error| context.hash_unavailable(error))?.into());
         }
         let command = Command::InsertUser(context.actor()?, spec);
         body::submit_with(context, command, generated, None).await

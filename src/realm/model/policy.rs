@@ -72,14 +72,14 @@ pub struct Policy {
 pub struct Mfa {
     /// Whether TOTP codes are enabled.
     pub totp: bool,
-    /// Profiles whose users must have a TOTP secret; `*` means all users. If `link_for`
-    /// includes a user, too, the user needs no secret.
+    /// Profiles whose users must have a TOTP secret; `*` means all users. If `link_for` includes a
+    /// user, too, the user needs no secret.
     pub totp_for: Vec<Box<str>>,
     /// Lifetimes of the codes in mailed links and of active codes; `None` if mailed links are
     /// disabled.
     pub link: Option<Links>,
     /// Profiles whose users are mailed a link at each login; `*` means all users. No link is mailed
-    /// to users who have a TOTP secret, or if the login has an active code.
+    /// to users with an enabled TOTP secret, or if the login has an active code.
     pub link_for: Vec<Box<str>>,
     /// Number of wrong codes that ends a pending login or discards a new secret.
     pub codes_max: u32,

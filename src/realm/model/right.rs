@@ -40,7 +40,7 @@ pub const ADMINISTRATION: &[(&str, &str)] = &[
     ("RESET_ATTEMPTS", "Unlock users after wrong passwords"),
     ("VIEW_USERS", "See all users, profiles and rights"),
     ("VIEW_SESSIONS", "See the sessions of all users"),
-    ("VIEW_AUDIT", "See the audit and login attempts"),
+    ("VIEW_AUDIT", "See the audit trail and the login attempts"),
     ("MFA_CREATE", "Create second factors for other users"),
     ("MFA_CONFIRM", "Confirm second factors for other users"),
     ("MFA_ENABLE", "Enable second factors of users"),

@@ -19,8 +19,8 @@ pub struct User {
     pub name: UserName,
     /// The status: whether the user may log in, and whether the password must be changed.
     pub status: UserStatus,
-    /// The hash of the password as a PHC string; `None` if the gateway has no password of
-    /// the user.
+    /// The hash of the password as a PHC string; `None` if the gateway has no password of the
+    /// user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credential: Option<Arc<str>>,
     /// When the password was set.

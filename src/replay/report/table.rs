@@ -17,7 +17,10 @@ pub fn full_report(report: &Report) -> String {
             report.pushes.kinds.iter().map(|it| format!("{} {}", it.count, it.name)).collect();
         let lag = &report.pushes.lag;
         let lag = match lag.count {
-            0 => "no lag: no push followed a step marked as a cause (>!)".to_owned(),
+            0 => {
+                "no lag: no push was received after a message that the script marks as a cause (>!)"
+                    .to_owned()
+            }
             _ => format!(
                 "lag p50 {}, p99 {}, max {}",
                 time(lag.p50 as f64),

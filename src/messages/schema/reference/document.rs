@@ -35,8 +35,8 @@ every time.
 In the tables of fields, `A[].B` is field B of the elements of list A. The column *required* marks
 fields that a request must have. Other fields may be absent; null means absent, unless the reference
 states that null has another effect. The column *always* marks fields that a message of the gateway
-always has. A field of an object or list is marked if it is present whenever
-that object or element is.
+always has. A field of an object or list is marked if it is present whenever that object or element
+is.
 
 ## Contents
 ";

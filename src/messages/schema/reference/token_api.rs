@@ -40,6 +40,5 @@ message would get, but always INCORRECT_CREDENTIALS in place of UNKNOWN_ACCOUNT.
 also have the status 405 (method), 408 (slow body), 413 (too large body) or 415 (Content-Type).
 TOO_MANY_REQUESTS has the time to wait in seconds in the header Retry-After. One response differs:
 the 429 of a connection that sends too many requests has a MSG_NACK with RETRY_AFTER_MS as its body,
-and no Retry-After.
-[REST](../../src/docs/rest.md) explains requests by examples.
+and no Retry-After. [REST](../../src/docs/rest.md) explains requests by examples.
 ";
