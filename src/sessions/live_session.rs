@@ -26,8 +26,8 @@ pub struct LiveSession {
     pub(super) token_epoch: AtomicU32,
     /// Why the session ended; empty while it is live.
     pub(super) ended: OnceLock<EndReason>,
-    /// Whether the command to end the session was submitted because a message arrived after the
-    /// session had expired.
+    /// Whether a message arrived after the session had expired. The first such message submits the
+    /// command to end the session. Later ones submit it only if it failed.
     pub(super) ending: AtomicBool,
     /// Whether missed heartbeats end the session: [`UNMONITORED`], [`MONITORED`] or
     /// [`MONITORED_REPORTED`].

@@ -79,8 +79,8 @@ impl<T: AsRef<str>> FromIterator<(u8, T)> for Attributes {
         let mut bytes = Vec::new();
         for (number, text) in texts {
             let text = text.as_ref();
-            // Stored texts are never cut: a row with a text of this length exceeds `Row::VALUE_MAX`
-            // and is refused.
+            // A text of 64 KiB or more is cut here, because its length has 16 bits. A cut text is
+            // never stored: its row exceeds `Row::VALUE_MAX` and is refused.
             let text = &text[..text.floor_char_boundary(usize::from(u16::MAX))];
             let [high, low] = (text.len() as u16).to_be_bytes();
             bytes.extend([number, high, low]);
