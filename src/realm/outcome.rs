@@ -148,8 +148,8 @@ pub enum Refusal {
     LastAdministrator,
     /// The user has the maximum number of one-time tokens; the first of them expires at this time.
     OneTimeTokenLimit(Millis),
-    /// The one-time token or reset token is unknown, used or expired. Also used if a queued mail is
-    /// no longer needed.
+    /// The one-time token or reset token is unknown, used or expired. Also the refusal of a mail
+    /// secret whose queued mail is no longer needed.
     InvalidOneTimeToken,
     /// The second factor is missing, wrong or not set up, or a new secret was not confirmed in
     /// time. Contains the required factor.
