@@ -56,7 +56,12 @@ fn amend(round: usize) -> Command {
 fn realm() -> Realm {
     let new = |number| NewUser::named(user(number));
     let right = |text: &str| {
-        let right = RightSpec { id: None, code: code(text), description: Default::default() };
+        let right = RightSpec {
+            id: None,
+            code: code(text),
+            description: Default::default(),
+            guarded: false,
+        };
         Command::InsertRight(Actor::Operator, right)
     };
     let profile = ProfileSpec {

@@ -322,7 +322,7 @@ impl Nack {
             NackCode::NotAuthorised,
             format!("the right {right} is required; an administrator can grant it"),
         )
-        .with(json!({ "RIGHT": right }))
+        .with(json!({ "REASON": "RIGHT", "RIGHT": right }))
     }
 
     /// Creates a TOO_MANY_REQUESTS with `wait_ms` in DETAILS.RETRY_AFTER_MS.

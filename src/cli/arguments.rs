@@ -7,8 +7,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 use super::config_args::ConfigArgs;
 use super::error_text::with_causes;
 use super::{
-    audit, backup, calibrate, completions, config, doctor, export, health, import_preferences,
-    import_users, populate, record, rekey, replay, schema, send, serve, user,
+    admin, audit, backup, calibrate, completions, config, doctor, export, health,
+    import_preferences, import_users, populate, record, rekey, replay, schema, send, serve, user,
 };
 use crate::gateway::StartError;
 use crate::net::TlsError;
@@ -52,6 +52,9 @@ enum SubCommand {
     /// The current key is security.mfa.qr_code.secret_encrypt_key or, if that is empty, the key in
     /// the file mfa.key.
     Rekey(rekey::RekeyArgs),
+    /// Restore the administration of a store, while its gateway is stopped
+    #[command(subcommand)]
+    Admin(admin::AdminCommand),
     /// Manage the users in a store, while its gateway is stopped
     #[command(subcommand)]
     User(user::UserCommand),
@@ -99,6 +102,7 @@ pub fn run() -> ExitCode {
         SubCommand::Rekey(rekey) => rekey.run(),
         SubCommand::Calibrate(calibrate) => calibrate.run(),
         SubCommand::ConfigSchema => config::print_schema(),
+        SubCommand::Admin(admin) => admin.run(),
         SubCommand::User(user) => user.run(),
         SubCommand::Send(send) => send.run(),
         SubCommand::Replay(replay) => replay.run(),

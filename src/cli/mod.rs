@@ -1,5 +1,6 @@
 //! The command line: a file or folder for each sub-command or group of related ones.
 
+mod admin;
 mod arguments;
 mod audit;
 mod backup;

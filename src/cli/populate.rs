@@ -98,7 +98,7 @@ impl PopulateArgs {
             if !exists {
                 let description = code.as_str().replace('_', " ").to_lowercase();
                 let description = Description::parse(&description)?;
-                let spec = RightSpec { id: None, code: code.clone(), description };
+                let spec = RightSpec { id: None, code: code.clone(), description, guarded: false };
                 offline_store::submit(started, Command::InsertRight(Actor::Operator, spec)).await?;
             }
         }

@@ -1,8 +1,13 @@
 //! The realm's policy, derived from the settings.
 
 use crate::realm::model::policy;
-use crate::realm::{DAY_MS, Location, LockoutScope, Millis, Policy, WhenFull};
-use crate::settings::{AuthType, LoginErrors, Settings};
+use protocol::{ProfileName, UserName};
+
+use crate::realm::{
+    ConfiguredName, DAY_MS, GuardedRights, Location, LockoutScope, Millis, Policy, SetPolicy,
+    WhenFull,
+};
+use crate::settings::{AuthType, GuardedGroup, GuardedRightsSetting, LoginErrors, Settings};
 
 fn mfa(settings: &Settings) -> policy::Mfa {
     let mfa = &settings.security.mfa;
@@ -21,8 +26,48 @@ fn mfa(settings: &Settings) -> policy::Mfa {
     }
 }
 
-/// Returns the policy: the part of the settings that the realm needs.
-pub fn policy(settings: &Settings) -> Policy {
+/// Returns what the realm needs of the settings: the policy, and the names on which decisions
+/// depend.
+pub fn policy(settings: &Settings) -> SetPolicy {
+    SetPolicy { policy: rules(settings), names: names(settings) }
+}
+
+/// Returns the names in the configuration on which decisions depend, with their keys.
+fn names(settings: &Settings) -> Vec<(ConfiguredName, Box<str>)> {
+    let security = &settings.security;
+    let connections = security.authentication.ldap.connection.iter();
+    let first_logins = connections.map(|it| &it.on_first_login);
+    let of_directories = first_logins.flat_map(|first| {
+        let profiles = first.profiles.iter().map(|name| (name, "on_first_login.profiles"));
+        let groups = first.group_profiles.values().map(|it| (it, "on_first_login.group_profiles"));
+        profiles.chain(groups)
+    });
+    let of_directories = of_directories
+        .map(|(name, key)| (name, format!("security.authentication.ldap.connection.{key}")));
+    let list = |names: &'_ Vec<String>, key: &str| {
+        names.iter().map(|name| (name.clone(), key.to_owned())).collect::<Vec<_>>()
+    };
+    let notify = security.mfa.notify.as_ref().map(|it| &it.required_for);
+    let acks = security.login_ack.custom.iter().flat_map(|it| &it.profiles);
+    let profiles = list(&security.mfa.required_for, "security.mfa.required_for")
+        .into_iter()
+        .chain(notify.map(|it| list(it, "security.mfa.notify.required_for")).unwrap_or_default())
+        .chain(of_directories.map(|(name, key)| (name.clone(), key)))
+        .chain(acks.map(|name| (name.clone(), "security.login_ack.custom.profiles".to_owned())));
+    let profiles = profiles.filter_map(|(name, key)| {
+        Some((ConfiguredName::Profile(ProfileName::parse(&name).ok()?), key.into()))
+    });
+    // With INTERNAL, all local users can log in.
+    let is_internal = security.authentication.kind == AuthType::Internal;
+    let internal = security.authentication.internal_users.iter().filter(|_| !is_internal);
+    let internal = internal.filter_map(|name| {
+        let key = "security.authentication.internal_users";
+        Some((ConfiguredName::LocalUser(UserName::parse(name).ok()?), key.into()))
+    });
+    profiles.chain(internal).collect()
+}
+
+fn rules(settings: &Settings) -> Policy {
     let security = &settings.security;
     let retry = &security.genesis_password.retry;
     let strength = &security.genesis_password.validation.password_strength;
@@ -60,6 +105,33 @@ pub fn policy(settings: &Settings) -> Policy {
             policy::SelfResets { timeout_ms, cool_ms }
         }),
         directory: security.authentication.kind == AuthType::Ldap,
+        guarded_rights: guarded_rights(&security.guarded_rights),
+        local_logins: security.authentication.kind == AuthType::Internal,
+        directory_logins: security.authentication.kind != AuthType::Internal,
+        max_session_ms: security.max_session_ms(),
+        directory_session_ms: directory_session_ms(settings),
+        reauthentication_ms: security.reauthentication_ms(),
+        one_time_password_ms: security.one_time_password_ms(),
         location: Location::parse(&settings.server.location).unwrap_or_default(),
     }
+}
+
+fn guarded_rights(setting: &GuardedRightsSetting) -> GuardedRights {
+    match setting {
+        GuardedRightsSetting::Group(GuardedGroup::All) => GuardedRights::All,
+        GuardedRightsSetting::Group(GuardedGroup::Administration) => {
+            GuardedRights::Administration(Vec::new())
+        }
+        GuardedRightsSetting::Codes(codes) => {
+            GuardedRights::Administration(codes.iter().map(|code| code.as_str().into()).collect())
+        }
+    }
+}
+
+/// Returns the maximum age of a session of a directory user; `None` if the directory can be asked
+/// again whether the user still exists.
+fn directory_session_ms(settings: &Settings) -> Option<Millis> {
+    let connections = &settings.security.authentication.ldap.connection;
+    let cannot_ask = connections.iter().any(|it| it.bind_dn.is_empty());
+    cannot_ask.then_some(DAY_MS)
 }

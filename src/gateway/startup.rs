@@ -10,7 +10,8 @@ use protocol::{Description, ProfileName, RightCode};
 use crate::auth::PasswordHasher;
 use crate::platform::Clock;
 use crate::realm::{
-    ADMINISTRATION, Bootstrap, Change, Command, NewUser, Outcome, Realm, RealmLoader, Row, SEEN_MS,
+    ADMINISTRATION, Bootstrap, Change, Command, Edition, NewUser, Outcome, Realm, RealmLoader, Row,
+    SEEN_MS,
 };
 use crate::replication::{CommandLog, Entry, MemoryLog, Replica, SubmitError, open_log};
 use crate::settings::{Engine, Settings};
@@ -143,10 +144,8 @@ impl Started {
     ) -> Result<(), StartError> {
         self.replica.set_policy(crate::gateway::policy::policy(settings)).await?;
         self.check_pepper(settings).await?;
-        let complete = self.replica.read(|realm, _| {
-            ADMINISTRATION.iter().all(|(code, _)| realm.right_by_code(code).is_some())
-        });
-        if complete && administrator.is_none() {
+        let needed = self.replica.read(|realm, _| realm.needs_bootstrap());
+        if !needed && administrator.is_none() {
             return Ok(());
         }
         let command = Command::Bootstrap(bootstrap(administrator));
@@ -199,6 +198,12 @@ impl Started {
 
 /// Returns the bootstrap: administration rights, their profile and, if given, the administrator.
 fn bootstrap(administrator: Option<NewUser>) -> Bootstrap {
+    let (rights, profile) = (administration_rights(), admin_profile());
+    Bootstrap { rights, profile, administrator, edition: Edition::CURRENT }
+}
+
+/// Returns codes and descriptions of the administration rights.
+pub fn administration_rights() -> Vec<(RightCode, Description)> {
     let right = |(code, description): &(&str, &str)| {
         let parsed = (RightCode::parse(code), Description::parse(description));
         let (Ok(code), Ok(description)) = parsed else {
@@ -206,8 +211,13 @@ fn bootstrap(administrator: Option<NewUser>) -> Bootstrap {
         };
         (code, description)
     };
+    ADMINISTRATION.iter().map(right).collect()
+}
+
+/// Returns the name of the profile of the administration rights.
+pub fn admin_profile() -> ProfileName {
     let Ok(profile) = ProfileName::parse(ADMIN_PROFILE) else {
         unreachable!("{ADMIN_PROFILE} is an invalid profile name");
     };
-    Bootstrap { rights: ADMINISTRATION.iter().map(right).collect(), profile, administrator }
+    profile
 }

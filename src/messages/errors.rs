@@ -5,7 +5,10 @@ use serde_json::json;
 
 use crate::gateway::Gateway;
 use crate::platform::random;
-use crate::realm::{MfaReason, Millis, Refusal, RequiredFactor, SessionSummary, UserStatus};
+use crate::realm::{
+    AuthorityLimit, MfaReason, Millis, Refusal, RequiredFactor, SessionSummary, UserStatus,
+    is_administration,
+};
 use crate::settings::LoginErrors;
 
 /// Returns the NACK for a refusal. With `login_errors = "uniform"`, an unknown account gets the
@@ -28,12 +31,10 @@ pub fn nack(gateway: &Gateway, now: Millis, refusal: Refusal) -> Nack {
         Refusal::RefreshExpired => {
             text("the refresh token is unknown, used, expired or revoked; log in again")
         }
-        Refusal::InvalidOneTimeToken => {
-            text("the token is unknown, used or expired; request a new one")
-        }
+        Refusal::InvalidOneTimeToken => text("the token is unknown, used or expired"),
         Refusal::InvalidLifetimes => text("refresh tokens must live longer than access tokens"),
         Refusal::LastAdministrator => {
-            text("one enabled user must keep the right AMEND_USER; give it to another user first")
+            text("one user who can log in must keep all administration rights")
         }
         Refusal::ManagedByDirectory => text("a directory manages this password; change it there"),
         Refusal::ResetCooldown(_) => text("a reset was requested recently; try again later"),
@@ -45,11 +46,12 @@ pub fn nack(gateway: &Gateway, now: Millis, refusal: Refusal) -> Nack {
         }
         Refusal::InvalidId(field) => Nack::new(code, format!("{field} is not a valid record id")),
         Refusal::Disabled(name) => {
-            Nack::new(code, format!("{name} is disabled; enable the user before the reset"))
+            Nack::new(code, format!("{name} is disabled; enable {name} first"))
         }
         Refusal::NotAuthorised(right) => Nack::not_authorised(&right),
-        Refusal::CannotGrantRight(right) => cannot_grant(code, &right),
-        Refusal::TargetHasHigherRights(right) => target_has_higher_rights(code, &right),
+        Refusal::BeyondAuthority(limit) => beyond_authority(code, &limit),
+        Refusal::NamedByConfiguration(key) => named_by_configuration(code, &key),
+        Refusal::RequiredRight(right) => required_right(code, &right),
         Refusal::HasDependents(kind, name) => has_dependents(code, kind, &name),
         Refusal::Duplicate(field, value) => duplicate(code, field, &value),
         Refusal::NotFound(kind, name) => not_found(code, kind, &name),
@@ -62,18 +64,47 @@ pub fn nack(gateway: &Gateway, now: Millis, refusal: Refusal) -> Nack {
     }
 }
 
-fn cannot_grant(code: NackCode, right: &str) -> Nack {
-    let text = format!(
-        "you lack the right {right}; only a user who has this right or all administration rights \
-         can grant it"
-    );
-    Nack::new(code, text).with(json!({ "RIGHT": right }))
+/// Returns NOT_AUTHORISED with the reason (REASON) and the first missing right (RIGHT) in its
+/// details.
+fn beyond_authority(code: NackCode, limit: &AuthorityLimit) -> Nack {
+    let (reason, right, text) = match limit {
+        AuthorityLimit::Grant(right) => {
+            let text = "only a user who has this right or all administration rights can grant it";
+            ("GRANT", right, format!("you lack the right {right}; {text}"))
+        }
+        AuthorityLimit::User(right) => {
+            let text = "which you lack; you cannot change this user";
+            ("OUT_OF_REACH", right, format!("the user has the right {right}, {text}"))
+        }
+        AuthorityLimit::Profile(right) => {
+            let text = "which you lack; you cannot change this profile";
+            ("OUT_OF_REACH", right, format!("the profile has the right {right}, {text}"))
+        }
+        AuthorityLimit::OwnUser => {
+            let text = "no session can relax what holds for its own user; another user must do it";
+            return Nack::new(code, text).with(json!({ "REASON": "OUT_OF_REACH" }));
+        }
+    };
+    let hint = if is_administration(right) {
+        ""
+    } else {
+        " (the setting security.guarded_rights decides which rights count: see \"Roles\" on the \
+         page \"Security\" of the manual)"
+    };
+    Nack::new(code, text + hint).with(json!({ "REASON": reason, "RIGHT": right }))
 }
 
-fn target_has_higher_rights(code: NackCode, right: &str) -> Nack {
-    let text =
-        format!("the user has the right {right}, which you lack; you cannot change this user");
-    Nack::new(code, text).with(json!({ "RIGHT": right }))
+fn named_by_configuration(code: NackCode, key: &str) -> Nack {
+    let text = format!(
+        "{key} in the configuration names this profile: it cannot be renamed or \
+                        deleted"
+    );
+    Nack::new(code, text).with(json!({ "TABLE": "CONFIGURATION", "KEY": key }))
+}
+
+fn required_right(code: NackCode, right: &str) -> Nack {
+    let text = format!("the gateway itself requires the right {right}; it cannot be deleted");
+    Nack::new(code, text).with(json!({ "TABLE": "CONFIGURATION", "KEY": right }))
 }
 
 fn has_dependents(code: NackCode, kind: &str, name: &str) -> Nack {

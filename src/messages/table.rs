@@ -26,7 +26,9 @@ use crate::messages::passwords::{
 use crate::messages::profiles::{
     event_amend_profile, event_delete_profile, event_insert_profile, req_profile,
 };
-use crate::messages::rights::{event_delete_right, event_insert_right, req_right};
+use crate::messages::rights::{
+    event_amend_right, event_delete_right, event_insert_right, req_right,
+};
 use crate::messages::subscriptions::{data_logoff, data_logon, more_rows};
 use crate::messages::token_api::{
     event_amend_connector_settings, event_create_one_time_token, event_verify_one_time_token,
@@ -38,7 +40,7 @@ use crate::messages::users::{
 };
 
 /// All handlers, those of the most frequent messages first.
-pub static HANDLERS: [Handler; 44] = [
+pub static HANDLERS: [Handler; 45] = [
     Handler::immediate::<event_heartbeat::Heartbeat>(),
     Handler::immediate::<heartbeat_ping::HeartbeatPing>(),
     Handler::queued::<event_login_auth::LoginAuth>(),
@@ -53,6 +55,7 @@ pub static HANDLERS: [Handler; 44] = [
     Handler::queued::<event_amend_profile::AmendProfile>(),
     Handler::queued::<event_delete_profile::DeleteProfile>(),
     Handler::queued::<event_insert_right::InsertRight>(),
+    Handler::queued::<event_amend_right::AmendRight>(),
     Handler::queued::<event_delete_right::DeleteRight>(),
     Handler::queued::<event_insert_user::InsertUser>(),
     Handler::queued::<event_amend_user::AmendUser>(),

@@ -82,7 +82,14 @@ fn respond(
         }
         "/health/live" => text_response(StatusCode::OK, "live\n"),
         "/health/ready" => match not_ready_reason(gateway) {
-            None => text_response(StatusCode::OK, "ready\n"),
+            None if gateway.replica.read(|realm, _| realm.has_administrator()) => {
+                text_response(StatusCode::OK, "ready\n")
+            }
+            None => text_response(
+                StatusCode::OK,
+                "ready; no user who can log in holds all administration rights: see `tollgate \
+                 doctor`\n",
+            ),
             Some(why) => {
                 text_response(StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {why}\n"))
             }

@@ -1,6 +1,6 @@
 //! The kinds of rows, in the order of their keys.
 
-use super::row::Key;
+use super::key::Key;
 
 /// The kind of a key or of its row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,6 +25,7 @@ pub(super) enum KeyKind {
     ActiveCode,
     SelfReset,
     Mail,
+    ConfiguredName,
     // Must be the last kind: a backup ends before the first row of this kind.
     Seen,
 }
@@ -52,6 +53,7 @@ impl KeyKind {
         Self::ActiveCode,
         Self::SelfReset,
         Self::Mail,
+        Self::ConfiguredName,
         Self::Seen,
     ];
 }
@@ -80,6 +82,7 @@ impl Key {
             Key::ActiveCode(_) => KeyKind::ActiveCode,
             Key::SelfReset(_) => KeyKind::SelfReset,
             Key::Mail(_) => KeyKind::Mail,
+            Key::ConfiguredName(_) => KeyKind::ConfiguredName,
             Key::Seen(_) => KeyKind::Seen,
         }
     }

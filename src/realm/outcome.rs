@@ -125,10 +125,13 @@ pub enum Refusal {
     RefreshExpired,
     /// The sender lacks this right.
     NotAuthorised(String),
-    /// The sender lacks this right and therefore cannot grant it.
-    CannotGrantRight(String),
-    /// The sender lacks this right, which the user to be changed holds.
-    TargetHasHigherRights(String),
+    /// The sender has the right of the command, but may not make this change.
+    BeyondAuthority(AuthorityLimit),
+    /// This key of the configuration names the profile, which can therefore be neither renamed nor
+    /// deleted.
+    NamedByConfiguration(String),
+    /// The gateway requires the right with this code, which can therefore not be deleted.
+    RequiredRight(String),
     /// The user of this name is disabled and must be enabled first.
     Disabled(String),
     /// Kind and name of a record that depends on the record to be deleted.
@@ -144,7 +147,7 @@ pub enum Refusal {
     /// RECORD_VERSION of the message is not the current version of the record. Contains the current
     /// version.
     VersionConflict(u32),
-    /// No user who can amend users would remain.
+    /// No user who can log in would hold all administration rights.
     LastAdministrator,
     /// The user has the maximum number of one-time tokens; the first of them expires at this time.
     OneTimeTokenLimit(Millis),
@@ -182,11 +185,11 @@ impl Refusal {
             Self::SessionLimit(_) => NackCode::MaxActiveSessionsReached,
             Self::StaleCredential => NackCode::LoginFail,
             Self::NoSession | Self::RefreshExpired => NackCode::SessionExpired,
-            Self::NotAuthorised(_) | Self::CannotGrantRight(_) | Self::TargetHasHigherRights(_) => {
-                NackCode::NotAuthorised
-            }
+            Self::NotAuthorised(_) | Self::BeyondAuthority(_) => NackCode::NotAuthorised,
             Self::Disabled(_) | Self::TooLong | Self::InvalidRow(_) => NackCode::ValidationError,
-            Self::HasDependents(..) => NackCode::DependentRecordFound,
+            Self::HasDependents(..) | Self::NamedByConfiguration(_) | Self::RequiredRight(_) => {
+                NackCode::DependentRecordFound
+            }
             Self::Duplicate(..) => NackCode::DuplicateKey,
             Self::NotFound(..) => NackCode::RecordNotFound,
             Self::IdNameMismatch(_) | Self::InvalidId(_) => NackCode::InvalidParameter,
@@ -201,6 +204,20 @@ impl Refusal {
             Self::LastAdministrator => NackCode::LastAdministrator,
         }
     }
+}
+
+/// Why the authority of a sender does not suffice for a change. Contains the first right that the
+/// sender lacks.
+#[derive(Debug, Clone, PartialEq)]
+pub enum AuthorityLimit {
+    /// The change would grant this right.
+    Grant(String),
+    /// The user to be changed has this right.
+    User(String),
+    /// The profile to be changed has this right.
+    Profile(String),
+    /// The change would relax what holds for the sender's own user.
+    OwnUser,
 }
 
 /// A session as MAX_ACTIVE_SESSIONS_REACHED lists it.

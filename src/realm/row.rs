@@ -6,9 +6,10 @@ use protocol::{UserName, expected_by_serde, to_json};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::key::Key;
 use super::model::{
-    ActiveCode, Attempts, EntryId, Millis, OneTime, PendingLogin, Policy, Profile, ProfileNo,
-    QueuedMail, Right, RightNo, SecondFactor, SelfReset, Session, SessionNo, TokenHash,
+    ActiveCode, Attempts, ConfiguredName, EntryId, Millis, OneTime, PendingLogin, Policy, Profile,
+    ProfileNo, QueuedMail, Right, RightNo, SecondFactor, SelfReset, Session, SessionNo, TokenHash,
     TokenLifetimes, User, UserNo,
 };
 
@@ -53,6 +54,39 @@ pub struct Counters {
     pub active_codes: u64,
     /// The last number of a mail.
     pub mails: u64,
+    /// The edition of the rules by which commands are decided.
+    #[serde(skip_serializing_if = "Edition::is_first")]
+    pub edition: Edition,
+    /// How many administration rights the last bootstrap knew; 0 before the second edition.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub administration: usize,
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
+
+/// The edition of the rules by which commands are decided. Entries of the command log that an
+/// earlier version decided are decided by its rules again, so that nothing that was acknowledged is
+/// refused by a replay.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Edition {
+    /// Users can grant only rights that they hold, and amend only users whose effective rights they
+    /// hold.
+    #[default]
+    First,
+    /// The rules of [`super::rules::authority`], and proofs with an epoch.
+    Authority,
+}
+
+impl Edition {
+    /// The edition of this version, which the bootstrap puts into force.
+    pub const CURRENT: Self = Self::Authority;
+
+    /// Whether this is the first edition.
+    pub(super) fn is_first(&self) -> bool {
+        *self == Self::First
+    }
 }
 
 /// A row. Each pair of a relation, such as a user in a profile, is a separate row. A profile of a
@@ -60,7 +94,7 @@ pub struct Counters {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Row {
     /// The policy in force.
-    Policy(Policy),
+    Policy(Box<Policy>),
     /// The counters.
     Counters(Counters),
     /// A right.
@@ -101,6 +135,8 @@ pub enum Row {
     SelfReset(UserNo, SelfReset),
     /// A queued mail.
     Mail(QueuedMail),
+    /// A name in the configuration, and the key that contains it.
+    ConfiguredName(ConfiguredName, Box<str>),
 }
 
 /// The session and expiry of a rotated token, which is a refresh token that a refresh replaced.
@@ -110,33 +146,6 @@ pub struct RotatedToken {
     pub session: SessionNo,
     /// When the token would have expired; the row may be deleted then.
     pub until: Millis,
-}
-
-/// The key of a row.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-#[expect(missing_docs, reason = "each is the key of the row of the same name")]
-pub enum Key {
-    Policy,
-    Counters,
-    Right(RightNo),
-    Profile(ProfileNo),
-    User(UserNo),
-    Member(ProfileNo, UserNo),
-    Grant(ProfileNo, RightNo),
-    Direct(UserNo, RightNo),
-    Session(SessionNo),
-    RotatedToken(TokenHash),
-    Attempts(UserName),
-    History(UserNo),
-    OneTime(TokenHash),
-    TokenLifetimes,
-    PepperCheck,
-    SecondFactor(UserNo),
-    PendingLogin(TokenHash),
-    ActiveCode(u64),
-    SelfReset(UserNo),
-    Mail(u64),
-    Seen(EntryId),
 }
 
 impl Row {
@@ -164,6 +173,7 @@ impl Row {
             Row::ActiveCode(code) => Key::ActiveCode(code.no),
             Row::SelfReset(no, _) => Key::SelfReset(*no),
             Row::Mail(mail) => Key::Mail(mail.no),
+            Row::ConfiguredName(name, _) => Key::ConfiguredName(name.clone()),
         }
     }
 
@@ -181,7 +191,8 @@ impl Row {
             Row::User(user) => !is_short(user),
             Row::Right(_) | Row::Profile(_) | Row::Session(_) | Row::Attempts(..) => true,
             Row::History(..) | Row::SecondFactor(..) | Row::Mail(_) => true,
-            Row::Policy(_) | Row::Counters(_) | Row::Seen(..) | Row::PepperCheck(_) => false,
+            Row::Policy(_) | Row::ConfiguredName(..) => true,
+            Row::Counters(_) | Row::Seen(..) | Row::PepperCheck(_) => false,
             Row::Member(..) | Row::Grant(..) | Row::Direct(..) | Row::OneTime(..) => false,
             Row::RotatedToken(..) | Row::TokenLifetimes(_) | Row::PendingLogin(..) => false,
             Row::ActiveCode(_) | Row::SelfReset(..) => false,
@@ -212,6 +223,7 @@ impl Row {
             Row::ActiveCode(row) => to_json(row),
             Row::SelfReset(_, row) => to_json(row),
             Row::Mail(row) => to_json(row),
+            Row::ConfiguredName(_, row) => to_json(row),
         }
     }
 
@@ -255,84 +267,7 @@ impl Row {
             Key::ActiveCode(_) => Row::ActiveCode(json(value)?),
             Key::SelfReset(no) => Row::SelfReset(no, json(value)?),
             Key::Mail(_) => Row::Mail(json(value)?),
-        })
-    }
-}
-
-impl Key {
-    /// Returns the stored key: a letter for the kind, then numbers, a hash or a name in lower case.
-    /// Numbers are big-endian, so that keys sort by number.
-    pub fn bytes(&self) -> Vec<u8> {
-        let pair =
-            |tag: u8, a: u32, b: u32| [&[tag][..], &a.to_be_bytes(), &b.to_be_bytes()].concat();
-        let one = |tag: u8, rest: &[u8]| [&[tag][..], rest].concat();
-        match self {
-            Key::Policy => vec![b'P'],
-            Key::Counters => vec![b'C'],
-            Key::Right(no) => one(b'r', &no.0.to_be_bytes()),
-            Key::Profile(no) => one(b'p', &no.0.to_be_bytes()),
-            Key::User(no) => one(b'u', &no.0.to_be_bytes()),
-            Key::Member(profile, user) => pair(b'm', profile.0, user.0),
-            Key::Grant(profile, right) => pair(b'g', profile.0, right.0),
-            Key::Direct(user, right) => pair(b'd', user.0, right.0),
-            Key::Session(no) => one(b's', &no.0.to_be_bytes()),
-            Key::RotatedToken(hash) => one(b't', &hash.0),
-            Key::Attempts(name) => one(b'a', name.as_str().to_ascii_lowercase().as_bytes()),
-            Key::Seen(id) => one(b'z', &id.0.to_be_bytes()),
-            Key::History(no) => one(b'h', &no.0.to_be_bytes()),
-            Key::OneTime(hash) => one(b'o', &hash.0),
-            Key::TokenLifetimes => vec![b'L'],
-            Key::PepperCheck => vec![b'K'],
-            Key::SecondFactor(no) => one(b'f', &no.0.to_be_bytes()),
-            Key::PendingLogin(hash) => one(b'l', &hash.0),
-            Key::ActiveCode(no) => one(b'c', &no.to_be_bytes()),
-            Key::SelfReset(no) => one(b'e', &no.0.to_be_bytes()),
-            Key::Mail(no) => one(b'x', &no.to_be_bytes()),
-        }
-    }
-
-    /// Returns the stored key in hexadecimal.
-    pub fn hex(&self) -> String {
-        hex::encode(self.bytes())
-    }
-
-    /// Decodes a key in hexadecimal; `None` if the text is not a key.
-    pub fn from_hex(text: &str) -> Option<Key> {
-        Key::read(&hex::decode(text).ok()?)
-    }
-
-    fn read(bytes: &[u8]) -> Option<Key> {
-        let (tag, rest) = bytes.split_first()?;
-        let number = || Some(u32::from_be_bytes(rest.try_into().ok()?));
-        let long = || Some(u64::from_be_bytes(rest.try_into().ok()?));
-        let hash = || Some(TokenHash(rest.try_into().ok()?));
-        let pair = || {
-            let (a, b) = rest.split_at_checked(4)?;
-            Some((u32::from_be_bytes(a.try_into().ok()?), u32::from_be_bytes(b.try_into().ok()?)))
-        };
-        Some(match tag {
-            b'P' => Key::Policy,
-            b'C' => Key::Counters,
-            b'r' => Key::Right(RightNo(number()?)),
-            b'p' => Key::Profile(ProfileNo(number()?)),
-            b'u' => Key::User(UserNo(number()?)),
-            b'm' => pair().map(|(a, b)| Key::Member(ProfileNo(a), UserNo(b)))?,
-            b'g' => pair().map(|(a, b)| Key::Grant(ProfileNo(a), RightNo(b)))?,
-            b'd' => pair().map(|(a, b)| Key::Direct(UserNo(a), RightNo(b)))?,
-            b's' => Key::Session(SessionNo(long()?)),
-            b't' => Key::RotatedToken(hash()?),
-            b'a' => Key::Attempts(UserName::parse(std::str::from_utf8(rest).ok()?).ok()?),
-            b'h' => Key::History(UserNo(number()?)),
-            b'o' => Key::OneTime(hash()?),
-            b'f' => Key::SecondFactor(UserNo(number()?)),
-            b'l' => Key::PendingLogin(hash()?),
-            b'c' => Key::ActiveCode(long()?),
-            b'e' => Key::SelfReset(UserNo(number()?)),
-            b'x' => Key::Mail(long()?),
-            b'L' => Key::TokenLifetimes,
-            b'K' => Key::PepperCheck,
-            b'z' => Key::Seen(EntryId(u128::from_be_bytes(rest.try_into().ok()?))),
-            _ => return None,
+            Key::ConfiguredName(name) => Row::ConfiguredName(name, json(value)?),
         })
     }
 }

@@ -5,9 +5,10 @@ use std::ops::Bound;
 
 use protocol::UserName;
 
+use super::key::Key;
 use super::key_kind::KeyKind;
-use super::model::{EntryId, ProfileNo, RightNo, SessionNo, TokenHash, UserNo};
-use super::row::{Key, Row};
+use super::model::{ConfiguredName, EntryId, ProfileNo, RightNo, SessionNo, TokenHash, UserNo};
+use super::row::Row;
 use super::state::Realm;
 
 /// Rows of one kind.
@@ -33,7 +34,7 @@ impl Realm {
     /// kind if `after` is `None`.
     fn rows_of_kind(&self, kind: KeyKind, after: Option<&Key>) -> Rows<'_> {
         match kind {
-            KeyKind::Policy => single(after, Some(Row::Policy(self.policy.clone()))),
+            KeyKind::Policy => single(after, Some(Row::Policy(self.policy.clone().into()))),
             KeyKind::Counters => single(after, Some(Row::Counters(self.counters.clone()))),
             KeyKind::Right => table(&self.rights, after, |_, it| Row::Right(it.clone())),
             KeyKind::Profile => table(&self.profiles, after, |_, it| Row::Profile(it.clone())),
@@ -67,6 +68,9 @@ impl Realm {
                 table(&self.self_resets, after, |no, it| Row::SelfReset(*no, it.clone()))
             }
             KeyKind::Mail => table(&self.mails, after, |_, it| Row::Mail(it.clone())),
+            KeyKind::ConfiguredName => table(&self.configured, after, |name, key| {
+                Row::ConfiguredName(name.clone(), key.clone())
+            }),
             KeyKind::Seen => table(&self.seen, after, |id, at| Row::Seen(*id, *at)),
         }
     }
@@ -97,6 +101,7 @@ impl Realm {
             KeyKind::ActiveCode => self.active_codes.len(),
             KeyKind::SelfReset => self.self_resets.len(),
             KeyKind::Mail => self.mails.len(),
+            KeyKind::ConfiguredName => self.configured.len(),
             KeyKind::Seen => self.seen.len(),
         }
     }
@@ -104,7 +109,7 @@ impl Realm {
     /// Returns the row with this key; `None` if it does not exist.
     pub fn row(&self, key: &Key) -> Option<Row> {
         Some(match key {
-            Key::Policy => Row::Policy(self.policy.clone()),
+            Key::Policy => Row::Policy(self.policy.clone().into()),
             Key::Counters => Row::Counters(self.counters.clone()),
             Key::Right(no) => Row::Right(self.rights.get(no)?.clone()),
             Key::Profile(no) => Row::Profile(self.profiles.get(no)?.clone()),
@@ -115,6 +120,9 @@ impl Realm {
             Key::Session(no) => Row::Session(self.session(*no)?.clone()),
             Key::RotatedToken(hash) => Row::RotatedToken(*hash, *self.rotated_tokens.get(hash)?),
             Key::Attempts(name) => Row::Attempts(name.clone(), self.attempts.get(name)?.clone()),
+            Key::ConfiguredName(name) => {
+                Row::ConfiguredName(name.clone(), self.configured.get(name)?.clone())
+            }
             Key::Seen(id) => Row::Seen(*id, *self.seen.get(id)?),
             Key::History(no) => Row::History(*no, self.histories.get(no)?.clone()),
             Key::OneTime(hash) => Row::OneTime(*hash, *self.one_time.get(hash)?),
@@ -176,6 +184,7 @@ macro_rules! table_keys {
 table_keys! {
     RightNo: Key::Right(no) => *no;
     ProfileNo: Key::Profile(no) => *no;
+    ConfiguredName: Key::ConfiguredName(name) => name.clone();
     UserNo: Key::User(no) | Key::History(no) | Key::SecondFactor(no) | Key::SelfReset(no) => *no;
     (ProfileNo, UserNo): Key::Member(profile, user) => (*profile, *user);
     (ProfileNo, RightNo): Key::Grant(profile, right) => (*profile, *right);
@@ -232,6 +241,7 @@ mod tests {
                 location,
                 code: protocol::RightCode::parse(&format!("RIGHT_{number}")).unwrap(),
                 description: Default::default(),
+                guarded: false,
             }),
             Row::Profile(Profile {
                 no: profile,
@@ -307,6 +317,7 @@ mod tests {
                 send_attempts: 0,
                 secret_issued: false,
             }),
+            Row::ConfiguredName(ConfiguredName::LocalUser(name(number)), "key".into()),
             Row::Seen(EntryId(number.into()), 5),
         ]
     }

@@ -11,12 +11,13 @@ use std::sync::Arc;
 
 use protocol::{ProfileName, RightCode, UserName};
 
+use super::key::Key;
 use super::model::{
-    ActiveCode, Attempts, EntryId, ExpiringTokens, Millis, OneTime, PendingLogin, Policy, Profile,
-    ProfileNo, QueuedMail, Right, RightNo, SecondFactor, SelfReset, Session, SessionId, SessionNo,
-    TokenHash, TokenLifetimes, User, UserNo, attempts_ref,
+    ActiveCode, Attempts, ConfiguredName, EntryId, ExpiringTokens, Millis, OneTime, PendingLogin,
+    Policy, Profile, ProfileNo, QueuedMail, Right, RightNo, SecondFactor, SelfReset, Session,
+    SessionId, SessionNo, TokenHash, TokenLifetimes, User, UserNo, attempts_ref,
 };
-use super::row::{Change, Counters, Key, RotatedToken, Row};
+use super::row::{Change, Counters, RotatedToken, Row};
 
 /// How long the id of an applied entry is remembered. The time of the newest entry counts as the
 /// current time.
@@ -60,6 +61,7 @@ pub struct Realm {
     pub(super) active_by_user: BTreeSet<(UserNo, u64)>,
     pub(super) self_resets: BTreeMap<UserNo, SelfReset>,
     pub(super) mails: BTreeMap<u64, QueuedMail>,
+    pub(super) configured: BTreeMap<ConfiguredName, Box<str>>,
     pub(super) mails_by_due: BTreeSet<(Millis, u64)>,
     pub(super) seen: BTreeMap<EntryId, Millis>,
     pub(super) seen_at: BTreeSet<(Millis, EntryId)>,
@@ -101,7 +103,7 @@ impl Realm {
     /// Adds a row whose key does not exist yet.
     pub(super) fn add(&mut self, row: Row) {
         match row {
-            Row::Policy(policy) => self.policy = policy,
+            Row::Policy(policy) => self.policy = *policy,
             Row::Counters(counters) => self.counters = counters,
             Row::Right(right) => self.add_right(right),
             Row::Profile(profile) => self.add_profile(profile),
@@ -140,6 +142,7 @@ impl Realm {
                 self.mails_by_due.insert((it.due, it.no));
                 self.mails.insert(it.no, it);
             }
+            Row::ConfiguredName(name, key) => drop(self.configured.insert(name, key)),
         }
     }
 
@@ -219,6 +222,7 @@ impl Realm {
             Key::Mail(no) => {
                 self.mails.remove(no).map(|it| self.mails_by_due.remove(&(it.due, *no)));
             }
+            Key::ConfiguredName(name) => drop(self.configured.remove(name)),
         }
     }
 

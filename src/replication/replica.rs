@@ -17,7 +17,8 @@ use super::log::{AppendError, CommandLog, Entry, LogEvent};
 use super::write_behind::{SaveBatch, WriteBehind};
 use crate::platform::{Clock, random, stopwatch};
 use crate::realm::{
-    Applied, Change, Command, Ended, EntryId, Millis, Origin, Outcome, Policy, Realm, Row, SEEN_MS,
+    Applied, Change, Command, Ended, EntryId, Millis, Origin, Outcome, Realm, Row, SEEN_MS,
+    SetPolicy,
 };
 use crate::sessions::SessionRegistry;
 use crate::storage::{AuditTrail, RowStore, Seq, StoreError};
@@ -124,9 +125,9 @@ impl Replica {
         self.log.write_error()
     }
 
-    /// Submits `policy` unless the realm already has it.
-    pub async fn set_policy(&self, policy: Policy) -> Result<(), SubmitError> {
-        if self.read(|realm, _| *realm.policy() != policy) {
+    /// Submits a policy unless the realm already has it.
+    pub async fn set_policy(&self, policy: SetPolicy) -> Result<(), SubmitError> {
+        if self.read(|realm, _| !realm.has_policy(&policy)) {
             self.submit(Command::SetPolicy(policy)).await?;
         }
         Ok(())

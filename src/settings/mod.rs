@@ -24,9 +24,10 @@ pub use error::SettingsError;
 pub use reference::ReferenceRow;
 pub use root::{RESET_TOPIC, Settings};
 pub use sections::{
-    AckField, AckNaming, AddressRange, AuthType, Class, CustomAck, Engine, HashingAlgorithm,
-    HostOrder, HostSettings, LdapConnection, LdapTls, LockScopeSetting, LoginAckSettings,
-    LoginErrors, MailTransportKind, Mode, NackNaming, Notify, OneTimeTokenVerify, PasswordStrength,
-    PushServices, QrCode, ResetMode, ServerLimits, ServiceListSettings, ServiceSettings,
-    SessionLimitAction, ShutdownClose, SmtpTls, SystemDateFormat, TlsSettings, Validation,
+    AckField, AckNaming, AddressRange, AuthType, Class, CustomAck, Engine, GuardedGroup,
+    GuardedRightsSetting, HashingAlgorithm, HostOrder, HostSettings, LdapConnection, LdapTls,
+    LockScopeSetting, LoginAckSettings, LoginErrors, MailTransportKind, Mode, NackNaming, Notify,
+    OneTimeTokenVerify, PasswordStrength, PushServices, QrCode, ResetMode, ServerLimits,
+    ServiceListSettings, ServiceSettings, SessionLimitAction, ShutdownClose, SmtpTls,
+    SystemDateFormat, TlsSettings, Validation,
 };

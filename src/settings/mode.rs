@@ -18,6 +18,13 @@ login_errors = "uniform"
 reset_mode = "one_time_password"
 hide_versions = true
 hide_hosts = true
+max_session_hours = 24.0
+max_simultaneous_user_logins = 5
+
+[security.genesis_password.validation.password_strength]
+minimum_length = 12
+restrict_password = true
+restrict_user_name = true
 
 [security.genesis_password.retry]
 scope = "user_and_address"
@@ -60,11 +67,21 @@ fn compare(
         let full = crate::settings::schema::join(path, key);
         match (hard, own.get(key)) {
             (Value::Table(hard), Some(Value::Table(own))) => compare(&full, hard, own, found),
-            (hard, Some(own)) if hard != own => {
+            (hard, Some(own)) if is_weaker(key, hard, own) => {
                 found.push((full, hard.to_string(), own.to_string()));
             }
             _ => {}
         }
+    }
+}
+
+/// Whether a value is weaker than the default of hardened mode. Of a maximum, 0 is no limit.
+fn is_weaker(key: &str, hard: &Value, own: &Value) -> bool {
+    let number = |value: &Value| value.as_float().or(value.as_integer().map(|it| it as f64));
+    match (number(hard), number(own)) {
+        (Some(hard), Some(own)) if key.starts_with("min") => own < hard,
+        (Some(hard), Some(own)) => own <= 0.0 || own > hard,
+        _ => hard != own,
     }
 }
 
@@ -97,5 +114,10 @@ mod tests {
         let keys: Vec<_> = softer.hardened_overrides().into_iter().map(|(key, ..)| key).collect();
         assert_eq!(keys, ["security.hide_hosts", "server.allow_plaintext"]);
         assert!(parse("[security]\nhide_hosts = true").hardened_overrides().is_empty());
+        let hours = |hours: &str| {
+            parse(&format!("mode = 'hardened'\n[security]\nmax_session_hours = {hours}"))
+        };
+        assert!(hours("8.5").hardened_overrides().is_empty());
+        assert_eq!([hours("0"), hours("25")].map(|it| it.hardened_overrides().len()), [1, 1]);
     }
 }

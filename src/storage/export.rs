@@ -112,10 +112,11 @@ pub fn write(
 }
 
 /// Returns the row in its exported form; `None` if the export leaves it out. The ids of applied
-/// entries are always left out, because they are meaningless in another store.
+/// entries are always left out, because they are meaningless in another store, and so are the names
+/// in the configuration, which the next start adds.
 fn exported(row: Row, credentials: bool) -> Option<Row> {
     match row {
-        Row::Seen(..) => None,
+        Row::Seen(..) | Row::ConfiguredName(..) => None,
         row if credentials => Some(row),
         Row::User(user) => Some(Row::User(User { credential: None, ..user })),
         Row::History(..) | Row::PepperCheck(_) | Row::Attempts(..) => None,

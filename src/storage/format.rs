@@ -7,7 +7,7 @@ use super::error::StoreError;
 use super::high_water_mark::HighWaterMark;
 
 /// The content of the format file.
-pub(super) const FORMAT: &str = "tollgate store 6";
+pub(super) const FORMAT: &str = "tollgate store 7";
 /// Formats that this version also reads:
 ///
 /// * 1 has no audit trail.
@@ -15,12 +15,14 @@ pub(super) const FORMAT: &str = "tollgate store 6";
 /// * 3 has no second factors, pending logins, active codes, resets requested by users, or mails.
 /// * 4 has one stored value for each entry and each audit row.
 /// * 5 has former names of commands and fields.
-const OLDER_FORMATS: [&str; 5] = [
+/// * 6 has entries of the first edition of the rules only ([`crate::realm::Edition`]).
+const OLDER_FORMATS: [&str; 6] = [
     "tollgate store 1",
     "tollgate store 2",
     "tollgate store 3",
     "tollgate store 4",
     "tollgate store 5",
+    "tollgate store 6",
 ];
 
 /// The state of the store in a folder.

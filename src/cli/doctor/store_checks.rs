@@ -24,7 +24,7 @@ pub enum StoreFacts {
     Intact {
         /// Whether its password hashes were made with the configured pepper.
         pepper_matches: bool,
-        /// Whether an enabled user can amend users.
+        /// Whether a user who can log in holds all administration rights.
         has_administrator: bool,
         /// Number of users with the status PASSWORD_RESET and without a password. Either they were
         /// reset with `reset_mode = "blank"` (the reset may have expired), or the mail with their
@@ -63,10 +63,9 @@ pub fn check(dir: &Path, facts: &StoreFacts, short: Option<String>) -> Vec<Findi
                 found.push(Finding::new(Problem, at.clone(), why, change));
             }
             if !has_administrator {
-                let why = "no enabled user can amend users";
-                let change = "start the gateway, which creates the user admin if no user has this \
-                              name, or add an administrator with `tollgate user add NAME \
-                              --profile USER_ADMIN`";
+                let why = "no user who can log in holds all administration rights";
+                let change = "start the gateway, which creates the user admin in a store without \
+                              any administrator, or run `tollgate admin recover --user NAME`";
                 found.push(Finding::new(Advice, at.clone(), why, change));
             }
             if *open_resets > 0 {

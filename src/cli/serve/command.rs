@@ -110,6 +110,12 @@ impl ServeArgs {
         let password_command = first.as_ref().map(|first| first.announce(&self.data_dir));
         let password_command = password_command.transpose()?;
         started.prepare(settings, first.map(|first| first.user)).await?;
+        if !started.replica.read(|realm, _| realm.has_administrator()) {
+            tracing::warn!(
+                "no user who can log in holds all administration rights; to restore them, stop \
+                 the gateway and run `tollgate admin recover --user NAME`"
+            );
+        }
         Ok(password_command)
     }
 

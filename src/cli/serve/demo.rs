@@ -75,7 +75,7 @@ pub(super) fn apply(settings: &mut Settings) -> Result<(), SettingsError> {
 pub(super) async fn populate(settings: &Settings, started: &Started) -> Result<()> {
     for (code, description) in RIGHTS {
         let (code, description) = (RightCode::parse(code)?, Description::parse(description)?);
-        let spec = RightSpec { id: None, code, description };
+        let spec = RightSpec { id: None, code, description, guarded: false };
         offline_store::submit(started, Command::InsertRight(Actor::Operator, spec)).await?;
     }
     for (name, description, rights) in PROFILES {

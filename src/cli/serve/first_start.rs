@@ -10,7 +10,7 @@ use protocol::{Password, UserName};
 use super::announcement::{ADMIN, quoted};
 use crate::cli::offline_store;
 use crate::gateway::{ADMIN_PROFILE, Started};
-use crate::realm::NewUser;
+use crate::realm::{AMEND_USER, NewUser};
 use crate::settings::Settings;
 
 /// Name of the file that gets a generated password if standard output is not a terminal. The file
@@ -24,13 +24,13 @@ pub(super) struct FirstAdmin {
     generated: Option<Password>,
 }
 
-/// Returns the first administrator to create; `None` if the store has an administrator or a user
-/// named `admin`.
+/// Returns the first administrator to create; `None` if a user can amend users, whatever the status
+/// of the user, or is named `admin`.
 pub(super) fn first_admin(settings: &Settings, started: &Started) -> Result<Option<FirstAdmin>> {
     let name = UserName::parse(ADMIN)?;
     let needed = started
         .replica
-        .read(|realm, _| !realm.has_administrator() && realm.user_by_name(&name).is_none());
+        .read(|realm, _| !realm.has_holder(AMEND_USER) && realm.user_by_name(&name).is_none());
     if !needed {
         return Ok(None);
     }

@@ -1,6 +1,6 @@
-//! EVENT_END_SESSION: ends a session of any user by its SESSION_ID.
+//! EVENT_END_SESSION: ends a session of any user, or all sessions of a user.
 
-use protocol::{Nack, NackCode};
+use protocol::{Nack, NackCode, UserName};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -8,21 +8,24 @@ use crate::messages::context::MessageContext;
 use crate::messages::handler::{Access, Message};
 use crate::messages::record::NoDetails;
 use crate::messages::record::event::{self, Ack};
-use crate::realm::{Command, SessionId};
+use crate::realm::{Command, SessionId, SessionNo};
 
-/// The session to end. The tokens of the session are revoked.
+/// The session to end, or the user whose sessions are to end. Send only one of the two. The tokens
+/// of the sessions are revoked.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
 pub struct EndSession {
     /// SESSION_ID of the session, as in the data source ACTIVE_SESSIONS.
-    session_id: String,
+    session_id: Option<String>,
+    /// Name of the user whose sessions all end, also those that could be resumed.
+    user_name: Option<UserName>,
 }
 
 impl Message for EndSession {
     const TYPE: &'static str = "EVENT_END_SESSION";
-    const SUMMARY: &'static str = "Ends a session of any user.";
+    const SUMMARY: &'static str = "Ends a session of any user, or all sessions of a user.";
     const DESCRIPTION: &'static str =
-        "The connections of the session get SESSION_ENDED with REASON REVOKED.";
+        "The connections of an ended session get SESSION_ENDED with REASON REVOKED.";
     const ACK: &'static str = "EVENT_END_SESSION_ACK";
     const NACK: &'static str = "EVENT_END_SESSION_NACK";
     const ACCESS: Access = Access::Right("LOGOUT_OTHERS");
@@ -30,11 +33,24 @@ impl Message for EndSession {
     type Ack = Ack<NoDetails>;
 
     async fn serve(self, context: &MessageContext) -> Result<Ack<NoDetails>, Nack> {
-        let found = self.session_id.parse().ok().map(SessionId).and_then(|id| {
-            context.read(|realm| realm.session_by_id(&id).map(|session| session.no))
-        });
-        let none = || Nack::new(NackCode::SessionNotFound, "no session has this SESSION_ID");
-        let command = Command::EndOtherSession(context.actor()?, found.ok_or_else(none)?);
+        let actor = context.actor()?;
+        let command = match (self.session_id, self.user_name) {
+            (Some(id), None) => Command::EndOtherSession(actor, find_session(context, &id)?),
+            (None, Some(name)) => Command::EndSessionsOf(actor, name),
+            _ => {
+                let text = "send either SESSION_ID or USER_NAME";
+                return Err(Nack::new(NackCode::InvalidParameter, text));
+            }
+        };
         event::submit_record_event(context, command, event::no_details).await
     }
+}
+
+fn find_session(context: &MessageContext, id: &str) -> Result<SessionNo, Nack> {
+    let found =
+        id.parse().ok().map(SessionId).and_then(|id| {
+            context.read(|realm| realm.session_by_id(&id).map(|session| session.no))
+        });
+    let none = || Nack::new(NackCode::SessionNotFound, "no session has this SESSION_ID");
+    found.ok_or_else(none)
 }

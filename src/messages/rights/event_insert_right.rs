@@ -20,6 +20,10 @@ pub struct InsertRight {
     /// Description; empty by default.
     #[serde(default)]
     description: Description,
+    /// Whether only holders of the right may grant it and change its holders, even if
+    /// `security.guarded_rights` in the configuration does not contain it; false by default.
+    #[serde(default)]
+    guarded: bool,
 }
 
 /// The right that was inserted or deleted.
@@ -40,7 +44,12 @@ impl Message for InsertRight {
     type Ack = Ack<RightAck>;
 
     async fn serve(self, context: &MessageContext) -> Result<Ack<RightAck>, Nack> {
-        let spec = RightSpec { id: self.id, code: self.code, description: self.description };
+        let spec = RightSpec {
+            id: self.id,
+            code: self.code,
+            description: self.description,
+            guarded: self.guarded,
+        };
         let command = Command::InsertRight(context.actor()?, spec);
         event::submit_record_event(context, command, RightAck::from_outcome).await
     }

@@ -235,6 +235,7 @@ impl UserBody {
             name: self.user_name,
             status: self.status.map(Status::in_realm),
             credential: None,
+            must_change: false,
             rights: reference::into_refs(self.right.or(self.right_codes)),
             profiles: reference::into_refs(self.user_profiles),
             record_version: self.record_version,

@@ -40,6 +40,7 @@ impl Message for InsertUser {
             let settings = context.gateway.settings();
             check::check(&settings.security.genesis_password.validation, name, chosen)?;
         }
+        let is_one_time = matches!(first, InitialPassword::OneTime(_) | InitialPassword::Generated);
         let (password, generated) = match first {
             InitialPassword::None => (None, None),
             InitialPassword::Lasting(password) | InitialPassword::OneTime(password) => {
@@ -54,6 +55,7 @@ impl Message for InsertUser {
             let hash = context.gateway.passwords.hash(context.client.address, password).await;
             spec.credential = Some(hash.map_err(|error| context.hash_unavailable(error))?.into());
         }
+        spec.must_change = is_one_time;
         let command = Command::InsertUser(context.actor()?, spec);
         body::submit_with(context, command, generated, None).await
     }

@@ -58,8 +58,8 @@ impl Realm {
         match command {
             Command::AddUsers(users) => vec![counted(row, "USERS", users.len())],
             Command::Restore(rows) => vec![counted(row, "ROWS", rows.len())],
-            Command::SetPolicy(policy) => {
-                let [old, new] = [&self.policy, policy].map(to_json_value);
+            Command::SetPolicy(set) => {
+                let [old, new] = [&self.policy, &set.policy].map(to_json_value);
                 vec![BeforeAfter::from_objects(old, new, row)]
             }
             _ => BeforeAfter::split_events(self.compare(&applied.changes), row),
@@ -89,6 +89,7 @@ fn event_without_message(command: &Command) -> &'static str {
         Command::SetPolicy(_) => "SET_POLICY",
         Command::SetPepperCheck(_) => "SET_PASSWORD_SALT",
         Command::Bootstrap(_) => "FIRST_START",
+        Command::RecoverAdministrator(_) => "ADMIN_RECOVER",
         Command::AddUsers(_) => "USER_ADD",
         Command::SetCredential(_) => "USER_PASSWD",
         Command::Restore(_) => "IMPORT",

@@ -6,10 +6,11 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::realm::key::Key;
 use crate::realm::model::{
     ATTRIBUTES, Location, Millis, ProfileNo, RightNo, SessionNo, TokenLifetimes, User, UserNo,
 };
-use crate::realm::row::{Change, Key, Row};
+use crate::realm::row::{Change, Row};
 use crate::realm::state::Realm;
 
 /// The change of one field of a record. A value is null if the record does not have the field.
@@ -154,6 +155,7 @@ impl Viewpoint<'_> {
             | Key::PepperCheck
             | Key::PendingLogin(_)
             | Key::SelfReset(_)
+            | Key::ConfiguredName(_)
             | Key::Mail(_) => return None,
         })
     }
@@ -213,6 +215,7 @@ impl Viewpoint<'_> {
                 ("ID", it.no.id(it.location).into()),
                 ("CODE", it.code.as_str().into()),
                 ("DESCRIPTION", it.description.as_str().into()),
+                ("GUARDED", it.guarded.then_some(true).into()),
             ],
             Row::User(user) => display_user(user),
             Row::Session(it) => {
@@ -243,6 +246,7 @@ impl Viewpoint<'_> {
             | Row::PepperCheck(_)
             | Row::PendingLogin(..)
             | Row::SelfReset(..)
+            | Row::ConfiguredName(..)
             | Row::Mail(_) => Fields::new(),
         }
     }

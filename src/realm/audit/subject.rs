@@ -36,42 +36,42 @@ impl Subject {
 impl Realm {
     /// Returns the subject of a command, given the realm before the command.
     pub(super) fn subject(&self, command: &Command) -> Subject {
-        let of = |actor: &Actor| self.actor_name(actor);
+        let by = |actor: &Actor, target| Subject::new(self.actor_name(actor), target);
         match command {
             Command::Login(it) => Subject::own(name(&it.user_name)),
             Command::Refresh(it) => Subject::own(user_name(self.user_by_refresh(&it.presented))),
             Command::FinishLogin(it) => Subject::own(self.pending_login_user_name(&it.token)),
             Command::End(it) => Subject::own(self.session_user_name(it.session)),
-            Command::EndOtherSession(actor, it) => {
-                Subject::new(of(actor), self.session_user_name(*it))
-            }
+            Command::EndOtherSession(actor, it) => by(actor, self.session_user_name(*it)),
             Command::ChangePassword(it) => self.password_change_subject(it),
             Command::ResetByToken(it) => Subject::own(name(&it.user_name)),
-            Command::InsertRight(actor, it) => Subject::new(of(actor), name(&it.code)),
-            Command::DeleteRight(actor, code) => Subject::new(of(actor), name(code)),
+            Command::InsertRight(actor, it) => by(actor, name(&it.code)),
+            Command::AmendRight(actor, it) => by(actor, name(&it.code)),
+            Command::DeleteRight(actor, code) => by(actor, name(code)),
             Command::InsertProfile(actor, it)
             | Command::AmendProfile(actor, it)
-            | Command::DeleteProfile(actor, it) => {
-                Subject::new(of(actor), self.target_profile_name(it))
-            }
+            | Command::DeleteProfile(actor, it) => by(actor, self.target_profile_name(it)),
             Command::InsertUser(actor, it)
             | Command::AmendUser(actor, _, it)
-            | Command::DeleteUser(actor, it) => Subject::new(of(actor), self.target_user_name(it)),
-            Command::ResetPassword(actor, it) => Subject::new(of(actor), name(&it.user_name)),
-            Command::ExpirePassword(actor, it)
+            | Command::DeleteUser(actor, it) => by(actor, self.target_user_name(it)),
+            Command::ResetPassword(actor, it) => by(actor, name(&it.user_name)),
+            Command::EndSessionsOf(actor, it)
+            | Command::RevokeCodesOf(actor, it)
+            | Command::ExpirePassword(actor, it)
             | Command::SetAttempts(actor, it, _)
-            | Command::SetSecondFactor(actor, it, _) => Subject::new(of(actor), name(it)),
+            | Command::SetSecondFactor(actor, it, _) => by(actor, name(it)),
             Command::CreateSecret(it) => self.enrolment_subject(&it.actor, it.user_name.as_ref()),
             Command::ConfirmSecret(it) => self.enrolment_subject(&it.actor, it.user_name.as_ref()),
-            Command::RevokeCode(actor, no) => Subject::new(of(actor), self.code_user_name(*no)),
-            Command::CreateOneTime(actor, _) => Subject::own(of(actor)),
+            Command::RevokeCode(actor, no) => by(actor, self.code_user_name(*no)),
+            Command::CreateOneTime(actor, _) => Subject::own(self.actor_name(actor)),
             Command::SpendOneTime(it) => self.one_time_token_subject(it),
-            Command::AmendTokenLifetimes(actor, _) => Subject::new(of(actor), None),
+            Command::AmendTokenLifetimes(actor, _) => by(actor, None),
             Command::SetCredential(it) => Subject::target_only(name(&it.user_name)),
             Command::RequestReset(it) => Subject::target_only(name(&it.user_name)),
             Command::SyncDirectoryUser(it) => Subject::target_only(name(&it.user_name)),
             Command::IssueMailSecret(no, _) => Subject::target_only(self.mail_user_name(*no)),
             Command::AddUsers(users) => Subject::target_only(only_name(users)),
+            Command::RecoverAdministrator(it) => Subject::target_only(name(&it.user_name)),
             Command::Bootstrap(it) => {
                 Subject::target_only(it.administrator.as_ref().and_then(|it| name(&it.name)))
             }

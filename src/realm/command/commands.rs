@@ -13,19 +13,21 @@ use super::login_payloads::{
     ConfirmSecret, CreateSecret, FinishLogin, MailSecret, MailSent, RequestReset, ResetByToken,
     SecondFactorInput, SyncDirectoryUser,
 };
-use super::record_payloads::{Amendment, ProfileSpec, ResetPassword, RightSpec, UserSpec};
-use crate::realm::model::{
-    Actor, AuthenticatedBy, EndReason, Fingerprint, LoginClient, Millis, Policy, SessionKind,
-    SessionNo, TokenHash, TokenHashes, UserNo, UserStatus, Verdict,
+use super::record_payloads::{
+    Amendment, ProfileSpec, ResetPassword, RightAmendment, RightSpec, UserSpec,
 };
-use crate::realm::row::StoredRow;
+use crate::realm::model::{
+    Actor, AuthenticatedBy, ConfiguredName, EndReason, Fingerprint, LoginClient, Millis, Policy,
+    SessionKind, SessionNo, TokenHash, TokenHashes, UserNo, UserStatus, Verdict,
+};
+use crate::realm::row::{Edition, StoredRow};
 
 /// A command. Stored in the command log as JSON, so variants and fields may only be added, or
 /// renamed with an alias.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "described by the payload or by the function that plans it")]
 pub enum Command {
-    SetPolicy(Policy),
+    SetPolicy(SetPolicy),
     #[serde(alias = "Found")]
     Bootstrap(Bootstrap),
     AddUsers(Vec<NewUser>),
@@ -41,6 +43,7 @@ pub enum Command {
     InsertProfile(Actor, ProfileSpec),
     AmendProfile(Actor, ProfileSpec),
     DeleteProfile(Actor, ProfileSpec),
+    AmendRight(Actor, RightAmendment),
     DeleteRight(Actor, RightCode),
     InsertUser(Actor, UserSpec),
     AmendUser(Actor, Amendment, UserSpec),
@@ -50,6 +53,7 @@ pub enum Command {
     SetAttempts(Actor, UserName, u32),
     #[serde(alias = "EndAnother")]
     EndOtherSession(Actor, SessionNo),
+    EndSessionsOf(Actor, UserName),
     Restore(Vec<StoredRow>),
     CreateOneTime(Actor, TokenHash),
     SpendOneTime(SpendOneTime),
@@ -64,6 +68,7 @@ pub enum Command {
     #[serde(alias = "Reseal")]
     ReencryptSecrets(Vec<(UserNo, Fingerprint, Arc<str>)>),
     RevokeCode(Actor, u64),
+    RevokeCodesOf(Actor, UserName),
     #[serde(alias = "AskReset")]
     RequestReset(RequestReset),
     ResetByToken(ResetByToken),
@@ -75,6 +80,7 @@ pub enum Command {
     SyncDirectoryUser(SyncDirectoryUser),
     #[serde(alias = "Note")]
     RecordRefusals(Vec<RefusalCount>),
+    RecoverAdministrator(RecoverAdministrator),
 }
 
 /// The message that caused a command, for the audit trail.
@@ -107,8 +113,25 @@ pub struct RefusalCount {
     pub count: u32,
 }
 
+/// The policy, and the names in the configuration on which decisions depend.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct SetPolicy {
+    /// The policy.
+    #[serde(flatten)]
+    pub policy: Policy,
+    /// Names in the configuration, each with the key that contains it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<(ConfiguredName, Box<str>)>,
+}
+
+impl From<Policy> for SetPolicy {
+    fn from(policy: Policy) -> Self {
+        Self { policy, names: Vec::new() }
+    }
+}
+
 /// The bootstrap: creates missing administration rights, the profile USER_ADMIN and the first
-/// administrator.
+/// administrator. Puts an edition of the rules into force.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Bootstrap {
     /// Code and description of the administration rights.
@@ -117,6 +140,25 @@ pub struct Bootstrap {
     pub profile: ProfileName,
     /// The first administrator; `None` if no user is to be created.
     pub administrator: Option<NewUser>,
+    /// The edition of the rules.
+    #[serde(default, skip_serializing_if = "Edition::is_first")]
+    pub edition: Edition,
+}
+
+/// The recovery of the administration on the command line: the profile of the bootstrap exists, is
+/// enabled and grants all administration rights, and this user is enabled and in it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RecoverAdministrator {
+    /// The user, who is created if no user has the name.
+    pub user_name: UserName,
+    /// The name of the profile if it must be created.
+    pub profile: ProfileName,
+    /// Code and description of the administration rights.
+    pub rights: Vec<(RightCode, Description)>,
+    /// The hash of the one-time password of the user.
+    pub credential: Arc<str>,
+    /// Whether the second factor of the user stays.
+    pub keep_factor: bool,
 }
 
 /// A user to insert.

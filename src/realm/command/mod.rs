@@ -5,13 +5,14 @@ mod login_payloads;
 mod record_payloads;
 
 pub use commands::{
-    Bootstrap, ChangePassword, Command, Login, NewUser, Origin, Refresh, RefusalCount, SessionEnd,
-    SessionUse, SetCredential, SpendOneTime, TokenKind,
+    Bootstrap, ChangePassword, Command, Login, NewUser, Origin, RecoverAdministrator, Refresh,
+    RefusalCount, SessionEnd, SessionUse, SetCredential, SetPolicy, SpendOneTime, TokenKind,
 };
 pub use login_payloads::{
     ConfirmSecret, CreateSecret, EnrolmentActor, FinishLogin, MailSecret, MailSent,
     PresentedFactor, RequestReset, ResetByToken, SecondFactorInput, SyncDirectoryUser,
 };
 pub use record_payloads::{
-    Amendment, AttributeSpec, ProfileSpec, RecordRef, ResetPassword, RightSpec, UserSpec,
+    Amendment, AttributeSpec, ProfileSpec, RecordRef, ResetPassword, RightAmendment, RightSpec,
+    UserSpec,
 };

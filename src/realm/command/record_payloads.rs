@@ -16,6 +16,20 @@ pub struct RightSpec {
     pub code: RightCode,
     /// The description, for display.
     pub description: Description,
+    /// Whether only holders of the right may grant it and change its holders.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub guarded: bool,
+}
+
+/// The wanted state of a right. An absent field stays unchanged.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RightAmendment {
+    /// The code of the right.
+    pub code: RightCode,
+    /// The description, for display.
+    pub description: Option<Description>,
+    /// Whether only holders of the right may grant it and change its holders.
+    pub guarded: Option<bool>,
 }
 
 /// The wanted state of a profile. A list replaces the old list. An absent field stays unchanged,
@@ -81,6 +95,8 @@ pub struct UserSpec {
     pub status: Option<UserStatus>,
     /// The hash of the password of a new user.
     pub credential: Option<Arc<str>>,
+    /// Whether a new user must change the password at the first login.
+    pub must_change: bool,
     /// Attributes to set or clear.
     pub attributes: Vec<AttributeSpec>,
     /// All rights that the user holds directly.

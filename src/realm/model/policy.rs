@@ -64,6 +64,33 @@ pub struct Policy {
     pub self_reset: Option<SelfResets>,
     /// Whether a user who is inserted without a password belongs to the directory.
     pub directory: bool,
+    /// The rights that only a holder may grant, and whose holders only a holder may change.
+    pub guarded_rights: GuardedRights,
+    /// Whether all local users can log in. Otherwise, only the users that the configuration lists
+    /// ([`super::ConfiguredName::LocalUser`]) can log in by a local password alone.
+    pub local_logins: bool,
+    /// Whether users of a directory can log in.
+    pub directory_logins: bool,
+    /// Time after its login after which a session ends whatever its use; `None` means no limit.
+    pub max_session_ms: Option<Millis>,
+    /// Maximum of `max_session_ms` for users of a directory, who cannot be asked for again;
+    /// `None` if they can be.
+    pub directory_session_ms: Option<Millis>,
+    /// How long a login or a reauthentication counts as recent.
+    pub reauthentication_ms: Millis,
+    /// Time in which a one-time password can be used; `None` means no limit.
+    pub one_time_password_ms: Option<Millis>,
+}
+
+/// The rights that only a holder may grant, and whose holders only a holder may change. Rights that
+/// are marked as guarded are always among them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum GuardedRights {
+    /// All rights.
+    #[default]
+    All,
+    /// The administration rights and the rights with these codes.
+    Administration(Vec<Box<str>>),
 }
 
 /// The policy of second factors.
@@ -162,6 +189,13 @@ impl Default for Policy {
             mfa: Mfa::default(),
             self_reset: None,
             directory: false,
+            guarded_rights: GuardedRights::All,
+            local_logins: true,
+            directory_logins: false,
+            max_session_ms: None,
+            directory_session_ms: None,
+            reauthentication_ms: 15 * 60_000,
+            one_time_password_ms: Some(72 * 3_600_000),
         }
     }
 }

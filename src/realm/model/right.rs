@@ -17,10 +17,16 @@ pub struct Right {
     /// Its description, for display.
     #[serde(default, skip_serializing_if = "Description::is_empty")]
     pub description: Description,
+    /// Whether only holders of the right may grant it and change its holders, even if the policy
+    /// guards only some rights.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub guarded: bool,
 }
 
-/// Codes and descriptions of the rights that the gateway itself requires. The bootstrap creates all
-/// of them and grants them to the profile USER_ADMIN.
+/// The administration rights: codes and descriptions of the rights that the gateway itself
+/// requires. The bootstrap creates all of them and grants them to the profile USER_ADMIN. Rights
+/// may only be appended: a store contains the number of rights that it knows, and the first start
+/// of a new version grants the others to all holders of those that were known.
 pub const ADMINISTRATION: &[(&str, &str)] = &[
     ("INSERT_PROFILE", "Insert profiles"),
     ("AMEND_PROFILE", "Amend profiles"),
@@ -48,8 +54,21 @@ pub const ADMINISTRATION: &[(&str, &str)] = &[
     ("CONNECTOR_SETTINGS", "Read and change the lifetimes of tokens"),
     ("VERIFY_OTT", "Verify one-time tokens"),
     ("BACKUP", "Take backups of the running gateway"),
+    ("AMEND_RIGHT", "Amend rights"),
+    ("IMPORT_USERS", "Import users"),
+    ("VIEW_HEALTH", "See the state of the gateway"),
+    ("VERIFY_SESSION", "Verify the sessions of other users"),
+    ("ANNOUNCE", "Send announcements to users"),
+    ("SET_POLICY", "Change the policy"),
 ];
 
-/// The right to amend users. The gateway refuses to remove it from the last enabled user who holds
-/// it: otherwise no user could restore rights.
+/// Number of administration rights in stores that do not contain this number.
+pub(in crate::realm) const FIRST_ADMINISTRATION: usize = 26;
+
+/// The right to amend users.
 pub const AMEND_USER: &str = "AMEND_USER";
+
+/// Whether the right with this code is an administration right.
+pub fn is_administration(code: &str) -> bool {
+    ADMINISTRATION.iter().any(|(known, _)| *known == code)
+}

@@ -3,11 +3,14 @@
 //! A login by a mailed link issues an active code, which is valid for a long time and stored as a
 //! hash. Active codes are listed (MFA_ACTIVE_CODES) and can be revoked.
 
+use protocol::UserName;
+
 use super::change_set::ChangeSet;
 use crate::realm::command::SecondFactorInput;
+use crate::realm::key::Key;
 use crate::realm::model::{ActiveCode, Actor, Millis, TokenHash, UserNo};
 use crate::realm::outcome::{Applied, Outcome, Refusal};
-use crate::realm::row::{Change, Key, Row};
+use crate::realm::row::{Change, Row};
 use crate::realm::state::Realm;
 
 /// Maximum number of active codes of one user; a further code replaces the oldest.
@@ -71,7 +74,24 @@ impl Realm {
                 return self.permit(at, actor, "MFA_DISABLE").and(Err(none()));
             };
             self.permit_or_self(at, actor, "MFA_DISABLE", code.user)?;
+            self.may_reach(actor, code.user)?;
             Ok(Applied::done(Outcome::Done, vec![Change::Delete(Key::ActiveCode(no))]))
+        };
+        plan().unwrap_or_else(Applied::refused)
+    }
+
+    /// Revokes all active codes of a user.
+    pub(in crate::realm) fn revoke_codes_of(
+        &self,
+        at: Millis,
+        actor: &Actor,
+        name: &UserName,
+    ) -> Applied {
+        let plan = || {
+            let user = self.find_target(at, actor, "MFA_DISABLE", name)?;
+            self.may_change_user(actor, user.no)?;
+            let codes = self.active_codes_of(user.no).map(Key::ActiveCode);
+            Ok(Applied::done(Outcome::Done, codes.map(Change::Delete).collect()))
         };
         plan().unwrap_or_else(Applied::refused)
     }

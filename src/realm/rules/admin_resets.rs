@@ -4,9 +4,10 @@ use protocol::UserName;
 
 use super::change_set::ChangeSet;
 use crate::realm::command::ResetPassword;
+use crate::realm::key::Key;
 use crate::realm::model::{Actor, EndReason, MailKind, Millis, SessionNo, User, UserStatus};
 use crate::realm::outcome::{Applied, ChangedLists, Outcome, Refusal};
-use crate::realm::row::{Change, Key, Row};
+use crate::realm::row::{Change, Row};
 use crate::realm::state::Realm;
 
 impl Realm {
@@ -42,7 +43,7 @@ impl Realm {
         let plan = || {
             self.permit(at, actor, "RESET_PWD")?;
             let old = self.find_named(&reset.user_name)?;
-            self.may_amend(actor, old.no)?;
+            self.may_change_user(actor, old.no)?;
             if old.directory {
                 return Err(Refusal::ManagedByDirectory);
             }
@@ -73,13 +74,8 @@ impl Realm {
         name: &UserName,
     ) -> Applied {
         let plan = || {
-            let found = self.user_by_name(name);
-            match found {
-                Some(user) => self.permit_or_self(at, actor, "EXPIRE_PWD", user.no)?,
-                None => self.permit(at, actor, "EXPIRE_PWD")?,
-            }
-            let old = self.find_named(name)?;
-            self.may_amend(actor, old.no)?;
+            let old = self.find_target(at, actor, "EXPIRE_PWD", name)?;
+            self.may_change_user(actor, old.no)?;
             if old.directory {
                 return Err(Refusal::ManagedByDirectory);
             }
@@ -104,6 +100,10 @@ impl Realm {
     ) -> Applied {
         let plan = || {
             self.permit(at, actor, "RESET_ATTEMPTS")?;
+            if let Some(user) = self.user_by_name(name) {
+                self.not_own(actor, user.no)?;
+                self.may_reach(actor, user.no)?;
+            }
             let none = || Refusal::NotFound("USER_LOGIN_ATTEMPT", name.to_string());
             let old = self.attempts.get(name).ok_or_else(none)?;
             let key = Key::Attempts(name.clone());
@@ -129,6 +129,7 @@ impl Realm {
         let plan = || {
             self.permit(at, actor, "LOGOUT_OTHERS")?;
             let session = self.sessions.get(&session).ok_or(Refusal::NoSession)?;
+            self.may_reach(actor, session.user)?;
             let mut change_set = ChangeSet::default();
             self.end_session(session, EndReason::Revoked, &mut change_set);
             Ok(change_set.applied(Outcome::EndedSessions(1)))
@@ -136,19 +137,50 @@ impl Realm {
         plan().unwrap_or_else(Applied::refused)
     }
 
+    /// Ends all sessions of a user, live and dormant, and invalidates all their tokens.
+    pub(in crate::realm) fn end_sessions_of(
+        &self,
+        at: Millis,
+        actor: &Actor,
+        name: &UserName,
+    ) -> Applied {
+        let plan = || {
+            self.permit(at, actor, "LOGOUT_OTHERS")?;
+            let user = self.find_named(name)?;
+            self.may_change_user(actor, user.no)?;
+            let mut change_set = ChangeSet::default();
+            self.end_all(user.no, EndReason::Revoked, None, &mut change_set);
+            let ended = self.sessions_of(user.no).count();
+            Ok(change_set.applied(Outcome::EndedSessions(ended)))
+        };
+        plan().unwrap_or_else(Applied::refused)
+    }
+
+    /// Returns the user that a command of this actor concerns. Refused if this is not the actor's
+    /// own user and the actor lacks the right.
+    pub(super) fn find_target(
+        &self,
+        at: Millis,
+        actor: &Actor,
+        right: &str,
+        name: &UserName,
+    ) -> Result<&User, Refusal> {
+        match self.user_by_name(name) {
+            Some(user) => self.permit_or_self(at, actor, right, user.no)?,
+            None => self.permit(at, actor, right)?,
+        }
+        self.find_named(name)
+    }
+
     fn find_named(&self, name: &UserName) -> Result<&User, Refusal> {
         self.user_by_name(name).ok_or_else(|| Refusal::NotFound("USER", name.to_string()))
     }
 
-    /// Saves the record with the next version. Refused if no administrator would remain.
+    /// Saves the record with the next version.
     fn administered(&self, mut user: User, mut change_set: ChangeSet) -> Result<Applied, Refusal> {
         user.version += 1;
         let done = ChangedLists { id: user.id(), version: user.version, ..ChangedLists::default() };
         change_set.put(Row::User(user));
-        if self.administrator_remains(&change_set.changes) {
-            Ok(change_set.applied(Outcome::User(done)))
-        } else {
-            Err(Refusal::LastAdministrator)
-        }
+        Ok(change_set.applied(Outcome::User(done)))
     }
 }

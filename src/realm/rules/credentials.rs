@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use super::change_set::ChangeSet;
 use crate::realm::command::{ChangePassword, SetCredential};
+use crate::realm::key::Key;
 use crate::realm::model::{EndReason, Fingerprint, Millis, User, UserNo, UserStatus, Verdict};
 use crate::realm::outcome::{Applied, Outcome, Refusal};
-use crate::realm::row::{Change, Key, Row};
+use crate::realm::row::{Change, Row};
 use crate::realm::state::Realm;
 
 impl Realm {
@@ -14,10 +15,14 @@ impl Realm {
     /// wrong old password counts as a failed attempt.
     pub(in crate::realm) fn change_password(&self, at: Millis, change: &ChangePassword) -> Applied {
         let name = &change.user_name;
-        if let Some(actor) = &change.actor
-            && let Err(refusal) = self.permit(at, actor, "CHANGE_PWD")
-        {
-            return Applied::refused(refusal);
+        if let Some(actor) = &change.actor {
+            let reached = || {
+                let user = self.user_by_name(name);
+                user.map_or(Ok(()), |user| self.may_reach(actor, user.no))
+            };
+            if let Err(refusal) = self.permit(at, actor, "CHANGE_PWD").and_then(|()| reached()) {
+                return Applied::refused(refusal);
+            }
         }
         if let Some(until) = self.locked_until(at, name, &change.client) {
             return Applied::refused(Refusal::Locked { until: Some(until) });

@@ -6,9 +6,10 @@ use std::collections::BTreeSet;
 
 use super::change_set::ChangeSet;
 use crate::realm::command::SyncDirectoryUser;
+use crate::realm::key::Key;
 use crate::realm::model::{Millis, ProfileNo, User, UserNo, UserStatus};
 use crate::realm::outcome::{Applied, Outcome, Refusal};
-use crate::realm::row::{Change, Key, Row};
+use crate::realm::row::{Change, Row};
 use crate::realm::state::Realm;
 
 impl Realm {

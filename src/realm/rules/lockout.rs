@@ -2,9 +2,10 @@
 
 use protocol::UserName;
 
+use crate::realm::key::Key;
 use crate::realm::model::{Attempts, LockoutScope, LoginClient, Millis};
 use crate::realm::outcome::Refusal;
-use crate::realm::row::{Change, Key, Row};
+use crate::realm::row::{Change, Row};
 use crate::realm::state::Realm;
 
 /// Maximum number of unknown names whose attempts are kept; a further name replaces the name whose

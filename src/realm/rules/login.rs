@@ -3,13 +3,14 @@
 use super::change_set::ChangeSet;
 use super::second_factor::FactorProof;
 use crate::realm::command::{Login, SecondFactorInput};
+use crate::realm::key::Key;
 use crate::realm::model::{
     AccountChecks, AuthenticatedBy, Before, EndReason, Fingerprint, LoginClient, Millis,
     PendingLogin, Session, SessionKind, SessionNo, TokenHash, TokenHashes, User, UserNo,
     UserStatus, Verdict, WhenFull,
 };
 use crate::realm::outcome::{Applied, Outcome, Refusal, SessionSummary};
-use crate::realm::row::{Change, Key, Row};
+use crate::realm::row::{Change, Row};
 use crate::realm::state::Realm;
 
 /// The properties of a session to open.

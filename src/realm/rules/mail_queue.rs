@@ -5,9 +5,10 @@
 
 use super::change_set::ChangeSet;
 use crate::realm::command::{MailSecret, MailSent};
+use crate::realm::key::Key;
 use crate::realm::model::{MailKind, Millis, QueuedMail, User, UserNo, UserStatus};
 use crate::realm::outcome::{Applied, Outcome, Refusal};
-use crate::realm::row::{Change, Key, Row};
+use crate::realm::row::{Change, Row};
 use crate::realm::state::Realm;
 
 /// Maximum number of queued mails; further mails are not queued.

@@ -2,11 +2,13 @@
 
 mod active_codes;
 mod admin_resets;
+mod administrators;
+mod authority;
 mod bootstrap;
 mod change_set;
+mod configuration;
 mod credentials;
 mod directory_sync;
-mod escalation;
 mod list_diff;
 mod lockout;
 mod login;
@@ -14,6 +16,7 @@ mod mail_queue;
 mod one_time_tokens;
 mod pending_login;
 mod profiles;
+mod recovery;
 mod refresh;
 mod rights;
 mod second_factor;

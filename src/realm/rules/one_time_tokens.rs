@@ -3,9 +3,10 @@
 //! A session creates the tokens. Each token is valid for a short time and accepted once.
 
 use crate::realm::command::SpendOneTime;
+use crate::realm::key::Key;
 use crate::realm::model::{Actor, Millis, OneTime, TokenHash};
 use crate::realm::outcome::{Applied, Outcome, Refusal};
-use crate::realm::row::{Change, Key, Row};
+use crate::realm::row::{Change, Row};
 use crate::realm::state::Realm;
 
 /// Maximum number of valid tokens of one user.

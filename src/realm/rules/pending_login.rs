@@ -7,12 +7,13 @@ use super::change_set::ChangeSet;
 use super::login::{GateRequest, NewSession};
 use super::second_factor::FactorProof;
 use crate::realm::command::FinishLogin;
+use crate::realm::key::Key;
 use crate::realm::model::{
     AccountChecks, Fingerprint, MailKind, MfaReason, Millis, PendingLogin, RequiredFactor,
     SessionKind, TokenHash, User, UserNo,
 };
 use crate::realm::outcome::{Applied, Outcome, Refusal};
-use crate::realm::row::{Change, Key, Row};
+use crate::realm::row::{Change, Row};
 use crate::realm::state::Realm;
 
 /// Maximum number of pending logins of one user; a further login replaces the one that expires

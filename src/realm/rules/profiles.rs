@@ -6,13 +6,16 @@ use std::collections::BTreeSet;
 use std::collections::btree_set::Range;
 use std::iter::Peekable;
 
+use protocol::ProfileName;
+
 use super::list_diff::ListDiff;
 use crate::realm::command::ProfileSpec;
+use crate::realm::key::Key;
 use crate::realm::model::{
     Actor, FIRST_BOOTSTRAP_NO, Location, Millis, Profile, ProfileNo, ProfileStatus, RightNo, UserNo,
 };
 use crate::realm::outcome::{Applied, ChangedLists, Outcome, Refusal};
-use crate::realm::row::{Change, Counters, Key, Row};
+use crate::realm::row::{Change, Counters, Row};
 use crate::realm::state::Realm;
 
 /// A membership check in one profile for many users in ascending order. Between two checks, a few
@@ -84,6 +87,7 @@ impl Realm {
             if self.profile_names.contains_key(&name) {
                 return Err(Refusal::Duplicate("NAME", name.to_string()));
             }
+            self.may_name(actor, &name)?;
             let (counters, no, location) = self.profile_no(spec.id.as_deref())?;
             let profile = Profile {
                 no,
@@ -94,7 +98,7 @@ impl Realm {
                 version: 1,
             };
             let changes = vec![Change::Put(Row::Counters(counters))];
-            self.shape(actor, None, profile, spec, changes)
+            self.shape(at, actor, None, profile, spec, changes)
         };
         plan().unwrap_or_else(Applied::refused)
     }
@@ -136,13 +140,17 @@ impl Realm {
                 if other {
                     return Err(Refusal::Duplicate("NAME", name.to_string()));
                 }
+                if name != old.name {
+                    self.not_pinned(&old.name)?;
+                    self.may_name(actor, &name)?;
+                }
                 profile.name = name;
             }
             if let Some(description) = spec.description.clone() {
                 profile.description = description;
             }
             profile.status = spec.status.unwrap_or(profile.status);
-            self.shape(actor, Some(old), profile, spec, Vec::new())
+            self.shape(at, actor, Some(old), profile, spec, Vec::new())
         };
         plan().unwrap_or_else(Applied::refused)
     }
@@ -159,18 +167,38 @@ impl Realm {
             if spec.id.is_some() && spec.name.as_ref().is_some_and(|name| *name != profile.name) {
                 return Err(Refusal::IdNameMismatch("NAME"));
             }
+            self.may_delete(at, actor, profile)?;
             let members = self.members_of(profile.no).map(|user| Key::Member(profile.no, user));
             let grants = self.grants_of(profile.no).map(|right| Key::Grant(profile.no, right));
             let mut changes: Vec<_> = members.chain(grants).map(Change::Delete).collect();
             changes.push(Change::Delete(Key::Profile(profile.no)));
-            if !self.administrator_remains(&changes) {
-                return Err(Refusal::LastAdministrator);
-            }
             let done =
                 ChangedLists { id: profile.id(), version: profile.version, ..Default::default() };
             Ok(Applied::done(Outcome::Profile(done), changes))
         };
         plan().unwrap_or_else(Applied::refused)
+    }
+
+    /// Checks that the actor may delete this profile, and take its users out of it.
+    fn may_delete(&self, at: Millis, actor: &Actor, profile: &Profile) -> Result<(), Refusal> {
+        if self.is_first_edition() {
+            return Ok(());
+        }
+        self.not_pinned(&profile.name)?;
+        let mut authority = self.authority(actor)?;
+        authority.may_change_profile(profile.no)?;
+        self.members_of(profile.no).try_for_each(|user| {
+            self.may_remove_member(at, actor, &mut authority, (profile.no, user))
+        })
+    }
+
+    /// Checks that the actor may give a profile this name. Only a full administrator may use a name
+    /// that the configuration contains.
+    fn may_name(&self, actor: &Actor, name: &ProfileName) -> Result<(), Refusal> {
+        match self.pinned_by(name) {
+            Some(_) => self.authority(actor)?.is_unlimited(),
+            None => Ok(()),
+        }
     }
 
     /// Returns the profile to amend or delete: by its id if the request contains one, or else by
@@ -195,9 +223,42 @@ impl Realm {
         }
     }
 
+    /// Checks that the actor may change a profile and its lists from `old` to this state.
+    fn may_shape(
+        &self,
+        at: Millis,
+        actor: &Actor,
+        old: Option<&Profile>,
+        profile: &Profile,
+        (rights, users): (&ListDiff<RightNo>, &ListDiff<UserNo>),
+    ) -> Result<(), Refusal> {
+        let mut authority = self.authority(actor)?;
+        let is_same = |old: &Profile| old.name == profile.name && old.status == profile.status;
+        let changes = !rights.is_same() || old.is_some_and(|old| !is_same(old));
+        if changes && !self.is_first_edition() {
+            authority.may_change_profile(profile.no)?;
+        }
+        let enabling = old.is_some_and(|old| old.status != profile.status)
+            && profile.status == ProfileStatus::Enabled;
+        authority.may_grant(rights.added.iter().copied())?;
+        if enabling || !users.added.is_empty() {
+            let stays = |right: &RightNo| !rights.removed.contains(right);
+            authority.may_grant(self.grants_of(profile.no).filter(stays))?;
+        }
+        for user in &users.removed {
+            self.may_remove_member(at, actor, &mut authority, (profile.no, *user))?;
+        }
+        // A profile that demands a second factor changes what a login of its users requires.
+        if !self.is_first_edition() && self.is_demanding_name(&profile.name) {
+            users.added.iter().try_for_each(|user| authority.may_change_user(*user))?;
+        }
+        Ok(())
+    }
+
     /// Changes a profile and its lists to the requested state.
     fn shape(
         &self,
+        at: Millis,
         actor: &Actor,
         old: Option<&Profile>,
         mut profile: Profile,
@@ -211,15 +272,7 @@ impl Realm {
         let users = users.or_else(|| clears.then(BTreeSet::new));
         let rights = ListDiff::between(self.grants_of(profile.no), rights);
         let users = ListDiff::between(self.members_of(profile.no), users);
-        let enabling = old.is_some_and(|old| old.status != profile.status)
-            && profile.status == ProfileStatus::Enabled;
-
-        let mut granted: BTreeSet<RightNo> = rights.added.iter().copied().collect();
-        if enabling || !users.added.is_empty() {
-            let stays = |right: &RightNo| !rights.removed.contains(right);
-            granted.extend(self.grants_of(profile.no).filter(stays));
-        }
-        self.may_grant(actor, &granted)?;
+        self.may_shape(at, actor, old, &profile, (&rights, &users))?;
 
         let no = profile.no;
         let put = |row: Row| Change::Put(row);
@@ -232,9 +285,6 @@ impl Realm {
         changes.extend(users.removed.iter().map(|user| Change::Delete(Key::Member(no, *user))));
         changes.extend(rights.added.iter().map(|right| put(Row::Grant(no, *right))));
         changes.extend(users.added.iter().map(|user| put(Row::Member(no, *user))));
-        if !self.administrator_remains(&changes) {
-            return Err(Refusal::LastAdministrator);
-        }
         let done = ChangedLists {
             id: profile.id(),
             version: profile.version,

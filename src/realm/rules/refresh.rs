@@ -9,11 +9,12 @@ use super::change_set::ChangeSet;
 use super::login::GateRequest;
 use super::second_factor::FactorProof;
 use crate::realm::command::{Refresh, SecondFactorInput};
+use crate::realm::key::Key;
 use crate::realm::model::{
     AccountChecks, EndReason, GracePair, Millis, Session, TokenHashes, User,
 };
 use crate::realm::outcome::{Applied, Outcome, Refusal};
-use crate::realm::row::{Change, Key, RotatedToken, Row};
+use crate::realm::row::{Change, RotatedToken, Row};
 use crate::realm::state::Realm;
 
 /// Maximum number of rotated tokens of one session that are remembered.

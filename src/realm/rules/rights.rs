@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 
 use protocol::RightCode;
 
-use crate::realm::command::RightSpec;
+use crate::realm::command::{RightAmendment, RightSpec};
+use crate::realm::key::Key;
 use crate::realm::model::{
     Actor, Millis, Profile, ProfileNo, ProfileStatus, Right, RightNo, User, UserNo, UserStatus,
+    is_administration,
 };
 use crate::realm::outcome::{Applied, Outcome, Refusal};
-use crate::realm::row::{Change, Key, Row};
+use crate::realm::row::{Change, Row};
 use crate::realm::state::Realm;
 
 /// Maximum number of profiles that [`Realm::may_be_held`] searches.
@@ -45,10 +47,7 @@ impl Realm {
 
     /// Like [`Realm::holds`], for a user record.
     pub fn is_held_by(&self, user: &User, right: RightNo) -> bool {
-        let is_granted = |profile| self.is_granted(profile, right);
-        Self::rights_apply(user.status)
-            && (self.direct.contains(&(user.no, right))
-                || self.enabled_profiles_of(user.no).any(is_granted))
+        Self::rights_apply(user.status) && self.has_enabled(user, right)
     }
 
     /// Whether a user has the right directly, or an enabled profile grants it. Also true if the
@@ -60,6 +59,16 @@ impl Realm {
         self.holders.range((right, UserNo::MIN)..=(right, UserNo::MAX)).next().is_some()
             || self.profiles.len() > PROFILES_SCANNED_MAX
             || self.profiles.values().any(gives)
+    }
+
+    /// Whether any user has the right with this code, directly or through a profile, whatever the
+    /// status of user and profile.
+    pub fn has_holder(&self, code: &str) -> bool {
+        let Some(right) = self.right_codes.get(code).copied() else { return false };
+        let has_members = |no: &ProfileNo| self.members_of(*no).next().is_some();
+        let mut profiles = self.profiles.keys().filter(|no| self.is_granted(**no, right));
+        self.holders.range((right, UserNo::MIN)..=(right, UserNo::MAX)).next().is_some()
+            || profiles.any(has_members)
     }
 
     /// Whether the profile has the right. A disabled profile keeps its rights, but does not give
@@ -81,14 +90,25 @@ impl Realm {
 
     /// Like [`Realm::effective`], for a user record.
     pub fn rights_held_by(&self, user: &User) -> BTreeSet<RightNo> {
-        if Self::rights_apply(user.status) { self.potential(user.no) } else { BTreeSet::new() }
+        if !Self::rights_apply(user.status) {
+            return BTreeSet::new();
+        }
+        let granted = self.enabled_profiles_of(user.no).flat_map(|profile| self.grants_of(profile));
+        self.direct_of(user.no).chain(granted).collect()
     }
 
-    /// Returns the rights that the user would hold if the user's status did not suspend them.
-    pub(super) fn potential(&self, user: UserNo) -> BTreeSet<RightNo> {
-        let direct = self.direct_of(user);
-        let granted = self.enabled_profiles_of(user).flat_map(|profile| self.grants_of(profile));
-        direct.chain(granted).collect()
+    /// Returns the rights that a user has directly or through a profile, whatever the status of
+    /// user and profile.
+    pub fn potential(&self, user: UserNo) -> BTreeSet<RightNo> {
+        let granted = self.profiles_of(user).flat_map(|profile| self.grants_of(profile));
+        self.direct_of(user).chain(granted).collect()
+    }
+
+    /// Whether the user has the right directly or through an enabled profile, whatever the status
+    /// of the user.
+    pub(super) fn has_enabled(&self, user: &User, right: RightNo) -> bool {
+        let is_granted = |profile| self.is_granted(profile, right);
+        self.direct.contains(&(user.no, right)) || self.enabled_profiles_of(user.no).any(is_granted)
     }
 
     /// Returns the rights that are granted to the user directly.
@@ -137,8 +157,13 @@ impl Realm {
                 return Applied::refused(Refusal::Duplicate("ID", no.id(location)));
             }
         };
-        let right =
-            Right { no, location, code: spec.code.clone(), description: spec.description.clone() };
+        let right = Right {
+            no,
+            location,
+            code: spec.code.clone(),
+            description: spec.description.clone(),
+            guarded: spec.guarded,
+        };
         let outcome = Outcome::Right { id: no.id(location) };
         Applied::done(
             outcome,
@@ -146,7 +171,41 @@ impl Realm {
         )
     }
 
-    /// Deletes a right. Refused if a user or a profile has it.
+    /// Changes the description of a right, and whether the right is guarded. Only who may grant
+    /// the right may change whether it is guarded.
+    pub(in crate::realm) fn amend_right(
+        &self,
+        at: Millis,
+        actor: &Actor,
+        spec: &RightAmendment,
+    ) -> Applied {
+        let plan = || {
+            self.permit(at, actor, "AMEND_RIGHT")?;
+            let old = self.find_right(&spec.code)?;
+            let mut right = old.clone();
+            right.description = spec.description.clone().unwrap_or(right.description);
+            right.guarded = spec.guarded.unwrap_or(right.guarded);
+            if right.guarded != old.guarded && !self.holds_right(actor, old.no) {
+                self.authority(actor)?.is_unlimited()?;
+            }
+            let outcome = Outcome::Right { id: right.no.id(right.location) };
+            let changes = (right != *old).then_some(Change::Put(Row::Right(right)));
+            Ok(Applied::done(outcome, changes.into_iter().collect()))
+        };
+        plan().unwrap_or_else(Applied::refused)
+    }
+
+    fn holds_right(&self, actor: &Actor, right: RightNo) -> bool {
+        let Actor::Session(no) = actor else { return true };
+        self.session(*no).is_some_and(|session| self.holds(session.user, right))
+    }
+
+    fn find_right(&self, code: &RightCode) -> Result<&Right, Refusal> {
+        let right = self.right_by_code(code.as_str());
+        right.ok_or_else(|| Refusal::NotFound("RIGHT", code.to_string()))
+    }
+
+    /// Deletes a right. Refused if a user or a profile has it, or if the gateway requires it.
     pub(in crate::realm) fn delete_right(
         &self,
         at: Millis,
@@ -155,8 +214,10 @@ impl Realm {
     ) -> Applied {
         let plan = || {
             self.permit(at, actor, "DELETE_RIGHT")?;
-            let right = self.right_by_code(code.as_str());
-            let right = right.ok_or_else(|| Refusal::NotFound("RIGHT", code.to_string()))?;
+            let right = self.find_right(code)?;
+            if !self.is_first_edition() && is_administration(code.as_str()) {
+                return Err(Refusal::RequiredRight(code.to_string()));
+            }
             let range = (right.no, UserNo::MIN)..=(right.no, UserNo::MAX);
             let holder = self.holders.range(range).find_map(|(_, user)| self.user(*user));
             if let Some(user) = holder {

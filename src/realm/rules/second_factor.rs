@@ -5,16 +5,17 @@
 
 use std::sync::Arc;
 
-use protocol::UserName;
+use protocol::{ProfileName, UserName};
 
 use super::change_set::ChangeSet;
 use crate::realm::command::{ConfirmSecret, CreateSecret, EnrolmentActor, PresentedFactor};
+use crate::realm::key::Key;
 use crate::realm::model::{
-    Actor, Fingerprint, LoginClient, MfaReason, Millis, PendingLogin, PendingSecret,
+    Actor, Fingerprint, LoginClient, MfaReason, Millis, PendingLogin, PendingSecret, ProfileNo,
     RequiredFactor, SecondFactor, TokenHash, User, UserNo,
 };
 use crate::realm::outcome::{Applied, Outcome, Refusal};
-use crate::realm::row::{Change, Key, Row};
+use crate::realm::row::{Change, Row};
 use crate::realm::state::Realm;
 
 /// How a second factor was proved.
@@ -52,6 +53,17 @@ impl Realm {
             return Some(RequiredFactor::Link);
         }
         (mfa.totp && self.is_among(user.no, &mfa.totp_for)).then_some(RequiredFactor::Enrol)
+    }
+
+    /// Whether the configuration demands a second factor of the users in a profile of this name.
+    pub(super) fn is_demanding_name(&self, name: &ProfileName) -> bool {
+        let mfa = &self.policy.mfa;
+        mfa.totp_for.iter().chain(&mfa.link_for).any(|it| **it == *name.as_str())
+    }
+
+    /// Whether the configuration demands a second factor of the users in this profile.
+    pub(super) fn demands_factor(&self, profile: ProfileNo) -> bool {
+        self.profile(profile).is_some_and(|it| self.is_demanding_name(&it.name))
     }
 
     /// Whether a list of profiles includes this user; `*` includes all users.
@@ -181,7 +193,7 @@ impl Realm {
                     (Err(missing), _) => return self.permit(at, actor, right).and(Err(missing)),
                 };
                 self.permit_or_self(at, actor, right, user.no)?;
-                self.may_amend(actor, user.no)?;
+                self.may_change_user(actor, user.no)?;
                 self.check_own_factor(actor, user)?;
                 Ok(user)
             }
@@ -315,12 +327,10 @@ impl Realm {
             let own = self.second_factors.get(&user.no).filter(|it| it.confirmed.is_some());
             let none = || Refusal::NotFound("SECOND_FACTOR", name.to_string());
             let own = own.ok_or_else(none)?;
-            if !enabled
-                && self.permit(at, actor, right).is_err()
-                && self.is_among(user.no, &self.policy.mfa.totp_for)
-            {
-                // Without the right, users who must have a TOTP secret may not disable their own.
-                return Err(Refusal::NotAuthorised(right.to_owned()));
+            if !enabled && self.is_among(user.no, &self.policy.mfa.totp_for) {
+                // Users who must have a TOTP secret may not disable their own.
+                self.permit(at, actor, right)?;
+                self.not_own(actor, user.no)?;
             }
             let row = Row::SecondFactor(user.no, SecondFactor { enabled, ..own.clone() });
             Ok(Applied::done(Outcome::Done, vec![Change::Put(row)]))

@@ -4,9 +4,10 @@ use protocol::UserName;
 
 use super::change_set::ChangeSet;
 use crate::realm::command::{RequestReset, ResetByToken};
+use crate::realm::key::Key;
 use crate::realm::model::{MailKind, Millis, SelfReset, TokenHash, User, UserNo, UserStatus};
 use crate::realm::outcome::{Applied, Outcome, Refusal};
-use crate::realm::row::{Change, Key, Row};
+use crate::realm::row::{Change, Row};
 use crate::realm::state::Realm;
 
 /// Maximum number of tokens of one reset; a reset has several tokens if the mail was sent more than

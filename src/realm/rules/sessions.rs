@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use super::change_set::ChangeSet;
 use crate::realm::command::{SessionEnd, SessionUse};
+use crate::realm::key::Key;
 use crate::realm::model::{
     EndReason, Millis, Session, SessionId, SessionNo, TokenHash, User, UserNo,
 };
 use crate::realm::outcome::{Applied, Ended, Outcome, Refusal};
-use crate::realm::row::{Change, Key, Row};
+use crate::realm::row::{Change, Row};
 use crate::realm::state::Realm;
 
 /// Maximum number of dormant sessions of one user; a further session replaces the oldest.

@@ -1,9 +1,10 @@
 //! Lifetimes of the token API's tokens: set by an administrator, or by the policy.
 
 use crate::realm::command::TokenKind;
+use crate::realm::key::Key;
 use crate::realm::model::{Actor, EffectiveLifetimes, Millis, SessionKind, TokenLifetimes};
 use crate::realm::outcome::{Applied, Outcome, Refusal};
-use crate::realm::row::{Change, Key, Row};
+use crate::realm::row::{Change, Row};
 use crate::realm::state::Realm;
 
 impl Realm {
@@ -28,7 +29,7 @@ impl Realm {
         }
     }
 
-    pub(in crate::realm) fn amend_token_lifetimes(
+    pub(in crate::realm) fn amend_lifetimes(
         &self,
         at: Millis,
         actor: &Actor,

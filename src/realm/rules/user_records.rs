@@ -1,15 +1,12 @@
 //! User records: insert, amend, delete (Genesis authentication, from "Insert user").
 
-use std::collections::BTreeSet;
-
 use super::change_set::ChangeSet;
 use super::list_diff::ListDiff;
 use crate::realm::command::{Amendment, AttributeSpec, UserSpec};
-use crate::realm::model::{
-    Actor, Attributes, EndReason, Millis, RightNo, User, UserNo, UserStatus,
-};
+use crate::realm::key::Key;
+use crate::realm::model::{Actor, Attributes, EndReason, Millis, User, UserNo, UserStatus};
 use crate::realm::outcome::{Applied, ChangedLists, Outcome, Refusal};
-use crate::realm::row::{Change, Key, Row};
+use crate::realm::row::{Change, Row};
 use crate::realm::state::Realm;
 
 impl Realm {
@@ -28,8 +25,14 @@ impl Realm {
             let mut change_set = ChangeSet::default();
             let counters = change_set.counters(self);
             counters.users += 1;
+            let no = UserNo(counters.users);
+            if let Some(status) = spec.status.filter(|it| *it != UserStatus::Enabled)
+                && !spec.must_change
+            {
+                self.may_set_status(at, actor, no, status)?;
+            }
             let user = User {
-                no: UserNo(counters.users),
+                no,
                 location: self.policy.location,
                 name: name.clone(),
                 status: spec.status.unwrap_or(UserStatus::Enabled),
@@ -44,7 +47,7 @@ impl Realm {
             if self.attempts.contains_key(&name) {
                 change_set.changes.push(Change::Delete(Key::Attempts(name)));
             }
-            self.shape_user(actor, None, user, spec, change_set)
+            self.shape_user(at, actor, None, user, spec, change_set)
         };
         plan().unwrap_or_else(Applied::refused)
     }
@@ -59,7 +62,7 @@ impl Realm {
         let plan = || {
             self.permit(at, actor, event.right())?;
             let old = self.find_user(spec)?;
-            self.may_amend(actor, old.no)?;
+            self.may_change_user(actor, old.no)?;
             let mut user = old.clone();
             user.attributes = amended(&old.attributes, &spec.attributes);
             user.status = match (event, old.status) {
@@ -79,8 +82,11 @@ impl Realm {
             if old.directory && status_changes && user.status.asks_for_password() {
                 return Err(Refusal::ManagedByDirectory);
             }
+            if status_changes {
+                self.may_set_status(at, actor, old.no, user.status)?;
+            }
             self.enter_status(at, old, &mut user, &mut change_set);
-            self.shape_user(actor, Some(old), user, &spec, change_set)
+            self.shape_user(at, actor, Some(old), user, &spec, change_set)
         };
         plan().unwrap_or_else(Applied::refused)
     }
@@ -94,7 +100,7 @@ impl Realm {
         let plan = || {
             self.permit(at, actor, "DELETE_USER")?;
             let user = self.find_user(spec)?;
-            self.may_amend(actor, user.no)?;
+            self.may_change_user(actor, user.no)?;
             let mut change_set = ChangeSet::default();
             self.end_all(user.no, EndReason::Deleted, None, &mut change_set);
             let member = |profile| Change::Delete(Key::Member(profile, user.no));
@@ -106,9 +112,6 @@ impl Realm {
             }
             change_set.changes.extend(self.belongings(user.no));
             change_set.changes.push(Change::Delete(Key::User(user.no)));
-            if !self.administrator_remains(&change_set.changes) {
-                return Err(Refusal::LastAdministrator);
-            }
             let done =
                 ChangedLists { id: user.id(), version: user.version, ..ChangedLists::default() };
             Ok(change_set.applied(Outcome::User(done)))
@@ -182,6 +185,7 @@ impl Realm {
     /// Brings a user's record, direct rights and profiles to the requested state.
     fn shape_user(
         &self,
+        at: Millis,
         actor: &Actor,
         old: Option<&User>,
         mut user: User,
@@ -192,9 +196,12 @@ impl Realm {
         let profiles = spec.profiles.as_ref().map(|list| self.find_profiles(list)).transpose()?;
         let rights = ListDiff::between(self.direct_of(user.no), rights);
         let profiles = ListDiff::between(self.profiles_of(user.no), profiles);
-        let mut granted: BTreeSet<RightNo> = rights.added.iter().copied().collect();
-        granted.extend(profiles.added.iter().flat_map(|profile| self.grants_of(*profile)));
-        self.may_grant(actor, &granted)?;
+        let mut authority = self.authority(actor)?;
+        authority.may_grant(rights.added.iter().copied())?;
+        authority.may_grant(profiles.added.iter().flat_map(|it| self.grants_of(*it)))?;
+        for profile in &profiles.removed {
+            self.may_remove_member(at, actor, &mut authority, (*profile, user.no))?;
+        }
 
         let no = user.no;
         let lists_change = !rights.is_same() || !profiles.is_same();
@@ -207,9 +214,6 @@ impl Realm {
         change_set.changes.extend(profiles.removed.iter().map(|it| delete(Key::Member(*it, no))));
         rights.added.iter().for_each(|right| change_set.put(Row::Direct(no, *right)));
         profiles.added.iter().for_each(|profile| change_set.put(Row::Member(*profile, no)));
-        if !self.administrator_remains(&change_set.changes) {
-            return Err(Refusal::LastAdministrator);
-        }
         let done = ChangedLists {
             id: user.id(),
             version: user.version,

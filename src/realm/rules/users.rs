@@ -3,9 +3,10 @@
 use protocol::{ProfileName, UserName};
 
 use crate::realm::command::NewUser;
+use crate::realm::key::Key;
 use crate::realm::model::{Location, Millis, ProfileNo, User, UserNo, UserStatus};
 use crate::realm::outcome::{Applied, Outcome, Refusal};
-use crate::realm::row::{Change, Key, Row};
+use crate::realm::row::{Change, Row};
 use crate::realm::state::Realm;
 
 impl Realm {

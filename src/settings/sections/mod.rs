@@ -28,7 +28,10 @@ pub use mail::{MailSettings, MailTransportKind, SmtpTls};
 pub use mfa::{HashingAlgorithm, Notify, QrCode};
 pub use mode::Mode;
 pub use password_strength::{Class, PasswordStrength};
-pub use security::{LoginErrors, OneTimeTokenVerify, ResetMode, Security, SessionLimitAction};
+pub use security::{
+    GuardedGroup, GuardedRightsSetting, LoginErrors, OneTimeTokenVerify, ResetMode, Security,
+    SessionLimitAction,
+};
 pub use server::{
     AckNaming, AddressRange, NackNaming, ServerLimits, ServerSettings, ShutdownClose,
     SystemDateFormat,

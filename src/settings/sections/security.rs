@@ -56,10 +56,26 @@ pub struct Security {
     /// is mailed to the user. "email" requires a transport other than "off" for the topic
     /// PASSWORD_RESET, by `mail.transport` or `mail.topics`.
     pub reset_mode: ResetMode,
-    /// Minutes after a reset by an administrator (with `reset_mode` "email": after the mail) in
-    /// which the password must be changed, from one millisecond to 5256000 minutes. Later, another
-    /// reset is necessary.
+    /// Minutes after a reset by an administrator with `reset_mode` "blank" in which the password
+    /// can be set, from one millisecond to 5256000 minutes. Later, another reset is necessary.
     pub reset_window_mins: f64,
+    /// Rights that only a holder may grant, and whose holders only a holder may change: "all", all
+    /// rights; "administration", the administration rights; a list of codes, these rights and the
+    /// administration rights. Rights that are marked as GUARDED are always among them. With
+    /// "administration", a help desk without business rights can administer users who trade.
+    pub guarded_rights: GuardedRightsSetting,
+    /// Hours after its login after which a session ends, whatever its use; a refresh does not
+    /// extend them. Up to 87600 hours (ten years), decimals allowed; 0: no limit. For users of a
+    /// directory connection without `bind_dn`, the limit is at most 24 hours.
+    pub max_session_hours: f64,
+    /// Minutes after a login or EVENT_REAUTHENTICATE in which a session may create, replace,
+    /// disable or remove second factors, from one millisecond to 5256000 minutes. In hardened mode,
+    /// also in which it may take backups, grant administration rights and change the lifetimes of
+    /// tokens.
+    pub reauthentication_mins: f64,
+    /// Hours for which a one-time password, also an initial one, can be used, up to 87600, decimals
+    /// allowed; 0: no limit. Later, another reset is necessary.
+    pub one_time_password_hours: f64,
     /// Whether the login ack omits the version of the gateway (PRODUCT.VERSION).
     pub hide_versions: bool,
     /// Whether the NACK MAX_ACTIVE_SESSIONS_REACHED, which lists the sessions of the user, omits
@@ -118,6 +134,39 @@ pub enum OneTimeTokenVerify {
     Open,
 }
 
+/// The rights that only a holder may grant, and whose holders only a holder may change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum GuardedRightsSetting {
+    /// A group of rights.
+    Group(GuardedGroup),
+    /// The administration rights, and the rights with these codes.
+    Codes(Vec<String>),
+}
+
+/// A group of guarded rights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "explained at the key")]
+pub enum GuardedGroup {
+    All,
+    Administration,
+}
+
+impl Default for GuardedRightsSetting {
+    fn default() -> Self {
+        Self::Group(GuardedGroup::All)
+    }
+}
+
+/// Maximum of a setting in hours: ten years.
+const HOURS_MAX: f64 = 87_600.0;
+
+/// Converts hours to milliseconds; `None` for 0.
+fn hours_to_millis(hours: f64) -> Option<Millis> {
+    (hours > 0.0).then(|| minutes_to_millis(hours * 60.0))
+}
+
 /// The treatment of a login at the session limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -159,6 +208,10 @@ impl Default for Security {
             login_errors: LoginErrors::Specific,
             reset_mode: ResetMode::Blank,
             reset_window_mins: 15.0,
+            guarded_rights: GuardedRightsSetting::default(),
+            max_session_hours: 0.0,
+            reauthentication_mins: 15.0,
+            one_time_password_hours: 72.0,
             hide_versions: false,
             hide_hosts: false,
             access_token_life_secs: 1_800,
@@ -223,18 +276,34 @@ impl Security {
         minutes_to_millis(self.reset_window_mins)
     }
 
+    /// Returns the time after which a session ends whatever its use; `None` without limit.
+    pub fn max_session_ms(&self) -> Option<Millis> {
+        hours_to_millis(self.max_session_hours)
+    }
+
+    /// Returns the time in which a one-time password can be used; `None` without limit.
+    pub fn one_time_password_ms(&self) -> Option<Millis> {
+        hours_to_millis(self.one_time_password_hours)
+    }
+
+    /// Returns how long a login or a reauthentication counts as recent, in milliseconds.
+    pub fn reauthentication_ms(&self) -> Millis {
+        minutes_to_millis(self.reauthentication_mins)
+    }
+
     /// Returns the interval between two sweeps in milliseconds.
     pub fn expiry_check_ms(&self) -> Millis {
         minutes_to_millis(self.expiry_check_mins)
     }
 
-    pub(in crate::settings) fn check(&self, wrong: &mut Vec<String>) {
+    fn check_durations(&self, wrong: &mut Vec<String>) {
         let retry = &self.genesis_password.retry;
         let minutes = [
             ("security.session_timeout_mins", self.session_timeout_mins),
             ("security.refresh_token_expiration_mins", self.refresh_token_expiration_mins),
             ("security.expiry_check_mins", self.expiry_check_mins),
             ("security.reset_window_mins", self.reset_window_mins),
+            ("security.reauthentication_mins", self.reauthentication_mins),
             ("security.genesis_password.retry.wait_time_mins", retry.wait_time_mins),
         ];
         for (key, value) in minutes {
@@ -244,6 +313,20 @@ impl Security {
                 wrong.push(format!("{key} (in minutes, decimals allowed) must be {bounds}"));
             }
         }
+        let hours = [
+            ("security.max_session_hours", self.max_session_hours),
+            ("security.one_time_password_hours", self.one_time_password_hours),
+        ];
+        for (key, value) in hours {
+            if !(value == 0.0 || (value > 0.0 && value <= HOURS_MAX)) {
+                let bounds = format!("0 or a positive number up to {HOURS_MAX}");
+                wrong.push(format!("{key} (in hours, decimals allowed) must be {bounds}"));
+            }
+        }
+    }
+
+    pub(in crate::settings) fn check(&self, wrong: &mut Vec<String>) {
+        self.check_durations(wrong);
         if self.refresh_token_expiration_mins <= self.session_timeout_mins {
             let text = "security.refresh_token_expiration_mins must be above \
                         security.session_timeout_mins";

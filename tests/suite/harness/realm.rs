@@ -2,10 +2,10 @@
 
 use protocol::{Description, ProfileName, RightCode, UserName};
 use tollgate::realm::{
-    ADMINISTRATION, Applied, Bootstrap, ChangePassword, Command, EndReason, EntryId, Fingerprint,
-    Login, LoginClient, NewUser, Outcome, Policy, PresentedFactor, ProfileSpec, Realm, RecordRef,
-    Refresh, Refusal, RightSpec, SecondFactorInput, Session, SessionEnd, SessionId, SessionNo,
-    TokenHash, TokenHashes, Verdict,
+    ADMINISTRATION, Applied, Bootstrap, ChangePassword, Command, Edition, EndReason, EntryId,
+    Fingerprint, Login, LoginClient, NewUser, Outcome, Policy, PresentedFactor, ProfileSpec, Realm,
+    RecordRef, Refresh, Refusal, RightSpec, SecondFactorInput, Session, SessionEnd, SessionId,
+    SessionNo, TokenHash, TokenHashes, Verdict,
 };
 
 /// A minute in milliseconds.
@@ -26,7 +26,7 @@ impl Script {
         let mut policy = Policy { grace_ms: 10_000, attempts_max: 3, ..Policy::default() };
         change(&mut policy);
         let mut script = Self { realm: Realm::default(), at: 1_000_000, next: 1 };
-        script.apply(Command::SetPolicy(policy));
+        script.apply(Command::SetPolicy(policy.into()));
         script.apply(found());
         script.apply(Command::AddUsers(vec![new_user("Ada", &[]), new_user("Bob", &[])]));
         script
@@ -205,10 +205,11 @@ pub fn found() -> Command {
         rights: ADMINISTRATION.iter().map(right).collect(),
         profile: profile("USER_ADMIN"),
         administrator: Some(new_user("ADMIN", &[])),
+        edition: Edition::CURRENT,
     })
 }
 pub fn right_wanted(text: &str) -> RightSpec {
-    RightSpec { id: None, code: code(text), description: Description::default() }
+    RightSpec { id: None, code: code(text), description: Description::default(), guarded: false }
 }
 pub fn profile_wanted(name: &str, rights: &[&str], users: &[&str]) -> ProfileSpec {
     ProfileSpec {

@@ -55,7 +55,11 @@ async fn gateway() -> Arc<Gateway> {
     };
     let rights = ADMINISTRATION.iter().map(right).collect();
     let profile = protocol::ProfileName::parse("USER_ADMIN").unwrap();
-    replica.submit(Command::Bootstrap(Bootstrap { rights, profile, administrator })).await.unwrap();
+    let edition = tollgate::realm::Edition::CURRENT;
+    replica
+        .submit(Command::Bootstrap(Bootstrap { rights, profile, administrator, edition }))
+        .await
+        .unwrap();
     Gateway::new(settings, replica, clock, None)
 }
 

@@ -2,14 +2,14 @@
 
 use protocol::UserName;
 use tollgate::realm::{
-    Actor, Applied, Bootstrap, Change, Command, EndReason, Fingerprint, Key, Login, LoginClient,
-    Outcome, Refresh, Refusal, RightSpec, Row, SecondFactorInput, SessionNo, SessionUse,
-    SetCredential, Verdict, WhenFull,
+    ADMINISTRATION, Actor, Applied, Change, Command, EndReason, Fingerprint, Key, Login,
+    LoginClient, Outcome, Refresh, Refusal, RightSpec, Row, SecondFactorInput, SessionNo,
+    SessionUse, SetCredential, Verdict, WhenFull,
 };
 
 use crate::harness::realm::{
-    MINUTE, Script, code, expired, hash, incorrect, locked, login_command, named, pair, profile,
-    profile_wanted, right_wanted, user,
+    MINUTE, Script, code, expired, found, hash, incorrect, locked, login_command, named, new_user,
+    pair, profile_wanted, right_wanted, user,
 };
 #[test]
 fn the_attempt_that_reaches_the_limit_is_refused_as_locked() {
@@ -313,22 +313,48 @@ fn a_batch_of_session_uses_keeps_the_newest_access() {
 #[test]
 fn a_chosen_id_never_becomes_an_administration_right() {
     let mut it = Script::new(|_| {});
-    let next = "90000000000029RISP0".to_owned();
+    let next = format!("900000000000{}RISP0", ADMINISTRATION.len() + 3);
     let chosen = RightSpec { id: Some(next.clone()), ..right_wanted("ORDEN") };
     it.apply(Command::InsertRight(Actor::Operator, chosen));
     let granted = profile_wanted("TRADER", &["ORDEN"], &["Ada"]);
     it.apply(Command::InsertProfile(Actor::Operator, granted));
     // A newer version has more administration rights.
-    let newer = Bootstrap {
-        rights: vec![(code("NEW_POWER"), protocol::Description::default())],
-        profile: profile("USER_ADMIN"),
-        administrator: None,
-    };
-    it.apply(Command::Bootstrap(newer));
+    it.apply(newer_version());
     let ada = it.realm.user_by_name(&user("Ada")).unwrap().no;
     let right = it.realm.right_by_code("ORDEN").expect("the right with the chosen id remains");
     assert_eq!(right.no.id(right.location), next);
     assert!(it.realm.holds_code(ada, "ORDEN") && !it.realm.holds_code(ada, "NEW_POWER"));
+}
+
+/// The bootstrap of a newer version, which has one more administration right.
+fn newer_version() -> Command {
+    let Command::Bootstrap(mut newer) = found() else { panic!("not a bootstrap") };
+    newer.administrator = None;
+    newer.rights.push((code("NEW_POWER"), protocol::Description::default()));
+    Command::Bootstrap(newer)
+}
+
+#[test]
+fn a_new_administration_right_goes_to_whoever_holds_all_former_ones() {
+    let mut it = Script::new(|_| {});
+    let all: Vec<_> = ADMINISTRATION.iter().map(|(code, _)| *code).collect();
+    it.apply(Command::InsertProfile(Actor::Operator, profile_wanted("CHIEFS", &all, &["Bob"])));
+    it.apply(Command::InsertProfile(
+        Actor::Operator,
+        profile_wanted("ALMOST", &all[1..], &["Ada"]),
+    ));
+    let mut direct = new_user("Direct", &[]);
+    direct.rights = all.iter().map(|it| code(it)).collect();
+    let mut almost = new_user("Almost", &[]);
+    almost.rights = all[..all.len() - 1].iter().map(|it| code(it)).collect();
+    it.apply(Command::AddUsers(vec![direct, almost]));
+    it.apply(newer_version());
+    for (name, expected) in
+        [("ADMIN", true), ("Bob", true), ("Direct", true), ("Ada", false), ("Almost", false)]
+    {
+        let no = it.realm.user_by_name(&user(name)).unwrap().no;
+        assert_eq!(it.realm.holds_code(no, "NEW_POWER"), expected, "{name}");
+    }
 }
 
 #[test]

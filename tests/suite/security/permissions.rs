@@ -40,6 +40,7 @@ const CELLS: &[(&str, Needs)] = &[
     ("EVENT_AMEND_PROFILE", Right("AMEND_PROFILE")),
     ("EVENT_DELETE_PROFILE", Right("DELETE_PROFILE")),
     ("EVENT_INSERT_RIGHT", Right("INSERT_RIGHT")),
+    ("EVENT_AMEND_RIGHT", Right("AMEND_RIGHT")),
     ("EVENT_DELETE_RIGHT", Right("DELETE_RIGHT")),
     ("EVENT_INSERT_USER", Right("INSERT_USER")),
     ("EVENT_AMEND_USER", Right("AMEND_USER")),
@@ -74,7 +75,7 @@ fn details(message: &str) -> Value {
         "EVENT_INSERT_PROFILE" => json!({ "NAME": "NEW" }),
         "EVENT_AMEND_PROFILE" | "EVENT_DELETE_PROFILE" => json!({ "NAME": "EMPTY" }),
         "EVENT_INSERT_RIGHT" => json!({ "CODE": "NEW" }),
-        "EVENT_DELETE_RIGHT" => json!({ "CODE": "SPARE" }),
+        "EVENT_AMEND_RIGHT" | "EVENT_DELETE_RIGHT" => json!({ "CODE": "SPARE" }),
         "EVENT_INSERT_USER" => json!({ "USER_NAME": "new" }),
         "EVENT_USER_PROFILE_AMEND" => json!({ "USER_NAME": "plain", "USER_PROFILES": [] }),
         "EVENT_MFA_CREATE_SECRET" => json!({ "USER_NAME": "plain" }),
@@ -105,9 +106,13 @@ async fn send(client: &mut Client, message: &str, is_event: bool) -> Access {
         envelope["VALIDATE"] = true.into();
     }
     let answer = client.ask(envelope).await;
-    let missing = answer["ERROR"][0]["DETAILS"]["RIGHT"].as_str();
+    let refusal = &answer["ERROR"][0]["DETAILS"];
+    let missing = refusal["RIGHT"].as_str();
     match answer["CODE"].as_str() {
-        Some("NOT_AUTHORISED") => Access::Missing(missing.unwrap_or_default().to_owned()),
+        // GRANT and OUT_OF_REACH depend on the target, and are checked after the right.
+        Some("NOT_AUTHORISED") if refusal["REASON"] == "RIGHT" => {
+            Access::Missing(missing.unwrap_or_default().to_owned())
+        }
         Some("SESSION_NOT_FOUND") if answer["TEXT"].to_string().contains("log in first") => {
             Access::NoSession
         }

@@ -19,7 +19,7 @@ use crate::harness::realm::{MINUTE, code, found, hash, named, new_user, pair, pr
 /// The user names: the first administrator and five others. The base realms (`properties.rs`) have
 /// no users with the last two names.
 pub const USERS: [&str; 6] = ["ADMIN", "Ada", "Bob", "cleo", "unknown", "Stranger.1@x-y"];
-const PROFILES: [&str; 5] = ["USER_ADMIN", "TRADER", "Operations", "EMPTY", "nowhere"];
+pub(super) const PROFILES: [&str; 5] = ["USER_ADMIN", "TRADER", "Operations", "EMPTY", "nowhere"];
 const CODES: [&str; 6] = ["ORDEN", "TRADE", "VIEW", "HELP", "LATER", "NEVER"];
 const ADMIN_CODES: [&str; 13] = [
     "INSERT_PROFILE",
@@ -89,7 +89,7 @@ impl Commands {
     /// Generates any command.
     pub fn command(&mut self, realm: &Realm) -> Command {
         match self.rng.random_range(0..100) {
-            0..3 => Command::SetPolicy(self.policy()),
+            0..3 => Command::SetPolicy(self.policy().into()),
             3..5 => self.bootstrap(),
             5..8 => Command::AddUsers(vec![self.new_user(realm)]),
             8..10 => Command::SetCredential(SetCredential {
@@ -99,7 +99,10 @@ impl Commands {
             10..33 => Command::Login(self.login(realm)),
             33..50 => Command::Refresh(self.refresh(realm)),
             50..56 => Command::End(self.end(realm)),
-            56..60 => Command::ChangePassword(self.change(realm)),
+            56..60 => {
+                let actor = self.chance(40).then(|| self.actor(realm));
+                self.change(realm, actor)
+            }
             60..64 => self.record_session_use(realm),
             64..68 => Command::Sweep,
             68..70 => self.one_time(realm),
@@ -140,16 +143,46 @@ impl Commands {
                 },
             ),
             _ => match self.rng.random_range(0..4) {
-                3 => {
-                    let kinds = [TokenKind::Access, TokenKind::Refresh, TokenKind::OneTime];
-                    let life = self.pick(&[None, Some(MINUTE), Some(60 * MINUTE)]);
-                    Command::AmendTokenLifetimes(actor, vec![(self.pick(&kinds), life)])
-                }
+                3 => self.lifetimes(actor),
                 0 => Command::ExpirePassword(actor, self.user_name()),
                 1 => Command::SetAttempts(actor, self.user_name(), self.pick(&[0, 1, 3])),
                 _ => Command::EndOtherSession(actor, self.session(realm)),
             },
         }
+    }
+
+    pub(super) fn lifetimes(&mut self, actor: Actor) -> Command {
+        let kinds = [TokenKind::Access, TokenKind::Refresh, TokenKind::OneTime];
+        let life = self.pick(&[None, Some(MINUTE), Some(60 * MINUTE)]);
+        Command::AmendTokenLifetimes(actor, vec![(self.pick(&kinds), life)])
+    }
+
+    /// Generates a new profile with a name that is probably not taken.
+    pub(super) fn new_profile(&mut self, realm: &Realm) -> ProfileSpec {
+        let name = format!("NEW_{}", self.rng.random_range(0..1_000));
+        ProfileSpec { id: None, name: Some(profile(&name)), ..self.profile(realm) }
+    }
+
+    /// Generates a command that renames a profile and changes nothing else.
+    pub(super) fn renaming(&mut self, realm: &Realm, actor: Actor) -> Command {
+        let known: Vec<_> = realm.profiles_after(None).collect();
+        let id = if known.is_empty() { "x".to_owned() } else { self.pick(&known).id() };
+        let name = Some(profile(self.pick(&PROFILES)));
+        let spec = ProfileSpec { id: Some(id), name, ..ProfileSpec::default() };
+        Command::AmendProfile(actor, spec)
+    }
+
+    /// Generates a command that amends only the status of a user.
+    pub(super) fn status_change(&mut self, actor: Actor, name: UserName) -> Command {
+        let statuses = [
+            UserStatus::Enabled,
+            UserStatus::Disabled,
+            UserStatus::PasswordExpired,
+            UserStatus::PasswordReset,
+        ];
+        let (name, status) = (Some(name), Some(self.pick(&statuses)));
+        let spec = UserSpec { name, status, ..UserSpec::default() };
+        Command::AmendUser(actor, Amendment::Record, spec)
     }
 
     fn user_spec(&mut self, realm: &Realm) -> UserSpec {
@@ -170,6 +203,7 @@ impl Commands {
             name: (!by_id || self.chance(20)).then(|| self.user_name()),
             status: self.chance(40).then(|| self.pick(&statuses)),
             credential: self.chance(50).then(|| self.credential()),
+            must_change: self.chance(20),
             attributes: vec![(0, self.chance(50).then(|| "é".repeat(60).into())), (2, None)],
             rights: self.chance(50).then(|| self.rights(realm)),
             profiles: with_profiles.then_some(profiles),
@@ -191,6 +225,7 @@ impl Commands {
                 .chance(60)
                 .then_some(SelfResets { timeout_ms: 10 * MINUTE, cool_ms: 5 * MINUTE }),
             directory: self.chance(20),
+            directory_logins: self.chance(50),
             password_age_ms: self.pick(&[None, Some(600 * MINUTE)]),
             ..Policy::default()
         }
@@ -316,17 +351,17 @@ impl Commands {
         }
     }
 
-    fn change(&mut self, realm: &Realm) -> ChangePassword {
+    pub(super) fn change(&mut self, realm: &Realm, actor: Option<Actor>) -> Command {
         let user_name = self.user_name();
-        ChangePassword {
+        Command::ChangePassword(ChangePassword {
             checked: self.checked(realm, &user_name),
             verdict: self.verdict(),
             user_name,
             credential: self.chance(90).then(|| self.credential()),
-            actor: self.chance(40).then(|| self.actor(realm)),
+            actor,
             keep: self.chance(70).then(|| self.session(realm)),
             client: self.client(),
-        }
+        })
     }
 
     pub(super) fn client(&mut self) -> LoginClient {
@@ -368,10 +403,10 @@ impl Commands {
             1..4 => Some(self.pick(&ids).to_owned()),
             _ => None,
         };
-        RightSpec { id, code, description: describe("\"", 1_024) }
+        RightSpec { id, code, description: describe("\"", 1_024), guarded: self.chance(20) }
     }
 
-    fn code(&mut self) -> RightCode {
+    pub(super) fn code(&mut self) -> RightCode {
         if self.chance(70) { code(self.pick(&CODES)) } else { code(self.pick(&ADMIN_CODES)) }
     }
 

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rand::RngExt;
 use tollgate::realm::{
-    ADMINISTRATION, AMEND_USER, Actor, Applied, Change, Command, EntryId, Key, Mfa, Millis,
-    Outcome, Policy, ProfileNo, ProfileStatus, Realm, RealmLoader, RightNo, Row, SessionNo, UserNo,
+    ADMINISTRATION, Actor, Applied, Change, Command, Edition, EntryId, Key, Mfa, Millis, Outcome,
+    Policy, ProfileNo, ProfileStatus, Realm, RealmLoader, RightNo, Row, SessionNo, User, UserNo,
     UserStatus,
 };
 
@@ -20,6 +20,25 @@ const SEQUENCES: u64 = 100_000;
 const LENGTH: usize = 20;
 const REALMS: u64 = 16;
 
+/// What decides whether a user has rights and can log in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Account {
+    status: UserStatus,
+    has_password: bool,
+    directory: bool,
+}
+
+impl Account {
+    fn of(user: &User) -> Self {
+        let has_password = user.credential.is_some();
+        Self { status: user.status, has_password, directory: user.directory }
+    }
+
+    fn has_rights(self) -> bool {
+        matches!(self.status, UserStatus::Enabled | UserStatus::PasswordExpired)
+    }
+}
+
 /// A model of all rights, computed only from the changes that the realm returned.
 #[derive(Debug, Clone, Default)]
 struct Model {
@@ -27,8 +46,7 @@ struct Model {
     grants: BTreeSet<(ProfileNo, RightNo)>,
     direct: BTreeSet<(UserNo, RightNo)>,
     enabled: BTreeSet<ProfileNo>,
-    users: BTreeMap<UserNo, UserStatus>,
-    amend_user: Option<RightNo>,
+    users: BTreeMap<UserNo, Account>,
     admin_rights: BTreeSet<RightNo>,
     effective: BTreeMap<UserNo, BTreeSet<RightNo>>,
 }
@@ -37,7 +55,7 @@ impl Model {
     /// Returns the model after `changes`; `None` if they do not affect rights.
     fn fold(&self, changes: &[Change]) -> Option<Self> {
         let concerns = |change: &Change| match change {
-            Change::Put(Row::User(it)) => self.users.get(&it.no) != Some(&it.status),
+            Change::Put(Row::User(it)) => self.users.get(&it.no) != Some(&Account::of(it)),
             Change::Put(
                 Row::Seen(..)
                 | Row::Session(_)
@@ -81,16 +99,13 @@ impl Model {
             }
             Change::Put(Row::Profile(it)) => self.enabled.remove(&it.no),
             Change::Delete(Key::Profile(no)) => self.enabled.remove(no),
-            Change::Put(Row::User(it)) => self.users.insert(it.no, it.status) != Some(it.status),
-            Change::Delete(Key::User(no)) => self.users.remove(no).is_some(),
-            Change::Delete(Key::Right(no)) => {
-                self.amend_user = self.amend_user.filter(|it| it != no);
-                self.admin_rights.remove(no)
+            Change::Put(Row::User(it)) => {
+                let account = Account::of(it);
+                self.users.insert(it.no, account) != Some(account)
             }
+            Change::Delete(Key::User(no)) => self.users.remove(no).is_some(),
+            Change::Delete(Key::Right(no)) => self.admin_rights.remove(no),
             Change::Put(Row::Right(right)) => {
-                if right.code.as_str() == AMEND_USER {
-                    self.amend_user = Some(right.no);
-                }
                 let is_admin_right =
                     ADMINISTRATION.iter().any(|(it, _)| *it == right.code.as_str());
                 is_admin_right && self.admin_rights.insert(right.no)
@@ -100,8 +115,7 @@ impl Model {
     }
 
     fn effective_of(&self, user: UserNo) -> BTreeSet<RightNo> {
-        let statuses = [UserStatus::Enabled, UserStatus::PasswordExpired];
-        if !self.users.get(&user).is_some_and(|status| statuses.contains(status)) {
+        if !self.users.get(&user).is_some_and(|account| account.has_rights()) {
             return BTreeSet::new();
         }
         let reaches = |profile: &ProfileNo| {
@@ -121,10 +135,14 @@ impl Model {
             && self.admin_rights.is_subset(&self.held(user))
     }
 
-    fn has_administrator(&self) -> bool {
-        let amends =
-            |user: &UserNo| self.amend_user.is_some_and(|it| self.held(*user).contains(&it));
-        self.users.iter().any(|(no, status)| *status == UserStatus::Enabled && amends(no))
+    /// Whether a user with all administration rights can log in.
+    fn has_administrator(&self, policy: &Policy) -> bool {
+        let can_log_in = |it: &Account| {
+            let is_configured =
+                if it.directory { policy.directory_logins } else { it.has_password };
+            it.has_rights() && is_configured
+        };
+        self.users.iter().any(|(no, account)| can_log_in(account) && self.is_all_powerful(*no))
     }
 }
 
@@ -169,6 +187,20 @@ impl Live {
         session.is_some_and(|it| !it.is_live(at, self.realm.policy()))
     }
 
+    fn check_administrator(&self, before: &Model, command: &Command) {
+        if self.realm.edition() != Edition::CURRENT {
+            return;
+        }
+        let (model, policy) = (&self.model, self.realm.policy());
+        assert_eq!(model.has_administrator(policy), self.realm.has_administrator());
+        assert!(
+            model.has_administrator(policy)
+                || !before.has_administrator(policy)
+                || matches!(command, Command::SetPolicy(_)),
+            "the last administrator was removed"
+        );
+    }
+
     fn check_rights(
         &self,
         before: &Model,
@@ -180,11 +212,7 @@ impl Live {
         for user in model.users.keys() {
             assert_eq!(model.held(*user), self.realm.effective(*user), "rights of {user:?}");
         }
-        assert_eq!(model.has_administrator(), self.realm.has_administrator());
-        assert!(
-            model.has_administrator() || !before.has_administrator(),
-            "the last administrator was removed"
-        );
+        self.check_administrator(before, command);
         if session_actor(command).is_none() {
             return;
         }
@@ -300,7 +328,7 @@ fn base_realm(seed: u64) -> Live {
     let mut commands = Commands::new(seed);
     // Second factors are off at first, so that the sessions can be opened without one.
     let policy = Policy { mfa: Mfa::default(), ..commands.policy() };
-    let mut begin = vec![Command::SetPolicy(policy), found()];
+    let mut begin = vec![Command::SetPolicy(policy.into()), found()];
     begin.extend(
         ["ORDEN", "TRADE", "VIEW", "HELP"]
             .map(|it| Command::InsertRight(Actor::Operator, right_wanted(it))),
@@ -331,7 +359,7 @@ fn base_realm(seed: u64) -> Live {
 
 /// The name of a test and the seed of a sequence. They are printed if the sequence fails, so that
 /// the sequence can be repeated.
-struct Seed(&'static str, u64);
+pub(super) struct Seed(pub &'static str, pub u64);
 
 impl Drop for Seed {
     fn drop(&mut self) {
@@ -342,7 +370,7 @@ impl Drop for Seed {
 }
 
 /// Runs the seeds below `count` on two threads.
-fn on_two_threads(count: u64, run: impl Fn(u64) + Sync) {
+pub(super) fn on_two_threads(count: u64, run: impl Fn(u64) + Sync) {
     std::thread::scope(|scope| {
         for first in 0..2 {
             let run = &run;

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use protocol::UserName;
 use rand::RngExt;
 use tollgate::realm::{
-    Applied, Command, ConfirmSecret, CreateSecret, EnrolmentActor, Fingerprint, FinishLogin, Links,
-    MailSecret, MailSent, Mfa, Outcome, PresentedFactor, Realm, RequestReset, RequiredFactor,
-    ResetByToken, SecondFactorInput, SyncDirectoryUser, TokenHash,
+    Actor, Applied, Command, ConfirmSecret, CreateSecret, EnrolmentActor, Fingerprint, FinishLogin,
+    Links, MailSecret, MailSent, Mfa, Outcome, PresentedFactor, Realm, RequestReset,
+    RequiredFactor, ResetByToken, SecondFactorInput, SyncDirectoryUser, TokenHash,
 };
 
 use super::commands::Commands;
@@ -83,16 +84,7 @@ impl Commands {
             2 => Command::SetSecondFactor(self.actor(realm), self.user_name(), self.chance(50)),
             3 => Command::RevokeCode(self.actor(realm), self.rng.random_range(0..6)),
             4..9 => self.mail_command(),
-            9 => Command::SyncDirectoryUser(SyncDirectoryUser {
-                user_name: self.user_name(),
-                local: self.chance(20),
-                create: self.chance(50),
-                update: self.chance(50),
-                attributes: vec![(0, Some("Jane".into())), (2, None)],
-                profiles: vec![profile("TRADER")],
-                rights: Vec::new(),
-                sync: self.chance(50).then(|| vec![profile("TRADER"), profile("Operations")]),
-            }),
+            9 => self.directory_login(),
             _ => Command::FinishLogin(FinishLogin {
                 token: self.any_code(),
                 user_name: self.chance(20).then(|| self.user_name()),
@@ -103,6 +95,31 @@ impl Commands {
                 second_factor: self.second_factor(realm),
             }),
         }
+    }
+
+    /// Generates the synchronization of a user whose login a directory confirmed.
+    pub(super) fn directory_login(&mut self) -> Command {
+        Command::SyncDirectoryUser(SyncDirectoryUser {
+            user_name: self.user_name(),
+            local: self.chance(20),
+            create: self.chance(50),
+            update: self.chance(50),
+            attributes: vec![(0, Some("Jane".into())), (2, None)],
+            profiles: vec![profile("TRADER")],
+            rights: Vec::new(),
+            sync: self.chance(50).then(|| vec![profile("TRADER"), profile("Operations")]),
+        })
+    }
+
+    /// Generates the confirmation of the secret `encrypted-1` of a user.
+    pub(super) fn confirmation(&mut self, actor: Actor, user_name: Option<UserName>) -> Command {
+        Command::ConfirmSecret(ConfirmSecret {
+            actor: EnrolmentActor::Actor(actor),
+            user_name,
+            checked: Some(Fingerprint::new("encrypted-1")),
+            at_secs: self.chance(80).then_some(1_800_000_000),
+            recovery: (0..10).map(code_hash).collect(),
+        })
     }
 
     fn mail_command(&mut self) -> Command {
