@@ -291,12 +291,46 @@ mod tests {
         WRITE_BUFFER.with_borrow(Vec::capacity)
     }
 
+    /// A stream, and the socket of its peer.
+    async fn connected() -> (FrameStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let peer = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        (FrameStream::new(Stream::Plain(stream), &[], &ServerLimits::default()), peer)
+    }
+
+    /// A handler to which the text `secret` is a secret.
+    struct Handler(FrameStream);
+
+    impl FrameHandler for Handler {
+        fn stream(&mut self) -> &mut FrameStream {
+            &mut self.0
+        }
+
+        fn on_frame(&mut self, event: FrameEvent<'_>) -> Result<bool, CloseReason> {
+            if matches!(event, FrameEvent::Text(text) if text == "secret") {
+                self.0.erase_frame();
+            }
+            Ok(true)
+        }
+    }
+
+    #[tokio::test]
+    async fn only_frames_with_secrets_are_erased() {
+        let mut handler = Handler(connected().await.0);
+        let frame = |text: &str| {
+            let head = [TEXT, 0x80 | text.len() as u8, 0, 0, 0, 0];
+            [&head, text.as_bytes()].concat()
+        };
+        let (plain, secret) = (frame("plain"), frame("secret"));
+        let mut bytes = [&plain[..], &secret, &plain].concat();
+        dispatch_frames(&mut handler, &mut bytes).unwrap();
+        assert_eq!(bytes, [&plain[..], &vec![0; secret.len()], &plain].concat());
+    }
+
     #[tokio::test]
     async fn a_flushed_stream_keeps_no_buffer() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let mut peer = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let (stream, _) = listener.accept().await.unwrap();
-        let mut frames = FrameStream::new(Stream::Plain(stream), &[], &ServerLimits::default());
+        let (mut frames, mut peer) = connected().await;
 
         frames.text(b"Hello").unwrap();
         assert!(frames.out.capacity() > 0 && spare() == 0, "no buffer before the flush");
