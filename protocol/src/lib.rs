@@ -22,5 +22,5 @@ pub use names::{
     Description, MfaCode, Password, ProfileName, RefreshToken, ResetToken, RightCode, SessionToken,
     UserName,
 };
-pub use printable::printable;
+pub use printable::{escape_hidden, is_hidden, printable};
 pub use serde_error::expected_by_serde;

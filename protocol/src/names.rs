@@ -260,6 +260,9 @@ mod tests {
         assert!(UserName::parse("Jane").unwrap() < a);
         assert!(UserName::parse("").is_err() && UserName::parse("a b").is_err());
         assert!(UserName::parse(&"x".repeat(65)).is_err());
+        for hidden in ['\u{200b}', '\u{200d}', '\u{202e}', '\u{2066}', '\u{feff}', '\u{ad}'] {
+            assert!(UserName::parse(&format!("ja{hidden}ne")).is_err(), "{hidden:?}");
+        }
         assert!(Description::parse(&"x".repeat(1024)).is_ok());
         assert!(Description::parse(&"x".repeat(1025)).is_err());
         assert!(Description::parse("two\nlines").is_err());

@@ -45,8 +45,26 @@ pub fn field_of_header(name: &str) -> Option<&'static str> {
     HEADERS.iter().find(same).copied()
 }
 
+/// Ends of the names of parameters that are secret: upper case, letters and digits only.
+const SECRETS: [&str; 3] = ["PASSWORD", "TOKEN", "MFACODE"];
+
+/// Refuses a query string with a password, token or code, in any spelling of its name: URLs are
+/// written to logs.
+pub fn check_query(query: &str) -> Result<(), Nack> {
+    let is_secret = |key: &str| {
+        let letters: String = key.chars().filter(char::is_ascii_alphanumeric).collect();
+        SECRETS.iter().any(|secret| letters.to_ascii_uppercase().ends_with(secret))
+    };
+    if form_urlencoded::parse(query.as_bytes()).any(|(key, _)| is_secret(&key)) {
+        let text = "passwords, tokens and codes are never read from a URL; send them as headers or \
+                    in the body";
+        return Err(Nack::new(NackCode::InvalidParameter, text));
+    }
+    Ok(())
+}
+
 /// Parses the fields of DETAILS in a query string, `details[FEATURE]=X` or `DETAILS.FEATURE=X`.
-/// Refuses other parameters. Also refuses tokens, because URLs are written to logs.
+/// Refuses other parameters, and secrets.
 pub fn details_of_query(query: &str) -> Result<Vec<(String, String)>, Nack> {
     let read = |(key, value): (std::borrow::Cow<'_, str>, std::borrow::Cow<'_, str>)| {
         let wrong = || {
@@ -58,12 +76,9 @@ pub fn details_of_query(query: &str) -> Result<Vec<(String, String)>, Nack> {
         let field = dotted.or_else(|| rest.strip_prefix('[')?.strip_suffix(']'));
         let field = field.filter(|field| !field.is_empty() && root.eq_ignore_ascii_case("DETAILS"));
         let field = field.ok_or_else(wrong)?;
-        if field.to_ascii_uppercase().ends_with("TOKEN") {
-            let text = "tokens are never read from a URL; send them as headers or in the body";
-            return Err(Nack::new(NackCode::InvalidParameter, text));
-        }
         Ok((field.to_owned(), value.into_owned()))
     };
+    check_query(query)?;
     form_urlencoded::parse(query.as_bytes()).map(read).collect()
 }
 
@@ -92,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn queries_set_details_but_never_tokens() {
+    fn queries_set_details_but_never_secrets() {
         let read = |query| details_of_query(query).unwrap();
         assert_eq!(read("details[FEATURE]=A%20B"), [("FEATURE".into(), "A B".into())]);
         assert_eq!(read("DETAILS.FEATURE=X&Details%5BB%5D=Y").len(), 2);
@@ -100,10 +115,21 @@ mod tests {
         for wrong in ["FEATURE=X", "details[]=x", "détails[A]=1", "details[A=1", "é=1"] {
             assert!(details_of_query(wrong).is_err(), "{wrong}");
         }
-        for token in ["SESSION_AUTH_TOKEN=s3cret", "details[SESSION_AUTH_TOKEN]=s3cret"] {
-            let nack = details_of_query(token).unwrap_err();
+        for secret in [
+            "SESSION_AUTH_TOKEN=s3cret",
+            "details[SESSION_AUTH_TOKEN]=s3cret",
+            "DETAILS.refresh-auth-token=s3cret",
+            "details[PASSWORD]=s3cret",
+            "details%5Bold_password%5D=s3cret",
+            "details[New-Password]=s3cret",
+            "details[MFA_CODE]=s3cret",
+            "mfaCode=s3cret",
+        ] {
+            let nack = details_of_query(secret).unwrap_err();
+            assert_eq!(nack.code(), NackCode::InvalidParameter, "{secret}");
             assert!(!format!("{nack:?}").contains("s3cret"));
         }
+        assert!(check_query("FEATURE=PASSWORD&details[ACCESS_TOKEN_LIFE_TIME]=1").is_ok());
     }
 
     proptest! {

@@ -6,6 +6,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use super::config_args::ConfigArgs;
 use super::error_text::with_causes;
+use super::terminal::escaped;
 use super::{
     admin, audit, backup, calibrate, completions, config, doctor, export, health,
     import_preferences, import_users, populate, record, rekey, replay, schema, send, serve, user,
@@ -120,7 +121,7 @@ pub fn run() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("tollgate: {}", with_causes(&error));
+            eprintln!("tollgate: {}", escaped(&with_causes(&error)));
             ExitCode::from(u8::try_from(code(&error)).unwrap_or(1))
         }
     }

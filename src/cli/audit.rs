@@ -109,7 +109,8 @@ impl ShowArgs {
             for (no, row) in rows.iter().take_while(|(_, row)| row.at >= since) {
                 if self.concerns(row) {
                     let line = if self.json { json(*no, row)? } else { format_row(*no, row)? };
-                    writeln!(out, "{line}")?;
+                    // A terminal must not interpret what the fields contain.
+                    writeln!(out, "{}", protocol::escape_hidden(&line))?;
                 }
             }
             match rows.last() {
@@ -142,7 +143,7 @@ fn json(no: AuditNo, row: &AuditEvent) -> Result<String> {
     Ok(value.to_string())
 }
 
-/// Formats a row as one line, whatever its fields contain.
+/// Formats a row; its hidden characters are not escaped yet.
 fn format_row(no: AuditNo, row: &AuditEvent) -> Result<String> {
     let at = utc::format(row.at, utc::MILLISECONDS);
     let word = |word: &Option<Box<str>>| word.as_deref().unwrap_or("-").to_owned();
@@ -165,10 +166,7 @@ fn format_row(no: AuditNo, row: &AuditEvent) -> Result<String> {
     if let Some(reason) = &row.reason {
         line.push_str(&format!(" reason {}", serde_json::to_string(reason)?));
     }
-    // Control characters are escaped, so that a terminal does not interpret them.
-    let shown =
-        |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
-    Ok(line.chars().map(shown).collect())
+    Ok(line)
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
@@ -196,11 +194,11 @@ mod tests {
     fn a_row_is_one_line_whatever_its_fields_contain() {
         let row: AuditEvent = serde_json::from_value(serde_json::json!({
             "AT": 0, "EVENT": "EVENT_AMEND_USER", "USER_NAME": "admin", "TARGET": "jane",
-            "HOST": "127.0.0.1", "CODE": "OK", "REASON": "a\r\nb\u{1b}[31m\u{85}",
+            "HOST": "127.0.0.1", "CODE": "OK", "REASON": "a\r\nb\u{1b}[31m\u{85}\u{202e}",
         }))
         .unwrap();
-        let line = format_row(7, &row).unwrap();
+        let line = protocol::escape_hidden(&format_row(7, &row).unwrap());
         assert!(line.starts_with("1970-01-01T00:00:00.000Z 7 EVENT_AMEND_USER OK admin -> jane "));
-        assert!(!line.contains(char::is_control), "{line:?}");
+        assert!(!line.contains(protocol::is_hidden), "{line:?}");
     }
 }

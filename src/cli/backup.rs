@@ -12,7 +12,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::export::write_atomically;
+use super::export::{check_new, write_new};
 use super::remote::{self, RemoteArgs};
 use crate::net::Client;
 use crate::platform::Clock;
@@ -56,15 +56,12 @@ struct StepDetails {
 
 impl BackupArgs {
     pub(super) fn run(self) -> Result<()> {
-        if self.file.exists() {
-            bail!("{} already exists; nothing was written", self.file.display());
-        }
+        check_new(&self.file)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (realm, sequence) = runtime.block_on(self.fetch())?;
         let now = Clock::system().now();
         let credentials = !self.without_credentials;
-        let rows =
-            write_atomically(&self.file, |out| Ok(export::write(&realm, now, credentials, out)?))?;
+        let rows = write_new(&self.file, |out| Ok(export::write(&realm, now, credentials, out)?))?;
         // The file is read back, to verify what was written.
         let file = File::open(&self.file).context("cannot read the written file")?;
         let written =

@@ -1,8 +1,7 @@
 //! `export` writes a store to a file; `import` creates a store from such a file.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{BufReader, BufWriter, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -11,6 +10,7 @@ use indicatif::ProgressBar;
 
 use super::config_args::ConfigArgs;
 use super::offline_store;
+use crate::platform::{private_file, random};
 use crate::realm::Command;
 use crate::storage::{ExportedRealm, RowStore, export};
 
@@ -50,14 +50,12 @@ const BATCH: usize = 500;
 impl ExportArgs {
     pub(super) fn run(self) -> Result<()> {
         let settings = self.config.load()?;
-        if self.file.exists() {
-            bail!("{} already exists; nothing was written", self.file.display());
-        }
+        check_new(&self.file)?;
         let rows =
             offline_store::with_existing_store(&settings, &self.data_dir, async |started| {
                 let now = started.replica.now();
                 started.replica.read(|realm, _| {
-                    write_atomically(&self.file, |out| {
+                    write_new(&self.file, |out| {
                         Ok(export::write(realm, now, !self.without_credentials, out)?)
                     })
                 })
@@ -67,24 +65,43 @@ impl ExportArgs {
     }
 }
 
-/// Writes a file under a temporary name and renames it, so that it is never incomplete.
-pub(super) fn write_atomically<T>(
+/// Checks that a path is free. A symbolic link is not followed.
+pub(super) fn check_new(file: &Path) -> Result<()> {
+    if file.symlink_metadata().is_ok() {
+        bail!("{} already exists; nothing was written", file.display());
+    }
+    Ok(())
+}
+
+/// Writes a new file with mode 0600. The file has a temporary name until it is complete.
+pub(super) fn write_new<T>(
     file: &Path,
     write: impl FnOnce(&mut BufWriter<&File>) -> Result<T>,
 ) -> Result<T> {
+    check_new(file)?;
     let mut partial = file.as_os_str().to_owned();
-    partial.push(".partial");
+    partial.push(format!(".{}.partial", random::incident_id()));
     let partial = PathBuf::from(partial);
-    let cannot = || format!("cannot write {}", partial.display());
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(0o600);
-    let out = options.open(&partial).with_context(cannot)?;
+    let done = write_and_rename(&partial, file, write);
+    if done.is_err() {
+        // Without the file name of the result, the file would never be removed.
+        let _ = std::fs::remove_file(&partial);
+    }
+    done.with_context(|| format!("cannot write {}", file.display()))
+}
+
+fn write_and_rename<T>(
+    partial: &Path,
+    file: &Path,
+    write: impl FnOnce(&mut BufWriter<&File>) -> Result<T>,
+) -> Result<T> {
+    let out = private_file::create(partial)?;
     let mut buffered = BufWriter::new(&out);
     let done = write(&mut buffered)?;
-    buffered.flush().with_context(cannot)?;
+    buffered.flush()?;
     drop(buffered);
-    out.sync_all().with_context(cannot)?;
-    std::fs::rename(&partial, file).with_context(cannot)?;
+    out.sync_all()?;
+    private_file::rename_new(partial, file)?;
     Ok(done)
 }
 

@@ -7,6 +7,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
+use super::terminal::escaped;
+
 /// The gateway to check.
 #[derive(Args)]
 pub(super) struct HealthArgs {
@@ -33,7 +35,7 @@ impl HealthArgs {
         if !answer.starts_with("HTTP/1.1 200 ") {
             bail!("the gateway is not ready: {}", text.trim_start_matches("not ready: "));
         }
-        println!("{text}");
+        println!("{}", escaped(text));
         Ok(())
     }
 }

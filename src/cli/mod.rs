@@ -23,6 +23,7 @@ mod replay;
 mod schema;
 mod send;
 mod serve;
+mod terminal;
 mod time_argument;
 mod user;
 

@@ -9,7 +9,7 @@ use protocol::{Password, UserName};
 use crate::auth::PasswordHasher;
 use crate::gateway::{Started, startup};
 use crate::messages::passwords::rules::check;
-use crate::platform::Clock;
+use crate::platform::{Clock, private_file};
 use crate::realm::{Command, Outcome, Refusal};
 use crate::settings::{Engine, Settings};
 use crate::storage::RowStore;
@@ -64,6 +64,7 @@ fn run_with_store<T>(
     dir: &Path,
     work: impl AsyncFnOnce(&Started) -> Result<T>,
 ) -> Result<T> {
+    private_file::make_new_files_private();
     let started = startup::start(settings, dir, Clock::system())
         .with_context(|| format!("cannot open the store in {}", dir.display()))?;
     // A gateway that was killed can leave changes in the log that are not yet in the rows.

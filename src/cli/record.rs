@@ -12,8 +12,9 @@ use parking_lot::Mutex;
 use tokio::net::TcpListener;
 
 use super::remote::UnverifiedRemoteArgs;
+use super::terminal::escaped;
 use crate::net::{ProxyEvent, run_proxy};
-use crate::platform::{Stopwatch, stopwatch};
+use crate::platform::{Stopwatch, private_file, stopwatch};
 use crate::replay::record::har;
 use crate::replay::{Direction, Transcript};
 
@@ -32,7 +33,7 @@ pub(super) struct RecordArgs {
     /// HAR file to convert instead of recording (Chrome DevTools: Network, Export HAR with content)
     #[arg(long, value_name = "FILE")]
     har: Option<PathBuf>,
-    /// Script to write; must not exist
+    /// Script to write (mode 0600); must not exist
     #[arg(long, value_name = "SCRIPT")]
     out: PathBuf,
 }
@@ -75,9 +76,10 @@ impl RecordArgs {
         self.out.display().to_string()
     }
 
-    /// Creates the script; fails if the file exists.
+    /// Creates the script; fails if the file exists. What the redaction does not know as a secret
+    /// is still private.
     fn create(&self) -> Result<File> {
-        File::create_new(&self.out).with_context(|| format!("cannot create {}", self.named()))
+        private_file::create(&self.out).with_context(|| format!("cannot create {}", self.named()))
     }
 }
 
@@ -116,7 +118,7 @@ impl ScriptWriter {
                 transcript.closed(&har::connection_name(connection), Direction::Received, code)
             }
             ProxyEvent::Failed { connection, why } => {
-                eprintln!("\rconnection {}: {why}", connection + 1);
+                eprintln!("\rconnection {}: {}", connection + 1, escaped(&why.to_string()));
                 return;
             }
         };

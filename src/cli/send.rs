@@ -7,6 +7,7 @@ use clap::Args;
 use serde_json::Value;
 
 use super::remote::RemoteArgs;
+use super::terminal::escaped;
 use super::time_argument::parse_time;
 
 /// Log in to a running gateway, send messages and print the replies.
@@ -42,12 +43,12 @@ impl SendArgs {
         for message in login.into_iter().chain(self.messages) {
             client.send(message).await?;
             let answer = client.receive_reply().await?;
-            println!("{answer}");
+            println!("{}", escaped(&answer));
             refused += usize::from(is_refusal(&answer));
         }
         let listen = async {
             while let Ok(text) = client.receive().await {
-                println!("{text}");
+                println!("{}", escaped(&text));
             }
         };
         // The timeout is the normal end.

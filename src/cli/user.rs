@@ -145,7 +145,7 @@ impl StoreArgs {
         offline_store::with_existing_store(&settings, &self.data_dir, async |started| {
             let lines = started.replica.read(|realm, _| {
                 let line = |user: &crate::realm::User| {
-                    let name = |no| Some(realm.profile(no)?.name.to_string());
+                    let name = |no| Some(protocol::escape_hidden(realm.profile(no)?.name.as_str()));
                     let profiles: Vec<_> = realm.profiles_of(user.no).filter_map(name).collect();
                     format!("{}\t{}\t{}", user.name, user.status.word(), profiles.join(","))
                 };

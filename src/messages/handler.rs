@@ -77,6 +77,11 @@ pub trait Message: DeserializeOwned + JsonSchema + Send + 'static {
     const RECORD_EVENT: bool = false;
     /// Whether null clears a field. If false, null counts as absent.
     const NULL_CLEARS: bool = false;
+    /// Whether the message is a login. Over REST, the header REFRESH_AUTH_TOKEN can then set the
+    /// field of this name.
+    const LOGIN: bool = false;
+    /// Whether USER_NAME at the root may name another user than that of the session.
+    const ANY_ROOT_USER: bool = Self::LOGIN;
     /// Whether success is logged. Refusals are always logged.
     const LOGGED: bool = Self::RECORD_EVENT;
     /// The root of the ack, without MESSAGE_TYPE and SOURCE_REF.
@@ -183,6 +188,8 @@ pub struct Handler {
     pub counts_as_use: bool,
     pub read: bool,
     pub record_event: bool,
+    pub login: bool,
+    pub any_root_user: bool,
     pub logged: bool,
     pub serve: Serve,
     /// How long it took to serve messages of this type.
@@ -209,6 +216,8 @@ impl Handler {
             counts_as_use: M::COUNTS_AS_USE,
             read: M::READ,
             record_event: M::RECORD_EVENT,
+            login: M::LOGIN,
+            any_root_user: M::ANY_ROOT_USER,
             logged: M::LOGGED,
             serve: Serve::Queued(serve::<M>),
             timings: Histogram::new(),
@@ -232,6 +241,8 @@ impl Handler {
             counts_as_use: false,
             read: true,
             record_event: false,
+            login: false,
+            any_root_user: false,
             logged: false,
             serve: Serve::Immediate(answer::<P>),
             timings: Histogram::new(),

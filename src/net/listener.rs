@@ -19,10 +19,12 @@ use crate::router::Router;
 const BACKLOG: u32 = 4096;
 /// Response to a connection beyond the limit of its client network.
 const TOO_MANY_RESPONSE: &[u8] =
-    b"HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    b"HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\nConnection: close\r\n\
+      X-Content-Type-Options: nosniff\r\n\r\n";
 /// Response to a connection beyond the limit of the gateway.
 const FULL_RESPONSE: &[u8] =
-    b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\
+      X-Content-Type-Options: nosniff\r\n\r\n";
 /// Longest pause after a failed accept.
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 /// A connection whose peer does not acknowledge data for this long is dropped (TCP_USER_TIMEOUT).

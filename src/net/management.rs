@@ -4,17 +4,18 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
-use super::http::{HEADER_BYTES_MAX, HEADER_TIMEOUT, method_not_allowed, text_response};
+use super::http::{
+    HEADER_BYTES_MAX, HEADER_TIMEOUT, HttpResponse, admission, method_not_allowed, text_response,
+    with_nosniff,
+};
 use crate::gateway::Gateway;
 use crate::messages::table;
 use crate::platform::metrics;
@@ -39,7 +40,8 @@ pub async fn run(
             accepted = listener.accept() => accepted,
             _ = stop.wait_for(|stop| *stop) => return,
         };
-        let (Ok((stream, _)), Ok(permit)) = (accepted, permits.clone().try_acquire_owned()) else {
+        let (Ok((stream, peer)), Ok(permit)) = (accepted, permits.clone().try_acquire_owned())
+        else {
             // No file descriptor is free, or too many requests are served: the pause prevents a
             // busy loop.
             tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -48,8 +50,13 @@ pub async fn run(
         let (gateway, metrics) = (gateway.clone(), metrics.clone());
         tokio::spawn(async move {
             let serve = service_fn(|request| {
-                let response = respond(&request, &gateway, &metrics);
-                async move { Ok::<_, Infallible>(response) }
+                let admitted =
+                    admission::check_management(&request, peer.ip(), &gateway.settings().server);
+                let response = match admitted {
+                    Ok(()) => respond(&request, &gateway, &metrics),
+                    Err(refused) => *refused,
+                };
+                async move { Ok::<_, Infallible>(with_nosniff(response)) }
             });
             let connection = hyper::server::conn::http1::Builder::new()
                 .timer(TokioTimer::new())
@@ -68,7 +75,7 @@ fn respond(
     request: &Request<Incoming>,
     gateway: &Gateway,
     recorded: &PrometheusHandle,
-) -> Response<Full<Bytes>> {
+) -> HttpResponse {
     if request.method() != Method::GET {
         return method_not_allowed("GET", "only GET is supported\n");
     }

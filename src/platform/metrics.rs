@@ -39,7 +39,7 @@ const fn metric(
 }
 
 /// All metrics.
-pub static METRICS: [Metric; 15] = [
+pub static METRICS: [Metric; 16] = [
     metric("tollgate_connections", MetricKind::Gauge, &[], "open WebSocket connections"),
     metric("tollgate_sessions", MetricKind::Gauge, &[], "live sessions on this gateway"),
     metric(
@@ -95,6 +95,12 @@ pub static METRICS: [Metric; 15] = [
         MetricKind::Counter,
         &[],
         "connections rejected because a limit was reached",
+    ),
+    metric(
+        "tollgate_http_requests_refused_total",
+        MetricKind::Counter,
+        &["reason"],
+        "HTTP requests refused by their Host or Origin, by reason",
     ),
     metric("tollgate_mail_queue_length", MetricKind::Gauge, &[], "mails waiting to be sent"),
     metric(
@@ -162,6 +168,11 @@ pub fn record_reloaded(result: &'static str) {
 /// Counts a connection that was rejected because a limit was reached.
 pub fn record_rejected() {
     counter!("tollgate_connections_rejected_total").increment(1);
+}
+
+/// Counts an HTTP request that was refused; `reason` is "host" or "origin".
+pub fn record_http_refused(reason: &'static str) {
+    counter!("tollgate_http_requests_refused_total", "reason" => reason).increment(1);
 }
 
 /// Counts a closed WebSocket connection.

@@ -7,6 +7,7 @@ pub mod file_descriptors;
 pub mod grafana;
 mod histogram;
 pub mod metrics;
+pub mod private_file;
 pub mod random;
 pub mod utc;
 

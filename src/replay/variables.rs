@@ -17,6 +17,8 @@ pub enum VariablesError {
     Read { path: PathBuf, source: csv::Error },
     #[error("{0} has no rows after its first line, which contains the names")]
     Empty(PathBuf),
+    #[error("{0} is not below the folder of the script; use --data for other files")]
+    Outside(PathBuf),
     #[error("{0} has more than {ROWS_MAX} rows")]
     Large(PathBuf),
 }
@@ -48,7 +50,7 @@ impl Variables {
         let mut values = Self::default();
         for data in &script.data {
             match data {
-                Data::File(file) => values.tables.push(table(&path.with_file_name(file))?),
+                Data::File(file) => values.tables.push(table(&below_folder(path, file)?)?),
                 Data::Made(name, text) => values.made.push((name.clone(), text.clone())),
             }
         }
@@ -79,6 +81,19 @@ impl Variables {
             state.set(name, text.replace("{n}", &client.to_string()));
         }
     }
+}
+
+/// Returns the path of a file that a script names, which must be below the folder of the script.
+/// Scripts are shared: they must not be able to read other files and send them to a gateway.
+fn below_folder(script: &Path, file: &str) -> Result<PathBuf, VariablesError> {
+    let named = script.with_file_name(file);
+    let folder = script.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let real = |path: &Path| {
+        path.canonicalize()
+            .map_err(|source| VariablesError::Read { path: named.clone(), source: source.into() })
+    };
+    let (folder, found) = (real(folder.unwrap_or(Path::new(".")))?, real(&named)?);
+    if found.starts_with(folder) { Ok(found) } else { Err(VariablesError::Outside(named)) }
 }
 
 fn table(path: &Path) -> Result<Arc<VariableTable>, VariablesError> {
@@ -120,5 +135,25 @@ mod tests {
         assert!(values.contains("password") && !values.contains("token"));
         std::fs::write(folder.path().join("u.csv"), "user\n").unwrap();
         assert!(matches!(Variables::load(&script, &path, &[], &[]), Err(VariablesError::Empty(_))));
+    }
+
+    #[test]
+    fn a_script_reads_only_files_below_its_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let below = |name: &str| folder.path().join(name);
+        std::fs::create_dir_all(below("scripts/more")).unwrap();
+        for name in ["u.csv", "scripts/more/u.csv"] {
+            std::fs::write(below(name), "user\na\n").unwrap();
+        }
+        std::os::unix::fs::symlink(below("u.csv"), below("scripts/link.csv")).unwrap();
+        let load = |name: &str| {
+            let script = Script::parse(&format!("* data {name}")).unwrap();
+            Variables::load(&script, &below("scripts/s.script"), &[], &[])
+        };
+        assert!(load("more/u.csv").is_ok());
+        for outside in ["../u.csv", "link.csv", "/etc/passwd"] {
+            let refused = load(outside).unwrap_err();
+            assert!(matches!(refused, VariablesError::Outside(_)), "{outside}: {refused}");
+        }
     }
 }

@@ -26,6 +26,13 @@ pub(super) fn authorize(
         let text = format!("REASON must have at most {REASON_MAX} bytes as JSON");
         return Err(Nack::new(NackCode::ValidationError, text));
     }
+    if let (Ok(session), Some(name)) = (session, &envelope.user_name)
+        && !handler.any_root_user
+        && !session.user_name.is(name)
+    {
+        let text = "USER_NAME at the root is not the user of the session; leave it out";
+        return Err(Nack::new(NackCode::NotAuthorised, text));
+    }
     match handler.access {
         // The handler itself checks session and right of `RightUnlessOpen`.
         Access::Anyone | Access::RightUnlessOpen(_) => return Ok(()),
@@ -34,10 +41,6 @@ pub(super) fn authorize(
         Access::PendingLogin | Access::Session | Access::Right(_) | Access::RightOrSelf(_) => {}
     }
     let session = session.as_ref().map_err(Nack::clone)?;
-    if envelope.user_name.as_ref().is_some_and(|name| !session.user_name.is(name)) {
-        let text = "USER_NAME at the root is not the user of the session; leave it out";
-        return Err(Nack::new(NackCode::NotAuthorised, text));
-    }
     match handler.access {
         Access::Right(right) => {
             if gateway.replica.read(|realm, _| realm.holds_code(session.user, right)) {

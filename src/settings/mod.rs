@@ -28,6 +28,6 @@ pub use sections::{
     GuardedRightsSetting, HashingAlgorithm, HostOrder, HostSettings, LdapConnection, LdapTls,
     LockScopeSetting, LoginAckSettings, LoginErrors, MailTransportKind, Mode, NackNaming, Notify,
     OneTimeTokenVerify, PasswordStrength, PushServices, QrCode, ResetMode, ServerLimits,
-    ServiceListSettings, ServiceSettings, SessionLimitAction, ShutdownClose, SmtpTls,
-    SystemDateFormat, TlsSettings, Validation,
+    ServerSettings, ServiceListSettings, ServiceSettings, SessionLimitAction, ShutdownClose,
+    SmtpTls, SystemDateFormat, TlsSettings, Validation,
 };

@@ -58,8 +58,8 @@ impl Settings {
              is set overrides its default. In this mode, `tollgate doctor` warns of each of \
              these keys that has another value. `server.allow_plaintext` is listed only for this \
              warning: it is false in both modes. In addition, hardened mode refuses \
-             `accept_client_url = true` in `security.genesis_password.self_service_reset`, unless \
-             the gateway listens on a loopback address.\n\n```toml",
+             `accept_client_url = true` in `security.genesis_password.self_service_reset`.\
+             \n\n```toml",
         );
         out.push_str(HARDENED);
         out.push_str(

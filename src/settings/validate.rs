@@ -23,8 +23,7 @@ impl Settings {
     }
 
     /// Checks that each mail that the settings require has a transport. Also checks that clients
-    /// cannot choose the page of a mailed link in hardened mode, unless the gateway listens only on
-    /// a loopback address.
+    /// cannot choose the page of a mailed link in hardened mode.
     fn check_mails(&self, wrong: &mut Vec<String>) {
         let mut require_transport = |key: &str, topic: &str| {
             if self.mail.transport_kind(topic) == MailTransportKind::Off {
@@ -43,10 +42,10 @@ impl Settings {
         let Some(reset) = &self.security.genesis_password.self_service_reset else { return };
         let key = "security.genesis_password.self_service_reset";
         require_transport(key, &reset.notify_topic);
-        if reset.accept_client_url && self.mode == Mode::Hardened && !self.server.is_on_loopback() {
+        if reset.accept_client_url && self.mode == Mode::Hardened {
             wrong.push(format!(
-                "{key}.accept_client_url must be false with mode = \"hardened\" unless the gateway \
-                 listens on loopback: any client could choose the page that receives the token"
+                "{key}.accept_client_url must be false with mode = \"hardened\": a client could \
+                 choose the page that receives the token"
             ));
         }
     }

@@ -17,9 +17,9 @@ pub struct Envelope<'a> {
     pub source_ref: Option<SourceRef<'a>>,
     /// SESSION_AUTH_TOKEN: identifies the session; a secret.
     pub session_auth_token: Option<Cow<'a, str>>,
-    /// USER_NAME at the root. If the message requires a session, USER_NAME must be the user of the
-    /// session. EVENT_LOGOUT and EVENT_CHANGE_USER_PASSWORD use this field if DETAILS has no
-    /// USER_NAME.
+    /// USER_NAME at the root. If a session sends the message, USER_NAME must be the user of the
+    /// session, except in a login. EVENT_LOGOUT and EVENT_CHANGE_USER_PASSWORD use this field, for
+    /// any user, if DETAILS has no USER_NAME.
     pub user_name: Option<Cow<'a, str>>,
     /// SESSION_ID at the root or in the HTTP header of this name.
     pub session_id: Option<Cow<'a, str>>,

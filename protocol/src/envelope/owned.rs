@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use serde_json::value::RawValue;
+use zeroize::Zeroize;
 
 use super::decoded::Envelope;
 use super::source_ref::SourceRef;
@@ -54,6 +55,16 @@ impl OwnedEnvelope {
             validate: self.validate,
             reason: borrowed(&self.reason),
             details: self.details.as_deref(),
+        }
+    }
+}
+
+impl Drop for OwnedEnvelope {
+    /// Erases what may be secret: the token, and DETAILS, which may contain passwords and codes.
+    fn drop(&mut self) {
+        self.session_auth_token.zeroize();
+        if let Some(details) = self.details.take() {
+            Box::<str>::from(details).zeroize();
         }
     }
 }

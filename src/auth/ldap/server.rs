@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use zeroize::Zeroizing;
+
 /// The settings of one LDAP server.
 #[derive(Clone, PartialEq, Eq)]
 pub struct LdapServer {
@@ -21,7 +23,7 @@ pub struct LdapServer {
     /// Prefix that is added to user names in searches.
     pub prefix: String,
     /// DN and password of the bind before searches; `None` for anonymous searches.
-    pub bind: Option<(String, String)>,
+    pub bind: Option<(String, Zeroizing<String>)>,
     /// The attribute that holds the user name.
     pub id_attribute: String,
     /// How the connection is encrypted.

@@ -9,9 +9,10 @@ use super::finding::{Finding, Severity};
 use super::store_checks::{self, StoreFacts};
 use super::{machine_checks, settings_checks};
 use crate::cli::config_args::ConfigArgs;
+use crate::cli::terminal::escaped;
 use crate::gateway::{StartError, startup};
 use crate::net::tls;
-use crate::platform::{Clock, file_descriptors};
+use crate::platform::{Clock, file_descriptors, private_file};
 use crate::realm::UserStatus;
 use crate::settings::{Engine, Settings};
 use crate::storage::{DiskSpace, RowStore, StoreError};
@@ -77,6 +78,7 @@ fn check_store(settings: &Settings, dir: &Path) -> StoreFacts {
     if !RowStore::exists_in(dir) {
         return StoreFacts::Missing;
     }
+    private_file::make_new_files_private();
     match startup::start(settings, dir, Clock::system()) {
         Ok(started) => {
             let pepper_matches = started.pepper_matches(settings);
@@ -114,7 +116,8 @@ fn remedy(error: &StartError) -> &'static str {
 fn print_findings(mut found: Vec<Finding>) -> Result<()> {
     found.sort_by_key(|finding| finding.severity);
     for Finding { severity, subject, why, change } in &found {
-        println!("{}: {subject}\n    {why}\n    -> {change}", severity.label());
+        let text = format!("{}: {subject}\n    {why}\n    -> {change}", severity.label());
+        println!("{}", escaped(&text));
     }
     let severe = found.iter().filter(|finding| finding.severity != Severity::Advice).count();
     if severe > 0 {

@@ -1,6 +1,6 @@
 //! Checks of the configuration of second factors, directories and mails.
 
-use super::finding::Severity::{Advice, Weak};
+use super::finding::Severity::{Advice, Problem, Weak};
 use super::finding::{Finding, push_if};
 use crate::settings::{
     AuthType, HashingAlgorithm, LdapTls, MailTransportKind, QrCode, Settings, SmtpTls,
@@ -121,16 +121,25 @@ fn mails(settings: &Settings, found: &mut Vec<Finding>) {
         "the client that requests a reset chooses the page that receives the reset token",
         "set it to false, except on a developer's machine",
     );
+    push_if(
+        reset.is_some_and(|it| it.accept_client_url && it.return_urls.is_empty()),
+        found,
+        Problem,
+        "security.genesis_password.self_service_reset.return_urls",
+        "no page is listed, so every request with RETURN_URL is refused and no mail is sent",
+        "list the pages that clients may choose, or set accept_client_url to false",
+    );
     let plain = |url: &str| url.starts_with("http://");
     let links = settings.security.mfa.notify.as_ref();
     push_if(
-        reset.is_some_and(|it| plain(&it.redirect_url))
+        reset
+            .is_some_and(|it| plain(&it.redirect_url) || it.return_urls.iter().any(|it| plain(it)))
             || links.is_some_and(|it| plain(&it.login_url)),
         found,
         Weak,
         "security",
         "mailed links open a page without TLS, so their tokens are sent unencrypted",
-        "use https:// in redirect_url and login_url",
+        "use https:// in redirect_url, return_urls and login_url",
     );
     let smtp = &settings.mail.smtp;
     let away = !(smtp.host == "localhost" || smtp.host.starts_with("127."));

@@ -18,6 +18,7 @@ pub fn check(settings: &Settings) -> Vec<Finding> {
         found.push(Finding::new(Weak, key, why, format!("remove it, or set it to {hard}")));
     }
     server(settings, &mut found);
+    browsers(settings, &mut found);
     sessions(settings, &mut found);
     logins(settings, &mut found);
     passwords(settings, &mut found);
@@ -71,6 +72,17 @@ fn server(settings: &Settings, found: &mut Vec<Finding>) {
         "server.limits.failed_logins_per_min_per_address",
         "one address can guess the passwords of many users without a limit",
         "set a limit such as 20",
+    );
+}
+
+fn browsers(settings: &Settings, found: &mut Vec<Finding>) {
+    push_if(
+        settings.server.lacks_hosts(),
+        found,
+        Problem,
+        "server.hosts",
+        "browsers that come through the proxy use a name that the gateway refuses with status 421",
+        "add the name of the proxy, such as \"gateway.example\"",
     );
 }
 

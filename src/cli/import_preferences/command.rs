@@ -6,6 +6,8 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use super::convert::{self, Converted};
+use crate::cli::export::{check_new, write_new};
+use crate::cli::terminal::escaped;
 use crate::settings::Settings;
 
 /// The file to convert, and the configuration to write.
@@ -25,9 +27,7 @@ const BYTES_MAX: u64 = 1 << 20;
 impl ImportPreferencesArgs {
     pub(in crate::cli) fn run(&self) -> Result<()> {
         use std::io::Read;
-        if let Some(out) = self.out.as_ref().filter(|out| out.exists()) {
-            bail!("{} already exists; nothing was written", out.display());
-        }
+        self.out.as_deref().map_or(Ok(()), check_new)?;
         let cannot = || format!("cannot read {}", self.file.display());
         let mut text = String::new();
         let file = std::fs::File::open(&self.file).with_context(cannot)?;
@@ -39,12 +39,12 @@ impl ImportPreferencesArgs {
             convert::convert(&text).with_context(|| self.file.display().to_string())?;
         let mut written = String::from("# Converted from an auth-preferences.kts.\n");
         for (line, what) in &left {
-            eprintln!("line {line}: {what} was not converted");
+            eprintln!("line {line}: {} was not converted", escaped(what));
             written.push_str(&format!("# line {line}: {what} was not converted\n"));
         }
         written.push_str(&toml::to_string(&table)?);
         match &self.out {
-            Some(out) => crate::cli::export::write_atomically(out, |file| {
+            Some(out) => write_new(out, |file| {
                 use std::io::Write;
                 Ok(file.write_all(written.as_bytes())?)
             })?,
@@ -53,6 +53,7 @@ impl ImportPreferencesArgs {
         if let Err(wrong) =
             Settings::parse(&written, std::iter::empty()).and_then(|it| it.validate())
         {
+            let wrong = escaped(&wrong.to_string());
             eprintln!("correct the converted configuration before you use it: {wrong}");
         }
         eprintln!("{} keys converted, {} lines not converted", count(&table), left.len());

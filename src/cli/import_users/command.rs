@@ -14,6 +14,7 @@ use super::record::{self, ImportedPassword, UserRecord};
 use crate::auth::PasswordHasher;
 use crate::cli::config_args::ConfigArgs;
 use crate::cli::offline_store;
+use crate::cli::terminal::escaped;
 use crate::gateway::Started;
 use crate::realm::{ATTRIBUTES, Command, NewUser, Realm};
 use crate::settings::{Engine, Settings};
@@ -105,7 +106,7 @@ impl ImportUsersArgs {
 fn print_errors(file: &Path, wrong: &mut [LineError]) {
     wrong.sort();
     for (line, what) in wrong.iter().take(ERRORS_MAX) {
-        eprintln!("{}:{line}: {what}", file.display());
+        eprintln!("{}:{line}: {}", file.display(), escaped(what));
     }
     if wrong.len() > ERRORS_MAX {
         eprintln!("… and {} more errors", wrong.len() - ERRORS_MAX);

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::Args;
 
+use crate::cli::terminal::escaped;
 use crate::replay::Results;
 use crate::replay::report::{html, table, text};
 
@@ -34,9 +35,9 @@ impl OutputArgs {
         let report = &results.report;
         let alone = self.json.as_deref() == Some(Path::new("-"));
         if alone {
-            println!("{}", serde_json::to_string_pretty(report)?);
+            println!("{}", escaped(&serde_json::to_string_pretty(report)?));
         } else {
-            println!("{}", table::full_report(report));
+            println!("{}", escaped(&table::full_report(report)));
         }
         if let Some(path) = self.json.as_deref().filter(|_| !alone) {
             save(path, &serde_json::to_string_pretty(report)?)?;

@@ -6,6 +6,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use protocol::script::Script;
 
 use crate::cli::error_text::with_causes;
+use crate::cli::terminal::escaped;
 use crate::replay::Variables;
 
 /// A script with its values.
@@ -84,9 +85,10 @@ impl LoadedScript {
                 parts.after.len()
             )
         };
-        println!("{}: {} steps, {shape}", self.name, self.script.steps.len());
-        for (name, line) in self.missing_values() {
-            println!("{}:{line}: ${name} needs a value", self.name);
+        let name = escaped(&self.name);
+        println!("{name}: {} steps, {shape}", self.script.steps.len());
+        for (value, line) in self.missing_values() {
+            println!("{name}:{line}: ${} needs a value", escaped(&value));
         }
     }
 }

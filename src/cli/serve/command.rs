@@ -23,7 +23,7 @@ use crate::cli::config_args::ConfigArgs;
 use crate::gateway::tasks::spawn;
 use crate::gateway::{Gateway, Started, startup};
 use crate::net::{Identity, listener, management};
-use crate::platform::{Clock, metrics};
+use crate::platform::{Clock, metrics, private_file};
 use crate::router::Router;
 use crate::settings::{Settings, SettingsError};
 
@@ -64,7 +64,9 @@ impl ServeArgs {
     pub(in crate::cli) fn run(self) -> Result<()> {
         // Logging comes first, because loading the configuration can log warnings.
         log_to_stderr()?;
+        private_file::make_new_files_private();
         let settings = self.settings()?;
+        warn_of_missing_hosts(&settings);
         let tls = settings.server.tls.is_on().then(|| Identity::open(&settings.server.tls));
         let tls = tls.transpose()?.map(Arc::new);
         log_panics();
@@ -178,6 +180,16 @@ async fn run_metrics_task(metrics: PrometheusHandle) {
     loop {
         tokio::time::sleep(Duration::from_secs(5)).await;
         metrics.run_upkeep();
+    }
+}
+
+/// Warns if browsers that come through a proxy would be refused.
+fn warn_of_missing_hosts(settings: &Settings) {
+    if settings.server.lacks_hosts() {
+        tracing::warn!(
+            "server.trusted_proxies is set, but server.hosts is empty: browsers that use a name \
+             of the proxy are refused with status 421"
+        );
     }
 }
 

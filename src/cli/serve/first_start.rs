@@ -1,7 +1,6 @@
 //! The first start: creates the first administrator and prints how to log in.
 
 use std::io::{IsTerminal, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -10,6 +9,7 @@ use protocol::{Password, UserName};
 use super::announcement::{ADMIN, quoted};
 use crate::cli::offline_store;
 use crate::gateway::{ADMIN_PROFILE, Started};
+use crate::platform::private_file;
 use crate::realm::{AMEND_USER, NewUser};
 use crate::settings::Settings;
 
@@ -73,10 +73,8 @@ impl FirstAdmin {
 
 /// Writes a line to a new file with mode 0600.
 fn write_private(file: &Path, line: &str) -> Result<()> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true).mode(0o600);
     // An old file is removed, not overwritten, because other users may be able to read it.
     let _ = std::fs::remove_file(file);
-    let written = options.open(file).and_then(|mut file| writeln!(file, "{line}"));
+    let written = private_file::create(file).and_then(|mut file| writeln!(file, "{line}"));
     written.with_context(|| format!("cannot write {}", file.display()))
 }

@@ -190,7 +190,7 @@ async fn reset_link(
     let reset = reset.ok_or(SendError::Obsolete("self-service resets are no longer configured"))?;
     let (token, generated) = generate_token();
     issue_secret(gateway, mail, generated).await?;
-    let page = url.filter(|_| reset.accept_client_url).unwrap_or(&reset.redirect_url);
+    let page = url.filter(|url| reset.accepts_url(url)).unwrap_or(&reset.redirect_url);
     let url = link_with_query(page, ("token", &token), ("user", user.name.as_str()));
     let timeout = format_duration(reset.timeout_ms());
     let values = [("RESET_URL", &*url), ("TIMEOUT", &*timeout)];

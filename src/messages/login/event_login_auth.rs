@@ -49,6 +49,7 @@ impl Message for LoginAuth {
     const LEGACY_NACK: &'static str = "LOGIN_AUTH_NACK";
     const ALIASES: &'static [&'static str] = &["EVENT_LOGIN_REFRESH"];
     const ACCESS: Access = Access::Anyone;
+    const LOGIN: bool = true;
     const LOGGED: bool = true;
     type Ack = LoginAck;
 

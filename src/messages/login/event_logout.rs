@@ -38,6 +38,7 @@ impl Message for Logout {
     const ACK: &'static str = "LOGOUT_ACK";
     const NACK: &'static str = "LOGOUT_NACK";
     const ACCESS: Access = Access::Anyone;
+    const ANY_ROOT_USER: bool = true;
     const LOGGED: bool = true;
     type Ack = Ack;
 

@@ -44,6 +44,7 @@ impl Message for ChangeUserPassword {
     const NACK: &'static str = "EVENT_CHANGE_USER_PASSWORD_NACK";
     const LEGACY_NACK: &'static str = "CHANGE_USER_PASSWORD_NACK";
     const ACCESS: Access = Access::Anyone;
+    const ANY_ROOT_USER: bool = true;
     const LOGGED: bool = true;
     type Ack = Generated;
 

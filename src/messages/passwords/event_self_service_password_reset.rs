@@ -7,7 +7,6 @@ use protocol::{Nack, UserName};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::mail::template;
 use crate::messages::context::MessageContext;
 use crate::messages::handler::{Access, Message};
 use crate::messages::record::Generated;
@@ -23,7 +22,8 @@ pub struct SelfServicePasswordReset {
     user_name: String,
     /// URL of the page that the link opens, in place of the page in the configuration. Ignored
     /// unless the configuration has
-    /// `security.genesis_password.self_service_reset.accept_client_url = true`.
+    /// `security.genesis_password.self_service_reset.accept_client_url = true`; then it must be one
+    /// of `return_urls` or below one of them.
     return_url: Option<String>,
 }
 
@@ -80,8 +80,8 @@ impl SelfServicePasswordReset {
         let user_name =
             UserName::parse(&self.user_name).map_err(|_| "USER_NAME is not a valid user name")?;
         let url = self.return_url.filter(|_| options.accept_client_url);
-        if url.as_deref().is_some_and(|url| !template::is_url(url)) {
-            return Err("RETURN_URL is not a valid URL");
+        if url.as_deref().is_some_and(|url| !options.accepts_url(url)) {
+            return Err("RETURN_URL is not below one of return_urls in the configuration");
         }
         let request = RequestReset { user_name, url: url.map(Into::into) };
         // A request that would queue no mail is not submitted, so it does not fill the command log.

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::messages::context::MessageContext;
 use crate::messages::record::event::{self, Ack};
-use crate::messages::record::{RightRef, UserRef, reference};
+use crate::messages::record::{RightRef, UserRef, check_new_name, reference};
 use crate::realm::{ChangedLists, Command, Outcome, ProfileSpec, ProfileStatus};
 
 /// The wanted state of a profile. In an amend, an absent field stays unchanged, and a list that is
@@ -71,7 +71,7 @@ impl ProfileBody {
     /// Returns the wanted state of a new profile. NAME is required.
     pub fn into_new_spec(self) -> Result<ProfileSpec, Nack> {
         let is_named = self.name.is_some();
-        let spec = self.checked(is_named)?;
+        let spec = self.checked(is_named, true)?;
         if spec.record_version.is_some() {
             let text = "RECORD_VERSION is not allowed for a new profile";
             return Err(Nack::new(NackCode::InvalidParameter, text));
@@ -82,12 +82,13 @@ impl ProfileBody {
     /// Returns the wanted state of an existing profile. The key is ID if sent, else NAME.
     pub fn into_spec(self) -> Result<ProfileSpec, Nack> {
         let is_named = self.id.is_some() || self.name.is_some();
-        self.checked(is_named)
+        let sets_name = self.id.is_some();
+        self.checked(is_named, sets_name)
     }
 
     /// Checks what the types of the fields cannot express, and returns the wanted state. `is_named`
-    /// states whether the required name or key was sent.
-    fn checked(self, is_named: bool) -> Result<ProfileSpec, Nack> {
+    /// states whether the required name or key was sent, `sets_name` whether NAME is a new name.
+    fn checked(self, is_named: bool, sets_name: bool) -> Result<ProfileSpec, Nack> {
         if self.right.is_some() && self.right_codes.is_some() {
             let text = "send only one of RIGHT and RIGHT_CODES";
             return Err(Nack::new(NackCode::InvalidParameter, text));
@@ -98,6 +99,9 @@ impl ProfileBody {
         }
         if !is_named {
             return Err(Nack::new(NackCode::MissingField, "NAME is missing in DETAILS"));
+        }
+        if sets_name && let Some(name) = &self.name {
+            check_new_name("NAME", name.as_str())?;
         }
         let rights = self.right.or(self.right_codes);
         let users = self.user.or(self.user_names);

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::messages::context::MessageContext;
 use crate::messages::handler::{Access, Message};
+use crate::messages::record::check_new_name;
 use crate::messages::record::event::{self, Ack};
 use crate::realm::{Command, Outcome, RightSpec};
 
@@ -44,6 +45,7 @@ impl Message for InsertRight {
     type Ack = Ack<RightAck>;
 
     async fn serve(self, context: &MessageContext) -> Result<Ack<RightAck>, Nack> {
+        check_new_name("CODE", self.code.as_str())?;
         let spec = RightSpec {
             id: self.id,
             code: self.code,

@@ -10,6 +10,7 @@ use hyper::{Response, StatusCode};
 use protocol::rest_paths;
 
 use super::response::{HttpResponse, text_response};
+use crate::settings::ServerSettings;
 
 /// Response headers that scripts may read.
 const EXPOSED_HEADERS: &str = "SESSION_AUTH_TOKEN, REFRESH_AUTH_TOKEN, SESSION_ID, Retry-After";
@@ -25,16 +26,18 @@ static ALLOWED_HEADERS: LazyLock<HeaderValue> = LazyLock::new(|| {
 });
 
 /// Whether the origin of a request is allowed: the gateway's own origin, or a configured origin.
-/// Programs other than browsers send no Origin and are allowed.
-pub fn is_allowed(headers: &HeaderMap, allowed: &[String]) -> bool {
+/// `host` is the header Host. Programs other than browsers send no Origin and are allowed. A
+/// gateway with TLS has no `http` origin; without TLS, a proxy may add it.
+pub fn is_allowed(headers: &HeaderMap, host: Option<&str>, server: &ServerSettings) -> bool {
     let mut origins = headers.get_all(header::ORIGIN).iter();
     let Some(origin) = origins.next() else { return true };
     let (Ok(origin), None) = (origin.to_str(), origins.next()) else { return false };
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    let same = host.is_some_and(|host| {
-        origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://")) == Some(host)
-    });
-    same || allowed.iter().any(|it| it == origin)
+    let is_own = match origin.split_once("://") {
+        Some(("https", own)) => host == Some(own),
+        Some(("http", own)) => host == Some(own) && !server.tls.is_on(),
+        _ => false,
+    };
+    is_own || server.allows_origin(origin)
 }
 
 /// Returns the response to a preflight request.
@@ -69,7 +72,9 @@ mod tests {
         for origin in origin {
             headers.append(header::ORIGIN, HeaderValue::from_str(origin).unwrap());
         }
-        is_allowed(&headers, &["https://desk.example".to_owned()])
+        let allowed_origins = vec!["https://desk.example".to_owned()];
+        let server = ServerSettings { allowed_origins, ..ServerSettings::default() };
+        is_allowed(&headers, Some(host), &server)
     }
 
     #[test]

@@ -18,6 +18,13 @@ pub fn text_response(status: StatusCode, text: impl Into<Bytes>) -> HttpResponse
     response
 }
 
+/// Adds the header that keeps browsers from guessing another type of content.
+pub fn with_nosniff(mut response: HttpResponse) -> HttpResponse {
+    let value = HeaderValue::from_static("nosniff");
+    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, value);
+    response
+}
+
 /// Returns the plain text response to a method that the path does not support. `allow` lists the
 /// supported methods.
 pub fn method_not_allowed(allow: &'static str, text: &'static str) -> HttpResponse {

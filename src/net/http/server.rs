@@ -13,8 +13,8 @@ use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use parking_lot::Mutex;
 
-use super::response::{HttpResponse, text_response};
-use super::{cors, upgrade};
+use super::response::{HttpResponse, with_nosniff};
+use super::{admission, cors, upgrade};
 use crate::gateway::ConnectionPermit;
 use crate::messages::schema::{asyncapi, openapi};
 use crate::net::rate_limit::RequestRate;
@@ -42,7 +42,10 @@ pub async fn serve(stream: Stream, peer: SocketAddr, router: Router, permit: Con
     let rate = Arc::new(Mutex::new(rate));
     let serve = service_fn(|request| {
         let (router, permit, rate) = (router.clone(), permit.clone(), rate.clone());
-        async move { Ok::<_, Infallible>(respond(request, peer, router, permit, &rate).await) }
+        async move {
+            let response = respond(request, peer, router, permit, &rate).await;
+            Ok::<_, Infallible>(with_nosniff(response))
+        }
     });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
@@ -66,17 +69,14 @@ pub(super) async fn respond(
 ) -> HttpResponse {
     let server = &router.gateway().settings().server;
     let address = client_address(peer.ip(), request.headers(), &server.trusted_proxies);
+    if let Err(refused) = admission::check(&request, address, server) {
+        return *refused;
+    }
     let is_upgrade = request.headers().contains_key(header::UPGRADE);
     if upgrade::PATHS.contains(&request.uri().path())
         && (is_upgrade || request.method() != Method::OPTIONS)
     {
         return upgrade::respond(request, address, router, permit);
-    }
-    if !cors::is_allowed(request.headers(), &server.allowed_origins) {
-        return text_response(
-            StatusCode::FORBIDDEN,
-            "this origin is not allowed; add it to server.allowed_origins\n",
-        );
     }
     let origin = request.headers().get(header::ORIGIN).cloned();
     let is_chunked = request.headers().contains_key(header::TRANSFER_ENCODING);

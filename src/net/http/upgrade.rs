@@ -9,7 +9,6 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use super::cors;
 use super::response::{HttpResponse, method_not_allowed, text_response};
 use crate::gateway::ConnectionPermit;
 use crate::net::stream::Stream;
@@ -37,11 +36,10 @@ pub fn respond(
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
         return response;
     }
-    if !cors::is_allowed(headers, &router.gateway().settings().server.allowed_origins) {
-        return text_response(
-            StatusCode::FORBIDDEN,
-            "this origin is not allowed; add it to server.allowed_origins\n",
-        );
+    let query = request.uri().query().unwrap_or_default();
+    if let Err(nack) = protocol::rest_paths::check_query(query) {
+        let text = nack.errors.first().map_or("", |error| &error.text);
+        return text_response(StatusCode::BAD_REQUEST, format!("{text}\n"));
     }
     let version = headers.get(header::SEC_WEBSOCKET_VERSION).map(HeaderValue::as_bytes);
     let key = headers.get(header::SEC_WEBSOCKET_KEY);

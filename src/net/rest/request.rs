@@ -1,6 +1,6 @@
 //! Conversion of a REST request into a message: headers, query and body.
 
-use hyper::header::{self, HeaderMap};
+use hyper::header::HeaderMap;
 use hyper::http::request::Parts;
 use protocol::{Envelope, Nack, NackCode, OwnedEnvelope, SourceRef, to_raw_json};
 use serde_json::{Map, Value};
@@ -14,6 +14,8 @@ pub struct RestRequest {
     message_type: String,
     /// The header SUBSCRIPTION_REF.
     subscription_ref: Option<String>,
+    /// The header REFRESH_AUTH_TOKEN, for logins.
+    refresh_token: Option<String>,
     /// All other fields of the message.
     pub(super) envelope: OwnedEnvelope,
     /// Size of the body in bytes.
@@ -47,18 +49,12 @@ impl RestRequest {
         let mut request = Self {
             message_type: decoded.message_type.into_owned(),
             subscription_ref: header("SUBSCRIPTION_REF")?.map(String::from),
+            refresh_token: header("REFRESH_AUTH_TOKEN")?.map(String::from),
             envelope,
             size: body.len(),
         };
         let query = head.uri.query().unwrap_or_default();
         request.set_details(protocol::rest_paths::details_of_query(query)?)?;
-        // The header REFRESH_AUTH_TOKEN sets a field of DETAILS, for logins. If the request has
-        // DETAILS, the header is ignored.
-        if let Some(token) = header("REFRESH_AUTH_TOKEN")?
-            && request.envelope.details.is_none()
-        {
-            request.set_details(vec![("REFRESH_AUTH_TOKEN".to_owned(), token.into())])?;
-        }
         Ok(request)
     }
 
@@ -78,10 +74,7 @@ impl RestRequest {
         if fields.is_empty() {
             return Ok(());
         }
-        let unreadable = |_| invalid("DETAILS must be an object");
-        let details = self.envelope.details.as_deref().map(|raw| serde_json::from_str(raw.get()));
-        let mut details: Map<String, Value> =
-            details.transpose().map_err(unreadable)?.unwrap_or_default();
+        let mut details = self.details()?;
         for (field, value) in fields {
             match details.get(&field) {
                 Some(old) if *old != value => return Err(conflicting_field(&field)),
@@ -92,9 +85,28 @@ impl RestRequest {
         Ok(())
     }
 
+    fn details(&self) -> Result<Map<String, Value>, Nack> {
+        let unreadable = |_| invalid("DETAILS must be an object");
+        let details = self.envelope.details.as_deref().map(|raw| serde_json::from_str(raw.get()));
+        Ok(details.transpose().map_err(unreadable)?.unwrap_or_default())
+    }
+
+    /// Sets REFRESH_AUTH_TOKEN of a login to the value of the header, unless DETAILS has a token or
+    /// a password.
+    fn fill_refresh_token(&mut self) -> Result<(), Nack> {
+        let Some(token) = self.refresh_token.take() else { return Ok(()) };
+        let mut details = self.details()?;
+        let is_sent = |field| details.get(field).is_some_and(|value| !value.is_null());
+        if !is_sent("REFRESH_AUTH_TOKEN") && !is_sent("PASSWORD") {
+            details.insert("REFRESH_AUTH_TOKEN".to_owned(), token.into());
+            self.envelope.details = Some(to_raw_json(&details));
+        }
+        Ok(())
+    }
+
     /// Assigns a handler. SOURCE_REF is required, and a MESSAGE_TYPE in the body must be the name
     /// or an alias of the handler.
-    pub fn into_request(self, handler: &'static Handler) -> Result<Request, Nack> {
+    pub fn into_request(mut self, handler: &'static Handler) -> Result<Request, Nack> {
         if self.source_ref().is_none() {
             let text = "SOURCE_REF is missing; send it as a header or at the root of the body";
             return Err(Nack::new(NackCode::NoSourceRef, text));
@@ -103,19 +115,22 @@ impl RestRequest {
         if !sent.is_empty() && sent != handler.name && !handler.aliases.contains(&sent) {
             return Err(conflicting_field("MESSAGE_TYPE"));
         }
+        if handler.login {
+            self.fill_refresh_token()?;
+        }
         Ok(Request { handler, envelope: self.envelope, size: self.size })
     }
 
     /// Converts the request into a message about the subscription `source_ref`. The message has no
     /// DETAILS; it has USER_NAME of the request, and the token unless the caller removed the token.
     pub fn on_subscription(
-        self,
+        mut self,
         handler: &'static Handler,
         source_ref: &str,
     ) -> Result<Request, Nack> {
         let mut envelope = OwnedEnvelope::default();
-        envelope.session_auth_token = self.envelope.session_auth_token;
-        envelope.user_name = self.envelope.user_name;
+        envelope.session_auth_token = self.envelope.session_auth_token.take();
+        envelope.user_name = self.envelope.user_name.take();
         envelope.set_source_ref(SourceRef::parse(source_ref).map_err(invalid)?);
         Ok(Request { handler, envelope, size: self.size })
     }
@@ -165,11 +180,24 @@ fn header_field(headers: &HeaderMap, field: &'static str) -> Result<Option<Box<s
     Ok(found)
 }
 
+/// Returns the value of a header, which may be repeated only with equal values.
+pub(super) fn single_header(
+    headers: &HeaderMap,
+    name: &'static str,
+) -> Result<Option<Box<str>>, Nack> {
+    headers.get_all(name).iter().try_fold(None, |found, value| {
+        let text = value.to_str().map_err(|_| {
+            let text = format!("the header {name} must be printable ASCII");
+            Nack::new(NackCode::InvalidMessage, text)
+        })?;
+        merge_field(name, found, Some(text.into()))
+    })
+}
+
 /// Returns the token of `Authorization: Bearer …`.
 pub(super) fn bearer(headers: &HeaderMap) -> Result<Option<Box<str>>, Nack> {
-    let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
-    let token = value.to_str().ok().and_then(|value| {
-        let (scheme, token) = value.split_once(' ')?;
+    let Some(value) = single_header(headers, "authorization")? else { return Ok(None) };
+    let token = value.split_once(' ').and_then(|(scheme, token)| {
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().into())
     });
     let wrong = || Nack::new(NackCode::InvalidParameter, "Authorization must be Bearer <token>");

@@ -95,6 +95,10 @@ async fn serve_token_api(
     client: ClientInfo,
     router: &Router,
 ) -> HttpResponse {
+    let query = request.uri().query().unwrap_or_default();
+    if let Err(nack) = protocol::rest_paths::check_query(query) {
+        return token_api::error_response(RequestError::bad_request(nack));
+    }
     let (head, body) = request.into_parts();
     let bytes_max = router.gateway().settings().server.limits.body_bytes;
     match read_body(&head.headers, body, bytes_max).await {

@@ -5,10 +5,10 @@
 
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, StatusCode};
-use protocol::{Envelope, Nack, NackCode, OwnedEnvelope};
+use protocol::{Envelope, Nack, OwnedEnvelope};
 
 use super::refusal::RequestError;
-use super::request::{bearer, body_text};
+use super::request::{bearer, body_text, single_header};
 use crate::messages::{ClientInfo, Route, find, internal_error};
 use crate::net::http::{HttpResponse, http_status, json};
 use crate::router::{Reply, Request, Router, TokenCache};
@@ -77,13 +77,11 @@ fn request(
     body: &[u8],
     router: &Router,
 ) -> Result<Request, Nack> {
-    let wrong = |text| Nack::new(NackCode::InvalidMessage, text);
     let text = body_text(body)?;
     // This decoding only checks the depth, duplicate keys, and that the root is an object.
     let depth = router.gateway().settings().server.limits.json_depth;
     Envelope::decode(text, depth).map_err(|malformed| malformed.nack())?;
-    let token = headers.get("token").map(|value| value.to_str().map(str::to_owned));
-    let token = token.transpose().map_err(|_| wrong("the header token must be printable ASCII"))?;
+    let token = single_header(headers, "token")?.map(String::from);
     let envelope: OwnedEnvelope = route.envelope(text, token, bearer(headers)?)?;
     let handler = find(route.message).ok_or_else(|| internal_error(route.message))?;
     Ok(Request { handler, envelope, size: body.len() })

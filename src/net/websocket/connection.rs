@@ -319,6 +319,7 @@ impl Connection {
                 self.reply(*reply)
             }
             Accepted::Queued(request) => {
+                self.stream.erase_frame();
                 self.queue.push(request);
                 Ok(())
             }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use tokio::net::tcp::OwnedWriteHalf;
+use zeroize::Zeroize;
 
 use super::byte_stream::ByteStream;
 use super::close_reason::CloseReason;
@@ -52,6 +53,8 @@ pub struct FrameStream {
     written: usize,
     /// If `out` has more bytes than this, the next text frame closes the connection.
     out_max: usize,
+    /// Whether the bytes of the frame that is being handled are erased afterwards.
+    erases_frame: bool,
 }
 
 /// The receiver of decoded frames.
@@ -68,7 +71,8 @@ impl FrameStream {
     pub fn new(stream: Stream, early: &[u8], limits: &ServerLimits) -> Self {
         let out_max = limits.outbox_bytes.saturating_mul(2).saturating_add(limits.message_bytes);
         let reader = FrameReader::new(early, limits.frame_bytes, limits.message_bytes);
-        Self { stream: stream.into(), reader, out: Vec::new(), written: 0, out_max }
+        let (stream, out) = (stream.into(), Vec::new());
+        Self { stream, reader, out, written: 0, out_max, erases_frame: false }
     }
 
     /// Adds a text frame for the next flush. `text` must be UTF-8: all callers pass encoded JSON.
@@ -97,6 +101,12 @@ impl FrameStream {
             self.release_buffer();
         }
         Ok(result)
+    }
+
+    /// Erases the bytes of the frame that is being handled, which may contain a secret such as a
+    /// password.
+    pub fn erase_frame(&mut self) {
+        self.erases_frame = true;
     }
 
     /// Returns the write buffer to the thread, for the next connection that writes.
@@ -255,8 +265,12 @@ fn dispatch_frames(handler: &mut impl FrameHandler, bytes: &mut [u8]) -> Result<
         let Some((used, event)) = handler.stream().reader.next_frame(&mut bytes[at..])? else {
             break;
         };
+        let continues = handler.on_frame(event);
+        if std::mem::take(&mut handler.stream().erases_frame) {
+            bytes[at..at + used].zeroize();
+        }
         at += used;
-        if !handler.on_frame(event)? {
+        if !continues? {
             break;
         }
     }
@@ -277,12 +291,46 @@ mod tests {
         WRITE_BUFFER.with_borrow(Vec::capacity)
     }
 
+    /// A stream, and the socket of its peer.
+    async fn connected() -> (FrameStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let peer = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        (FrameStream::new(Stream::Plain(stream), &[], &ServerLimits::default()), peer)
+    }
+
+    /// A handler to which the text `secret` is a secret.
+    struct Handler(FrameStream);
+
+    impl FrameHandler for Handler {
+        fn stream(&mut self) -> &mut FrameStream {
+            &mut self.0
+        }
+
+        fn on_frame(&mut self, event: FrameEvent<'_>) -> Result<bool, CloseReason> {
+            if matches!(event, FrameEvent::Text(text) if text == "secret") {
+                self.0.erase_frame();
+            }
+            Ok(true)
+        }
+    }
+
+    #[tokio::test]
+    async fn only_frames_with_secrets_are_erased() {
+        let mut handler = Handler(connected().await.0);
+        let frame = |text: &str| {
+            let head = [TEXT, 0x80 | text.len() as u8, 0, 0, 0, 0];
+            [&head, text.as_bytes()].concat()
+        };
+        let (plain, secret) = (frame("plain"), frame("secret"));
+        let mut bytes = [&plain[..], &secret, &plain].concat();
+        dispatch_frames(&mut handler, &mut bytes).unwrap();
+        assert_eq!(bytes, [&plain[..], &vec![0; secret.len()], &plain].concat());
+    }
+
     #[tokio::test]
     async fn a_flushed_stream_keeps_no_buffer() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let mut peer = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let (stream, _) = listener.accept().await.unwrap();
-        let mut frames = FrameStream::new(Stream::Plain(stream), &[], &ServerLimits::default());
+        let (mut frames, mut peer) = connected().await;
 
         frames.text(b"Hello").unwrap();
         assert!(frames.out.capacity() > 0 && spare() == 0, "no buffer before the flush");

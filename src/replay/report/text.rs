@@ -41,7 +41,7 @@ pub fn csv(report: &Report) -> Result<String, csv::Error> {
         let refused: u64 = it.refused.iter().map(|code| code.count).sum();
         let rate = it.replies as f64 / report.seconds.max(1e-9);
         let (all, own) = (&it.latency, &it.service);
-        let mut row = vec![it.message_type.clone()];
+        let mut row = vec![cell(&it.message_type)];
         row.extend([it.sent, it.replies, refused, it.unanswered].map(|it| it.to_string()));
         row.extend([format!("{rate:.1}"), all.min.to_string(), format!("{:.1}", all.mean)]);
         let times =
@@ -51,6 +51,13 @@ pub fn csv(report: &Report) -> Result<String, csv::Error> {
     }
     let bytes = out.into_inner().map_err(|error| csv::Error::from(error.into_error()))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Returns a text as a cell. A spreadsheet would run a text with one of these first characters as a
+/// formula; after an apostrophe, it shows the text.
+fn cell(text: &str) -> String {
+    let runs = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']);
+    if runs { format!("'{text}") } else { text.to_owned() }
 }
 
 /// Returns the distribution of a histogram in the format of the HdrHistogram plotters, times in
@@ -78,4 +85,17 @@ pub fn hgrm(histogram: &Latencies) -> String {
     let (buckets, sub_buckets) = (histogram.buckets(), 2048);
     let _ = writeln!(out, "#[Buckets = {buckets:12}, SubBuckets     = {sub_buckets:12}]");
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_cell_is_a_formula() {
+        assert_eq!(cell("EVENT_HEARTBEAT"), "EVENT_HEARTBEAT");
+        for formula in ["=1+1", "+1", "-1", "@SUM(1)", "\t=1", "\r=1"] {
+            assert_eq!(cell(formula), format!("'{formula}"));
+        }
+    }
 }

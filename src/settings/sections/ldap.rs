@@ -210,7 +210,7 @@ impl LdapConnection {
     /// Returns the settings of the server for the LDAP client.
     pub fn to_ldap_server(&self) -> LdapServer {
         let first = &self.on_first_login;
-        let bind = (self.bind_dn.clone(), self.bind_password.expose().to_owned());
+        let bind = (self.bind_dn.clone(), self.bind_password.expose().to_owned().into());
         LdapServer {
             host: self.url.clone(),
             port: self.port,

@@ -3,6 +3,7 @@
 //! The files cite chapters of "Genesis authentication", a document of the Genesis platform.
 
 mod authentication;
+mod browsers;
 mod genesis_password;
 mod heartbeat;
 mod ldap;

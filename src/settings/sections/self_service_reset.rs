@@ -2,8 +2,10 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 use super::templates;
+use crate::mail::template;
 use crate::realm::Millis;
 use crate::settings::duration::minutes_to_millis;
 use crate::settings::range::RangeCheck;
@@ -27,11 +29,14 @@ pub struct SelfServiceReset {
     /// fragment. The mailed link is this URL with the query parameters `token` and `user`.
     #[schemars(extend("x-genesis-key" = "redirectUrl"))]
     pub redirect_url: String,
-    /// Whether a client may name another page in RETURN_URL. For development only: any client could
-    /// choose the page that receives the token. Must be false in hardened mode, unless the gateway
-    /// listens on a loopback address.
+    /// Whether a client may name another page in RETURN_URL: one of `return_urls`, or a page below
+    /// one of them. Must be false in hardened mode.
     #[schemars(extend("x-genesis-key" = "acceptClientUrl"))]
     pub accept_client_url: bool,
+    /// Pages that RETURN_URL may name with `accept_client_url`, with the pages below them: http or
+    /// https, without user, query and fragment. `https://desk.example/reset` accepts
+    /// `https://desk.example/reset/new?a=b`, but not `https://desk.example/reset-2`. Empty: none.
+    pub return_urls: Vec<String>,
     /// Subject and text of the mails.
     #[schemars(extend("x-genesis-key" = "resetMessage"))]
     pub reset_message: ResetMessage,
@@ -59,6 +64,7 @@ impl Default for SelfServiceReset {
             notify_topic: "PASSWORD_RESET".to_owned(),
             redirect_url: "https://localhost/login/reset-password".to_owned(),
             accept_client_url: false,
+            return_urls: Vec::new(),
             reset_message: ResetMessage::default(),
         }
     }
@@ -87,6 +93,13 @@ impl SelfServiceReset {
         minutes_to_millis(self.cool_down_in_minutes)
     }
 
+    /// Whether a client may name this page in RETURN_URL.
+    pub fn accepts_url(&self, url: &str) -> bool {
+        self.accept_client_url
+            && template::is_url(url)
+            && self.return_urls.iter().any(|base| is_below(url, base))
+    }
+
     pub(super) fn check(&self, wrong: &mut Vec<String>) {
         let key = |key: &str| format!("security.genesis_password.self_service_reset.{key}");
         if !(1..=minutes_to_millis(MINUTES_MAX)).contains(&self.timeout_ms()) {
@@ -96,5 +109,74 @@ impl SelfServiceReset {
         }
         wrong.range(key("cool_down_in_minutes"), self.cool_down_in_minutes, 0.0..=MINUTES_MAX);
         templates::check_url(&key("redirect_url"), &self.redirect_url, wrong);
+        for url in &self.return_urls {
+            let is_plain = |url: &Url| !has_user(url) && url.query().is_none();
+            if !template::is_url(url) || !Url::parse(url).is_ok_and(|url| is_plain(&url)) {
+                wrong.push(format!(
+                    "{}: {url:?} must be an http or https URL without user, query and fragment",
+                    key("return_urls")
+                ));
+            }
+        }
+    }
+}
+
+fn has_user(url: &Url) -> bool {
+    !url.username().is_empty() || url.password().is_some()
+}
+
+/// Whether a URL is the page `base` or below it. Both are parsed as browsers do, so that `..` and
+/// the like do not lead elsewhere; an encoded separator, which some servers decode, is refused.
+fn is_below(url: &str, base: &str) -> bool {
+    let (Ok(url), Ok(base)) = (Url::parse(url), Url::parse(base)) else { return false };
+    let path = url.path().to_ascii_lowercase();
+    let rest = url.path().strip_prefix(base.path());
+    let is_below_path =
+        rest.is_some_and(|it| it.is_empty() || it.starts_with('/') || base.path().ends_with('/'));
+    let is_encoded = path.contains("%2f") || path.contains("%5c");
+    url.origin() == base.origin() && !has_user(&url) && is_below_path && !is_encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_chooses_only_pages_below_the_return_urls() {
+        let reset = SelfServiceReset {
+            accept_client_url: true,
+            return_urls: vec![
+                "https://desk.example/reset".to_owned(),
+                "http://localhost:4200/".to_owned(),
+            ],
+            ..SelfServiceReset::default()
+        };
+        for good in [
+            "https://desk.example/reset",
+            "https://DESK.example:443/reset/new?a=b",
+            "https://desk.example/reset?a=https://evil.example",
+            "http://localhost:4200/any/page",
+        ] {
+            assert!(reset.accepts_url(good), "{good}");
+        }
+        for bad in [
+            "https://desk.example/reset-2",
+            "https://desk.example/",
+            "https://desk.example/reset/../other",
+            "https://desk.example/reset/%2e%2e/other",
+            "https://desk.example/reset/..%2fother",
+            "https://desk.example/Reset",
+            "https://desk.example.evil.example/reset",
+            "https://desk.example@evil.example/reset",
+            "https://user@desk.example/reset",
+            "https://desk.example:8443/reset",
+            "http://desk.example/reset",
+            "http://localhost:42001/",
+            "javascript:alert(1)",
+        ] {
+            assert!(!reset.accepts_url(bad), "{bad}");
+        }
+        let off = SelfServiceReset { accept_client_url: false, ..reset };
+        assert!(!off.accepts_url("https://desk.example/reset"));
     }
 }

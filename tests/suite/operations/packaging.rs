@@ -50,6 +50,13 @@ fn systemd_accepts_the_unit_and_its_sandboxing() {
     assert!(confined.status.success(), "{}", output_text(&confined));
 }
 
+/// A core dump would contain passwords and tokens.
+#[test]
+fn the_service_writes_no_core_dump() {
+    let unit = std::fs::read_to_string(file(".packaging/tollgate.service")).unwrap();
+    assert!(unit.lines().any(|line| line == "LimitCORE=0"), "{unit}");
+}
+
 /// Expected: READY=1 when the gateway listens, RELOADING=1 and READY=1 on SIGHUP, STOPPING=1 at
 /// shutdown.
 #[test]

@@ -1,6 +1,7 @@
-//! Tests of security: login, passwords, second factors, LDAP, permissions, audit trail.
+//! Tests of security: login, passwords, second factors, LDAP, browsers, permissions, audit trail.
 
 mod audit;
+mod browsers;
 mod last_administrator;
 mod ldap;
 mod lockout;
@@ -11,5 +12,6 @@ mod password_resets;
 mod passwords;
 mod permissions;
 mod races;
+mod request_identity;
 mod secrets;
 mod tls;

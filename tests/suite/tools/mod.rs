@@ -5,5 +5,6 @@ mod demo;
 mod doctor;
 mod import_preferences;
 mod import_users;
+mod private_files;
 mod replay;
 mod users;

@@ -209,7 +209,9 @@ async fn mails_can_be_written_to_files() {
     assert_eq!(std::fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
     let files: Vec<_> = std::fs::read_dir(&folder).unwrap().collect();
     let [file] = &files[..] else { panic!("{files:?}") };
-    let mail = std::fs::read_to_string(file.as_ref().unwrap().path()).unwrap();
+    let file = file.as_ref().unwrap().path();
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    let mail = std::fs::read_to_string(file).unwrap();
     let generated = password_in(&mail);
     assert_eq!(login(&gateway, "jane", &generated).await["CODE"], "PASSWORD_EXPIRED");
 }

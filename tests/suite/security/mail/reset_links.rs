@@ -156,21 +156,45 @@ async fn a_reset_does_not_bypass_the_second_factor() {
 }
 
 #[tokio::test]
-async fn a_client_chooses_the_page_only_if_configured() {
-    let sink = Sink::start(&[]);
-    let home = Home::new(&by_reset(sink.port, "accept_client_url = true"));
+async fn a_client_chooses_the_page_only_below_the_configured_ones() {
+    let home = Home::new(&format!(
+        "{QUICK}[mail]\ntransport = 'file'\nfile = {{ folder = 'outbox' }}\n\
+         [security.genesis_password.self_service_reset]\naccept_client_url = true\n\
+         return_urls = ['https://dev.example/new']\n"
+    ));
     let gateway = home.start();
     prepare(&gateway).await;
     let mut client = Client::connect(gateway.address).await;
-    let wrong = json!({ "USER_NAME": "jane", "RETURN_URL": "javascript:alert(1)" });
-    request_reset(&mut client, wrong).await;
+    for foreign in [
+        "javascript:alert(1)",
+        "https://evil.example/new",
+        "https://dev.example/newer",
+        "https://dev.example/new/../other",
+        "https://dev.example@evil.example/new",
+        "https://jane@dev.example/new",
+        "http://dev.example/new",
+    ] {
+        let wrong = json!({ "USER_NAME": "jane", "RETURN_URL": foreign });
+        request_reset(&mut client, wrong).await;
+    }
     let own = json!({ "USER_NAME": "jane", "RETURN_URL": "https://dev.example/new?a=b" });
     request_reset(&mut client, own).await;
-    let mail = sink.wait_for(1).await.remove(0);
+    let folder = home.path().join("outbox");
+    let files = || std::fs::read_dir(&folder).into_iter().flatten().flatten();
+    while !files().any(|file| file.metadata().unwrap().len() > 0) {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let mails: Vec<_> = files().map(|file| std::fs::read_to_string(file.path()).unwrap()).collect();
+    let [mail] = &mails[..] else { panic!("{mails:?}") };
+    let mail = mail.replace("=\r\n", "").replace("=3D", "=");
     assert!(mail.contains("https://dev.example/new?a=b&token="), "{mail}");
-    let hardened = "mode = 'hardened'\n[server]\nlisten = '0.0.0.0:0'\nallow_plaintext = true\n\
-        [mail]\ntransport = 'file'\n[security.genesis_password.self_service_reset]\n\
-        accept_client_url = true\n";
+}
+
+#[test]
+fn a_hardened_gateway_lets_no_client_choose_the_page() {
+    let hardened = "mode = 'hardened'\n[mail]\ntransport = 'file'\n\
+        [security.genesis_password.self_service_reset]\naccept_client_url = true\n\
+        return_urls = ['https://dev.example/new']\n";
     let refused = Home::new(hardened).command(&["serve"]).output().unwrap();
     let stderr = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(!refused.status.success() && stderr.contains("accept_client_url"), "{stderr}");

@@ -1,6 +1,6 @@
 //! Tests of `replay` and `record` on the command line.
 
-mod command;
+pub mod command;
 mod load;
 mod recording;
 mod verification;
