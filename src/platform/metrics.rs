@@ -39,7 +39,7 @@ const fn metric(
 }
 
 /// All metrics.
-pub static METRICS: [Metric; 15] = [
+pub static METRICS: [Metric; 18] = [
     metric("tollgate_connections", MetricKind::Gauge, &[], "open WebSocket connections"),
     metric("tollgate_sessions", MetricKind::Gauge, &[], "live sessions on this gateway"),
     metric(
@@ -95,6 +95,24 @@ pub static METRICS: [Metric; 15] = [
         MetricKind::Counter,
         &[],
         "connections rejected because a limit was reached",
+    ),
+    metric(
+        "tollgate_unauthenticated_bytes",
+        MetricKind::Gauge,
+        &[],
+        "bytes held by connections and requests without a session",
+    ),
+    metric(
+        "tollgate_unauthenticated_closed_total",
+        MetricKind::Counter,
+        &[],
+        "connections without a session closed because all such connections held too many bytes",
+    ),
+    metric(
+        "tollgate_refusal_lines_omitted_total",
+        MetricKind::Counter,
+        &[],
+        "log lines of refusals that were only counted",
     ),
     metric("tollgate_mail_queue_length", MetricKind::Gauge, &[], "mails waiting to be sent"),
     metric(
@@ -162,6 +180,16 @@ pub fn record_reloaded(result: &'static str) {
 /// Counts a connection that was rejected because a limit was reached.
 pub fn record_rejected() {
     counter!("tollgate_connections_rejected_total").increment(1);
+}
+
+/// Counts connections that were closed because those without a session held too many bytes.
+pub fn record_unauthenticated_closed(count: usize) {
+    counter!("tollgate_unauthenticated_closed_total").increment(count as u64);
+}
+
+/// Counts log lines of refusals that were omitted.
+pub fn record_omitted_lines(lines: u64) {
+    counter!("tollgate_refusal_lines_omitted_total").increment(lines);
 }
 
 /// Counts a closed WebSocket connection.

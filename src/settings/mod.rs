@@ -27,6 +27,7 @@ pub use sections::{
     AckField, AckNaming, AddressRange, AuthType, Class, CustomAck, Engine, HashingAlgorithm,
     HostOrder, HostSettings, LdapConnection, LdapTls, LockScopeSetting, LoginAckSettings,
     LoginErrors, MailTransportKind, Mode, NackNaming, Notify, OneTimeTokenVerify, PasswordStrength,
-    PushServices, QrCode, ResetMode, ServerLimits, ServiceListSettings, ServiceSettings,
-    SessionLimitAction, ShutdownClose, SmtpTls, SystemDateFormat, TlsSettings, Validation,
+    PushServices, QrCode, ResetMode, ServerLimits, ServerSettings, ServiceListSettings,
+    ServiceSettings, SessionLimitAction, ShutdownClose, SmtpTls, SystemDateFormat, TlsSettings,
+    Validation,
 };

@@ -2,6 +2,7 @@
 //!
 //! The files cite chapters of "Genesis authentication", a document of the Genesis platform.
 
+mod address_range;
 mod authentication;
 mod genesis_password;
 mod heartbeat;
@@ -19,6 +20,7 @@ mod store;
 mod templates;
 mod tls;
 
+pub use address_range::AddressRange;
 pub use authentication::AuthType;
 pub use genesis_password::{LockScopeSetting, Validation};
 pub use heartbeat::HeartbeatSettings;
@@ -30,8 +32,7 @@ pub use mode::Mode;
 pub use password_strength::{Class, PasswordStrength};
 pub use security::{LoginErrors, OneTimeTokenVerify, ResetMode, Security, SessionLimitAction};
 pub use server::{
-    AckNaming, AddressRange, NackNaming, ServerLimits, ServerSettings, ShutdownClose,
-    SystemDateFormat,
+    AckNaming, NackNaming, ServerLimits, ServerSettings, ShutdownClose, SystemDateFormat,
 };
 pub use services::{HostOrder, HostSettings, PushServices, ServiceListSettings, ServiceSettings};
 pub use store::{Engine, StoreSettings};
