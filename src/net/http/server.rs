@@ -14,7 +14,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use parking_lot::Mutex;
 
 use super::client_address::client_address;
-use super::response::{HttpResponse, refused_status, text_response};
+use super::response::{HttpResponse, json, refused_status, text_response};
 use super::{cors, upgrade};
 use crate::gateway::{ConnectionPermit, ConnectionRefused, Gateway, NetworkPermit};
 use crate::messages::schema::{asyncapi, openapi};
@@ -94,12 +94,8 @@ pub(super) async fn respond(
     let is_chunked = request.headers().contains_key(header::TRANSFER_ENCODING);
     let mut response = match *request.method() {
         Method::OPTIONS => cors::preflight(),
-        Method::GET if request.uri().path() == "/openapi.json" => {
-            crate::net::http::response::json(StatusCode::OK, OPENAPI.clone())
-        }
-        Method::GET if request.uri().path() == "/asyncapi.json" => {
-            crate::net::http::response::json(StatusCode::OK, ASYNCAPI.clone())
-        }
+        Method::GET if request.uri().path() == "/openapi.json" => schema_response(&OPENAPI),
+        Method::GET if request.uri().path() == "/asyncapi.json" => schema_response(&ASYNCAPI),
         _ => serve::respond(request, address, &router, &permit.account, rate).await,
     };
     cors::add_headers(&mut response, origin);
@@ -108,6 +104,14 @@ pub(super) async fn respond(
         // after the body could be read as the next request (request smuggling).
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
+    response
+}
+
+/// Returns an API schema. The response is the last one of its connection, because a client
+/// needs each schema once, and a schema is much larger than a request for it.
+fn schema_response(schema: &Bytes) -> HttpResponse {
+    let mut response = json(StatusCode::OK, schema.clone());
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     response
 }
 

@@ -1,6 +1,7 @@
 //! Tests of security: login, passwords, second factors, LDAP, permissions, audit trail.
 
 mod audit;
+mod budgets;
 mod last_administrator;
 mod ldap;
 mod lockout;
