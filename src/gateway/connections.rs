@@ -3,10 +3,16 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use dashmap::DashMap;
+use parking_lot::Mutex;
 
+use super::arrival_rate::ArrivalRate;
+use super::unbound_budget::{Account, UnboundBudget};
 use crate::platform::ClientNetwork;
+use crate::realm::Millis;
+use crate::settings::ServerLimits;
 use crate::subscriptions::{ConnectionNotice, Outbox};
 
 /// All open connections.
@@ -18,16 +24,31 @@ pub struct ConnectionRegistry {
     outboxes: DashMap<usize, Arc<Outbox>>,
     /// Number of connection permits in use.
     open: AtomicUsize,
-    /// Number of connection permits in use, for each client network.
+    /// Number of network permits in use, for each client network.
     by_network: DashMap<ClientNetwork, usize>,
+    arrivals: Mutex<ArrivalRate>,
+    /// The budget of the connections without a session.
+    pub unbound: Arc<UnboundBudget>,
     closing: AtomicBool,
 }
 
 /// A permit that counts one connection. Dropping the permit releases it.
 pub struct ConnectionPermit {
     connections: Arc<ConnectionRegistry>,
+    /// The account of what the connection holds until a session is bound to it.
+    pub account: Arc<Account>,
+    /// `None` for the connection of a trusted proxy.
+    _network: Option<NetworkPermit>,
+}
+
+/// A permit that counts one connection of a client network. Dropping the permit releases it.
+pub struct NetworkPermit {
+    connections: Arc<ConnectionRegistry>,
     network: ClientNetwork,
 }
+
+/// The permit of a connection, and behind a trusted proxy that of the client's network.
+pub type Permits = (Arc<ConnectionPermit>, Option<NetworkPermit>);
 
 /// Why a connection is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,9 +59,35 @@ pub enum ConnectionRefused {
     AddressFull,
 }
 
+impl ConnectionRefused {
+    /// Returns the text for the client.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::GatewayFull => {
+                "the gateway has too many connections or is shutting down; try again later\n"
+            }
+            Self::AddressFull => {
+                "this address has too many connections; close some of them, or see \
+                 server.limits.connections_per_address_max\n"
+            }
+        }
+    }
+}
+
 impl Drop for ConnectionPermit {
     fn drop(&mut self) {
-        self.connections.release(self.network);
+        self.account.close();
+        self.connections.open.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl Drop for NetworkPermit {
+    fn drop(&mut self) {
+        let by_network = &self.connections.by_network;
+        if let Some(mut count) = by_network.get_mut(&self.network) {
+            *count = count.saturating_sub(1);
+        }
+        by_network.remove_if(&self.network, |_, count| *count == 0);
     }
 }
 
@@ -52,17 +99,18 @@ impl ConnectionRegistry {
             outboxes: DashMap::new(),
             open: AtomicUsize::new(0),
             by_network: DashMap::new(),
+            arrivals: Mutex::default(),
+            unbound: Arc::default(),
             closing: AtomicBool::new(false),
         }
     }
 
-    /// Acquires a permit for a connection from `address`. At most `connections_max` permits are in
-    /// use, at most `network_max` of them by the client network of `address`.
+    /// Acquires a permit for a connection. At most `connections_max` permits are in use. `network`
+    /// is the permit of its client network; `None` for the connection of a trusted proxy.
     pub fn acquire(
         self: &Arc<Self>,
-        address: IpAddr,
         connections_max: usize,
-        network_max: usize,
+        network: Option<NetworkPermit>,
     ) -> Result<ConnectionPermit, ConnectionRefused> {
         if self.closing.load(Ordering::Acquire) {
             return Err(ConnectionRefused::GatewayFull);
@@ -71,24 +119,33 @@ impl ConnectionRegistry {
             self.open.fetch_sub(1, Ordering::AcqRel);
             return Err(ConnectionRefused::GatewayFull);
         }
+        let (connections, account) = (self.clone(), self.unbound.open());
+        Ok(ConnectionPermit { connections, account, _network: network })
+    }
+
+    /// Acquires a permit for a connection of the client network of this address.
+    pub fn acquire_network(
+        self: &Arc<Self>,
+        address: IpAddr,
+        limits: &ServerLimits,
+    ) -> Result<NetworkPermit, ConnectionRefused> {
+        let max = limits.connections_per_address_max;
+        let max = if limits.is_exempt(address) { usize::MAX } else { max };
         let network = ClientNetwork::from(address);
         let mut count = self.by_network.entry(network).or_insert(0);
         *count += 1;
-        let too_many = *count > network_max;
+        let is_full = *count > max;
         drop(count);
-        if too_many {
-            self.release(network);
-            return Err(ConnectionRefused::AddressFull);
-        }
-        Ok(ConnectionPermit { connections: self.clone(), network })
+        // If the network is full, the drop of the permit releases it.
+        let permit = NetworkPermit { connections: self.clone(), network };
+        if is_full { Err(ConnectionRefused::AddressFull) } else { Ok(permit) }
     }
 
-    fn release(&self, network: ClientNetwork) {
-        self.open.fetch_sub(1, Ordering::AcqRel);
-        if let Some(mut count) = self.by_network.get_mut(&network) {
-            *count = count.saturating_sub(1);
-        }
-        self.by_network.remove_if(&network, |_, count| *count == 0);
+    /// Counts a new connection of this address and returns how long it must wait.
+    pub fn arrival_delay(&self, address: IpAddr, limits: &ServerLimits, now: Millis) -> Duration {
+        let is_exempt = limits.is_exempt(address);
+        let count = || self.arrivals.lock().count(address.into(), now);
+        Duration::from_millis(if is_exempt { 0 } else { count() })
     }
 
     /// Adds a WebSocket connection, which is notified at once if the gateway is shutting down.

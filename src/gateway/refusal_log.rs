@@ -1,7 +1,7 @@
 //! Refusal log: counts refusals of messages that submit no command, for the audit trail.
 //!
-//! Refusals are counted by client network and code, so that a flood of equal refusals costs one
-//! audit row per second.
+//! Refusals are counted by client network, user, event and code, so that a flood of equal refusals
+//! costs one audit row per second, and each user and event has its own row.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -12,19 +12,33 @@ use protocol::{NackCode, UserName};
 use crate::platform::ClientNetwork;
 use crate::realm::RefusalCount;
 
-/// Maximum number of counts by client network and code in one command. Refusals that would need a
-/// further count are counted by code only.
-const KINDS_MAX: usize = 64;
+/// Maximum number of kinds of refusals in one command. Refusals of further kinds are counted
+/// together, in a row with the event OTHERS.
+const KINDS_MAX: usize = 1_000;
+
+/// What is counted separately: client network, user, event and code.
+type Kind = (ClientNetwork, Option<UserName>, &'static str, &'static str);
 
 /// The refusals since the last command that wrote them.
 #[derive(Debug, Default)]
 pub struct RefusalLog {
-    kinds: Mutex<BTreeMap<(Option<ClientNetwork>, &'static str), RefusalCount>>,
+    counts: Mutex<Refusals>,
+    /// Held while refusals are written, so that the last write of a shutdown waits for this one.
+    pub writing: tokio::sync::Mutex<()>,
+}
+
+/// Counted refusals.
+#[derive(Debug, Default)]
+pub struct Refusals {
+    /// The address of the first client, and the number of refusals.
+    kinds: BTreeMap<Kind, (IpAddr, u32)>,
+    others: u32,
 }
 
 impl RefusalLog {
     /// Counts a refusal if it belongs in the audit trail. `is_sessionless`: whether the message can
-    /// be sent without a session.
+    /// be sent without a session. `user_name`: the user of the session, or else the name that the
+    /// client sent.
     pub fn record(
         &self,
         event: &'static str,
@@ -33,30 +47,55 @@ impl RefusalLog {
         user_name: Option<&UserName>,
         code: NackCode,
     ) {
-        if !is_audited(is_sessionless, code) {
-            return;
+        if is_audited(is_sessionless, code) {
+            let kind = (address.into(), user_name.cloned(), event, code.code());
+            self.counts.lock().add(kind, address, 1);
         }
-        let mut kinds = self.kinds.lock();
-        let network = ClientNetwork::from(address);
-        let by_network =
-            kinds.len() < KINDS_MAX || kinds.contains_key(&(Some(network), code.code()));
-        let host = if by_network { address.to_string() } else { "(others)".to_owned() };
-        let key = (by_network.then_some(network), code.code());
-        let refusal_count = kinds.entry(key).or_insert_with(|| RefusalCount {
-            event: event.into(),
-            host: host.into(),
-            user_name: None,
-            code: code.code().into(),
-            count: 0,
-        });
-        refusal_count.count = refusal_count.count.saturating_add(1);
-        refusal_count.event = event.into();
-        refusal_count.user_name = user_name.cloned().or(refusal_count.user_name.take());
     }
 
     /// Returns the counts since the last call and resets them.
-    pub fn drain(&self) -> Vec<RefusalCount> {
-        std::mem::take(&mut *self.kinds.lock()).into_values().collect()
+    pub fn drain(&self) -> Refusals {
+        std::mem::take(&mut *self.counts.lock())
+    }
+
+    /// Counts drained refusals again, because they were not written.
+    pub fn restore(&self, refusals: Refusals) {
+        let mut counts = self.counts.lock();
+        for (kind, (address, count)) in refusals.kinds {
+            counts.add(kind, address, count);
+        }
+        counts.others = counts.others.saturating_add(refusals.others);
+    }
+}
+
+impl Refusals {
+    fn add(&mut self, kind: Kind, address: IpAddr, count: u32) {
+        let is_new = !self.kinds.contains_key(&kind);
+        let total = if is_new && self.kinds.len() >= KINDS_MAX {
+            &mut self.others
+        } else {
+            &mut self.kinds.entry(kind).or_insert((address, 0)).1
+        };
+        *total = total.saturating_add(count);
+    }
+
+    /// Returns the counts as the content of a command.
+    pub fn to_counts(&self) -> Vec<RefusalCount> {
+        let count = |(kind, (address, count)): (&Kind, &(IpAddr, u32))| RefusalCount {
+            event: kind.2.into(),
+            host: address.to_string().into(),
+            user_name: kind.1.clone(),
+            code: kind.3.into(),
+            count: *count,
+        };
+        let others = (self.others > 0).then(|| RefusalCount {
+            event: "OTHERS".into(),
+            host: "(others)".into(),
+            user_name: None,
+            code: "REFUSED".into(),
+            count: self.others,
+        });
+        self.kinds.iter().map(count).chain(others).collect()
     }
 }
 
@@ -80,26 +119,49 @@ fn is_audited(is_sessionless: bool, code: NackCode) -> bool {
 mod tests {
     use super::*;
 
+    fn record(refusal_log: &RefusalLog, user: &str, event: &'static str, code: NackCode) {
+        let (address, name) = ([127, 0, 0, 1].into(), UserName::parse(user).unwrap());
+        refusal_log.record(event, true, address, Some(&name), code);
+    }
+
     #[test]
-    fn a_flood_is_one_row_for_each_address_and_code() {
+    fn each_user_event_and_code_of_an_address_has_its_own_count() {
         let refusal_log = RefusalLog::default();
-        let name = UserName::parse("jane").unwrap();
-        let record = |last: u8, code| {
-            let address = IpAddr::from([127, 0, 0, last]);
-            refusal_log.record("EVENT_LOGIN_AUTH", true, address, Some(&name), code);
-        };
-        for _ in 0..1_000 {
-            record(1, NackCode::LockedAccount);
-            record(1, NackCode::UnknownAccount);
-            record(1, NackCode::MissingField);
+        for _ in 0..50 {
+            record(&refusal_log, "mallory", "EVENT_BACKUP", NackCode::NotAuthorised);
+            record(&refusal_log, "mallory", "EVENT_DELETE_USER", NackCode::NotAuthorised);
+            record(&refusal_log, "mallory", "EVENT_BACKUP", NackCode::MissingField);
         }
-        (2..=200).for_each(|last| record(last, NackCode::LockedAccount));
-        let taken = refusal_log.drain();
-        assert_eq!(taken.len(), KINDS_MAX + 1);
-        let total: u32 = taken.iter().map(|refusal_count| refusal_count.count).sum();
-        assert_eq!(total, 2_199);
-        let others = taken.iter().find(|refusal_count| &*refusal_count.host == "(others)").unwrap();
-        assert_eq!(others.count, 199 + 2 - KINDS_MAX as u32);
-        assert!(refusal_log.drain().is_empty());
+        record(&refusal_log, "bob", "EVENT_HEARTBEAT", NackCode::NotAuthorised);
+        let counts = refusal_log.drain().to_counts();
+        let rows = counts.iter().map(|it| {
+            let user = it.user_name.as_ref().map_or("", UserName::as_str);
+            (user, &*it.event, it.count)
+        });
+        let expected = [
+            ("bob", "EVENT_HEARTBEAT", 1),
+            ("mallory", "EVENT_BACKUP", 50),
+            ("mallory", "EVENT_DELETE_USER", 50),
+        ];
+        assert_eq!(rows.collect::<Vec<_>>(), expected);
+        assert!(refusal_log.drain().to_counts().is_empty());
+    }
+
+    #[test]
+    fn kinds_beyond_the_maximum_are_one_exact_count() {
+        let refusal_log = RefusalLog::default();
+        for at in 0..KINDS_MAX + 500 {
+            record(&refusal_log, &format!("u{at}"), "EVENT_LOGIN_AUTH", NackCode::UnknownAccount);
+        }
+        record(&refusal_log, "u0", "EVENT_LOGIN_AUTH", NackCode::UnknownAccount);
+        // Refusals that were not written are counted with those that came meanwhile.
+        let drained = refusal_log.drain();
+        record(&refusal_log, "meanwhile", "EVENT_LOGIN_AUTH", NackCode::UnknownAccount);
+        refusal_log.restore(drained);
+        let counts = refusal_log.drain().to_counts();
+        assert_eq!(counts.len(), KINDS_MAX + 1);
+        assert_eq!(counts.iter().map(|it| it.count).sum::<u32>(), KINDS_MAX as u32 + 502);
+        let others = counts.iter().find(|it| &*it.event == "OTHERS").unwrap();
+        assert_eq!((others.count, &*others.host, &*others.code), (501, "(others)", "REFUSED"));
     }
 }

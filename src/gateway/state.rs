@@ -71,8 +71,10 @@ impl Gateway {
             scrypt.queue_wait_max_ms,
             settings.security.genesis_password.validation.password_salt.expose(),
         );
+        let connections = ConnectionRegistry::new(file_descriptors::raise_fd_limit());
+        set_process_limits(&settings, &connections);
         Arc::new(Self {
-            connections: Arc::new(ConnectionRegistry::new(file_descriptors::raise_fd_limit())),
+            connections: Arc::new(connections),
             rest_subscriptions: RestSubscriptions::default(),
             refusal_log: RefusalLog::default(),
             reloaded: Notify::new(),
@@ -104,6 +106,7 @@ impl Gateway {
         if !self.directory.load().has_servers(&servers) {
             self.directory.store(Arc::new(DirectoryClient::new(servers)));
         }
+        set_process_limits(&settings, &self.connections);
         self.mail_wakeup.notify_one();
         self.settings.store(Arc::new(settings));
         self.session_timeouts.recheck_all(self.clock.now());
@@ -123,6 +126,14 @@ impl Gateway {
 
 /// Maximum number of self-service password resets in progress; further resets are dropped.
 const CONCURRENT_RESETS_MAX: usize = 64;
+
+/// Sets the limits that are kept outside of the settings, because they are checked often.
+fn set_process_limits(settings: &Settings, connections: &ConnectionRegistry) {
+    let limits = &settings.server.limits;
+    connections.unbound.set_max(limits.unauthenticated_total_mb << 20);
+    let per_network = limits.refusal_lines_per_sec_per_address;
+    crate::platform::set_line_limits(per_network, limits.refusal_lines_per_sec);
+}
 
 fn servers(settings: &Settings) -> Vec<LdapServer> {
     let authentication = &settings.security.authentication;

@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::errors;
 use crate::auth::HashUnavailable;
 use crate::gateway::Gateway;
+use crate::platform::refusal_line;
 use crate::realm::{Actor, Command, Millis, Origin, Outcome, Realm, Refusal, SessionKind};
 use crate::replication::SubmitError;
 use crate::sessions::LiveSession;
@@ -152,12 +153,13 @@ impl MessageContext {
         let origin = Origin {
             event: self.event.into(),
             host: self.client.address.to_string().into(),
-            reason: self.envelope.reason.as_deref().map(Into::into),
+            // Without a session, anyone could write any text into the audit trail.
+            reason: self.session.as_ref().and(self.envelope.reason.as_deref()).map(Into::into),
         };
         let submitted = self.gateway.replica.submit_from(command, Some(origin)).await;
         submitted.map_err(|error| match error {
             SubmitError::NotStored(why) => {
-                tracing::warn!(why, "storing a command failed");
+                refusal_line!(WARN, Some(self.client.address), why, "storing a command failed");
                 Nack::new(
                     NackCode::Unavailable,
                     "the gateway cannot store changes now; nothing was changed; try again later",

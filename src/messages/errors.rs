@@ -4,7 +4,7 @@ use protocol::{Nack, NackCode};
 use serde_json::json;
 
 use crate::gateway::Gateway;
-use crate::platform::random;
+use crate::platform::{random, refusal_line};
 use crate::realm::{
     AuthorityLimit, MfaReason, Millis, Refusal, RequiredFactor, SessionSummary, UserStatus,
     is_administration,
@@ -191,7 +191,7 @@ pub fn second_factor_nack(reason: MfaReason, required: RequiredFactor) -> Nack {
 /// have. The NACK contains only a reference, which the log line also contains.
 pub fn internal_error(message_type: &'static str) -> Nack {
     let reference = random::incident_id();
-    tracing::error!(message_type, reference, "a message failed with an internal error");
+    refusal_line!(ERROR, None, message_type, reference, "a message failed with an internal error");
     Nack::new(
         NackCode::InternalError,
         format!("internal error of the gateway; its log contains the reference {reference}"),

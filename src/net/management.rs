@@ -10,20 +10,21 @@ use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
 use super::http::{
     HEADER_BYTES_MAX, HEADER_TIMEOUT, HttpResponse, admission, method_not_allowed, text_response,
     with_nosniff,
 };
+use super::management_places::{BUSY, Places};
 use crate::gateway::Gateway;
 use crate::messages::table;
 use crate::platform::metrics;
 
-/// Maximum number of requests that are served at the same time; further connections are closed.
-const REQUESTS_AT_ONCE_MAX: usize = 16;
-/// Pause after a connection that could not be accepted or served.
+/// Pause after a failed accept, which prevents a busy loop.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Time limit of one connection, which bounds how long a client that does not read holds a place.
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(30);
 /// With a larger clock skew the gateway is not ready: tokens would expire at wrong times.
 const SKEW_MAX_MS: u64 = 2_000;
 
@@ -34,27 +35,26 @@ pub async fn run(
     metrics: PrometheusHandle,
     mut stop: watch::Receiver<bool>,
 ) {
-    let permits = Arc::new(Semaphore::new(REQUESTS_AT_ONCE_MAX));
+    let places = Arc::new(Places::default());
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             _ = stop.wait_for(|stop| *stop) => return,
         };
-        let (Ok((stream, peer)), Ok(permit)) = (accepted, permits.clone().try_acquire_owned())
-        else {
-            // No file descriptor is free, or too many requests are served: the pause prevents a
-            // busy loop.
+        let Ok((stream, peer)) = accepted else {
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
+        let Some((place, dropped)) = Places::take(&places) else { continue };
         let (gateway, metrics) = (gateway.clone(), metrics.clone());
         tokio::spawn(async move {
-            let serve = service_fn(|request| {
-                let admitted =
-                    admission::check_management(&request, peer.ip(), &gateway.settings().server);
-                let response = match admitted {
-                    Ok(()) => respond(&request, &gateway, &metrics),
+            let serve = service_fn(|request: Request<Incoming>| {
+                let is_health = request.uri().path().starts_with("/health/");
+                let server = &gateway.settings().server;
+                let response = match admission::check_management(&request, peer.ip(), server) {
                     Err(refused) => *refused,
+                    Ok(()) if place.begin(is_health) => respond(&request, &gateway, &metrics),
+                    Ok(()) => text_response(StatusCode::SERVICE_UNAVAILABLE, BUSY),
                 };
                 async move { Ok::<_, Infallible>(with_nosniff(response)) }
             });
@@ -64,9 +64,11 @@ pub async fn run(
                 .max_buf_size(HEADER_BYTES_MAX)
                 .keep_alive(false)
                 .serve_connection(TokioIo::new(stream), serve);
-            // A client that disconnects early is not an error.
-            let _ = connection.await;
-            drop(permit);
+            tokio::select! {
+                // A client that disconnects early is not an error.
+                _ = tokio::time::timeout(CONNECTION_TIMEOUT, connection) => {}
+                _ = dropped => {}
+            }
         });
     }
 }
@@ -82,6 +84,8 @@ fn respond(
     match request.uri().path() {
         "/metrics" => {
             ::metrics::gauge!("tollgate_sessions").set(gateway.replica.sessions.len() as f64);
+            let held = gateway.connections.unbound.total();
+            ::metrics::gauge!("tollgate_unauthenticated_bytes").set(held as f64);
             let mut all = recorded.render();
             let histograms = table::HANDLERS.iter().map(|handler| (handler.name, &handler.timings));
             metrics::write_histograms(&mut all, histograms);

@@ -6,6 +6,7 @@ mod client;
 mod http;
 pub mod listener;
 pub mod management;
+mod management_places;
 mod rate_limit;
 mod rest;
 mod stream;

@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
-use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
@@ -19,10 +18,15 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{self, ServerConfig};
 
-use super::stream::Stream;
+use super::stream::{CountedStream, Stream};
+use crate::platform::refusal_line;
 
 /// Time limit for a TLS handshake.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Maximum number of bytes that a client may send in a TLS handshake.
+const HANDSHAKE_BYTES_MAX: usize = 16 * 1024;
+/// Maximum number of encrypted bytes that wait for the socket.
+const WRITE_BUFFER_BYTES_MAX: usize = 16 * 1024;
 /// Interval at which the files are checked for changes.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -76,16 +80,23 @@ impl Identity {
     }
 
     /// Performs the TLS handshake; `None` if it fails or times out. `address` is for the log.
-    pub async fn handshake(&self, stream: TcpStream, address: IpAddr) -> Option<Stream> {
+    pub async fn handshake(&self, mut stream: CountedStream, address: IpAddr) -> Option<Stream> {
         let acceptor = TlsAcceptor::from(self.current.load_full());
-        match tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await {
-            Ok(Ok(stream)) => Some(Stream::Tls(Box::new(stream.into()))),
+        stream.set_left(HANDSHAKE_BYTES_MAX);
+        let accept = acceptor.accept_with(stream, |connection| {
+            connection.set_buffer_limit(Some(WRITE_BUFFER_BYTES_MAX));
+        });
+        match tokio::time::timeout(HANDSHAKE_TIMEOUT, accept).await {
+            Ok(Ok(mut stream)) => {
+                stream.get_mut().0.set_left(usize::MAX);
+                Some(Stream::Tls(Box::new(stream.into())))
+            }
             Ok(Err(error)) => {
-                tracing::debug!(%address, %error, "TLS handshake failed");
+                refusal_line!(DEBUG, Some(address), %error, "TLS handshake failed");
                 None
             }
             Err(_) => {
-                tracing::debug!(%address, "TLS handshake timed out");
+                refusal_line!(DEBUG, Some(address), "TLS handshake timed out");
                 None
             }
         }

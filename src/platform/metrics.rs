@@ -39,7 +39,7 @@ const fn metric(
 }
 
 /// All metrics.
-pub static METRICS: [Metric; 16] = [
+pub static METRICS: [Metric; 19] = [
     metric("tollgate_connections", MetricKind::Gauge, &[], "open WebSocket connections"),
     metric("tollgate_sessions", MetricKind::Gauge, &[], "live sessions on this gateway"),
     metric(
@@ -101,6 +101,24 @@ pub static METRICS: [Metric; 16] = [
         MetricKind::Counter,
         &["reason"],
         "HTTP requests refused by their Host or Origin, by reason",
+    ),
+    metric(
+        "tollgate_unauthenticated_bytes",
+        MetricKind::Gauge,
+        &[],
+        "bytes held by connections and requests without a session",
+    ),
+    metric(
+        "tollgate_unauthenticated_closed_total",
+        MetricKind::Counter,
+        &[],
+        "connections without a session closed because all such connections held too many bytes",
+    ),
+    metric(
+        "tollgate_refusal_lines_omitted_total",
+        MetricKind::Counter,
+        &[],
+        "log lines of refusals that were only counted",
     ),
     metric("tollgate_mail_queue_length", MetricKind::Gauge, &[], "mails waiting to be sent"),
     metric(
@@ -173,6 +191,16 @@ pub fn record_rejected() {
 /// Counts an HTTP request that was refused; `reason` is "host" or "origin".
 pub fn record_http_refused(reason: &'static str) {
     counter!("tollgate_http_requests_refused_total", "reason" => reason).increment(1);
+}
+
+/// Counts connections that were closed because those without a session held too many bytes.
+pub fn record_unauthenticated_closed(count: usize) {
+    counter!("tollgate_unauthenticated_closed_total").increment(count as u64);
+}
+
+/// Counts log lines of refusals that were omitted.
+pub fn record_omitted_lines(lines: u64) {
+    counter!("tollgate_refusal_lines_omitted_total").increment(lines);
 }
 
 /// Counts a closed WebSocket connection.

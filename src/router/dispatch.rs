@@ -19,7 +19,7 @@ use crate::messages::{
     Access, AckBody, AnswerFn, ClientInfo, Handler, HandlerIndex, ImmediateContext, MessageContext,
     Serve, ServeFn, SideEffects, internal_error, table,
 };
-use crate::platform::{metrics, stopwatch};
+use crate::platform::{metrics, refusal_line, stopwatch};
 use crate::realm::Millis;
 use crate::sessions::LiveSession;
 use crate::settings::{AckNaming, NackNaming};
@@ -281,7 +281,9 @@ impl Router {
             }
             Err(nack) => {
                 if !has_submitted {
-                    self.record_refusal(handler, &client, user, &nack);
+                    // A name that the client sent is recorded only if no session speaks.
+                    let own = session.as_ref().map(|session| &session.user_name);
+                    self.record_refusal(handler, &client, own.or(user), &nack);
                 }
                 let subject = (Some(handler), envelope.source_ref(), user);
                 Reply { bind, ..self.nack_reply(subject, nack, &client) }
@@ -338,11 +340,12 @@ impl Router {
         let user = user.or_else(bound).map(UserName::as_str);
         let message_type = handler.map(|handler| handler.name);
         metrics::record_refused(message_type, nack.code());
-        tracing::info!(
+        refusal_line!(
+            INFO,
+            Some(client.address),
             message_type = message_type.unwrap_or("?"),
             code = nack.code().code(),
             user,
-            address = %client.address,
             "message refused"
         );
         let frame = protocol::envelope::encode_nack(name, source_ref, &nack);

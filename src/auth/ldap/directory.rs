@@ -9,7 +9,7 @@ use super::circuit_breaker::Breaker;
 use super::result::{LdapError, LdapResult};
 use super::search_bind;
 use super::server::LdapServer;
-use crate::platform::{Clock, stopwatch};
+use crate::platform::{Clock, refusal_line, stopwatch};
 
 /// The error if a server failed or was skipped, and no other server found the user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,7 +110,7 @@ impl ServerState {
             }
             Err(error) => {
                 let (host, port) = (self.server.host.as_str(), self.server.port);
-                tracing::warn!(host, port, %error, "LDAP request failed");
+                refusal_line!(WARN, None, host, port, %error, "LDAP request failed");
                 self.breaker.failure(clock.now());
                 None
             }

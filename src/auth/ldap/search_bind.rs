@@ -14,6 +14,7 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use super::dn;
 use super::result::{DirectoryUser, LdapError, LdapResult};
 use super::server::{LdapServer, TlsMode};
+use crate::platform::refusal_line;
 
 /// Maximum number of entries to read for a user name in one search. Two entries suffice to show
 /// that the name is ambiguous.
@@ -144,7 +145,7 @@ async fn find_user(
     found.dedup_by(|a, b| dn::normalize(&a.dn) == dn::normalize(&b.dn));
     if found.len() > 1 {
         let text = "LDAP search found several entries for the user, so the login was refused";
-        tracing::warn!(host = server.host, user = name, "{text}");
+        refusal_line!(WARN, None, host = server.host, user = name, "{text}");
         return Ok(None);
     }
     // A bind with an empty DN would be anonymous.

@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 use super::error::HashUnavailable;
 use super::hash_bounds::{self, Cost, HashKind};
 use super::thread_pool::HashPool;
+use crate::platform::refusal_line;
 
 /// Maximum length of a password, in bytes. A check of a longer password fails.
 pub const PASSWORD_BYTES_MAX: usize = 1_024;
@@ -179,7 +180,9 @@ const PEPPER_CHECK: &str = "tollgate: the salt of this system";
 /// Refuses a password whose stored hash cannot be checked. The user cannot log in, but a client
 /// must not notice the difference to a wrong password.
 fn reject_unusable(user: Option<&str>, dummy: &str, inputs: &HashInputs) {
-    tracing::warn!(
+    refusal_line!(
+        WARN,
+        None,
         user,
         "the stored password hash of this user was rejected: it is not scrypt or its cost exceeds \
          the limits; reset the user's password"

@@ -212,7 +212,9 @@ async fn drain(gateway: &Arc<Gateway>) {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    if tokio::time::timeout(grace, empty).await.is_err() {
+    let has_drained = tokio::time::timeout(grace, empty).await.is_ok();
+    crate::platform::log_omitted_lines();
+    if !has_drained {
         tracing::warn!(
             connections = gateway.connections.len(),
             "connections were still open after the grace period"
@@ -285,6 +287,6 @@ fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let location = panic.location().map(ToString::to_string).unwrap_or_default();
         let text = panic.payload().downcast_ref::<&'static str>().unwrap_or(&"");
-        tracing::error!(location, text, "a panic occurred");
+        crate::platform::refusal_line!(ERROR, None, location, text, "a panic occurred");
     }));
 }

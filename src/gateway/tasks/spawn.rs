@@ -20,6 +20,9 @@ const REST_SUBSCRIPTIONS_INTERVAL: Duration = Duration::from_secs(1);
 /// The time between two comparisons of the gateway's clock with the system clock.
 const CLOCK_INTERVAL: Duration = Duration::from_secs(1);
 
+/// The time between two summaries of omitted log lines.
+const OMITTED_LINES_INTERVAL: Duration = Duration::from_secs(1);
+
 /// Starts all background tasks. Dropping the set aborts them.
 pub fn spawn_all(gateway: &Arc<Gateway>) -> JoinSet<()> {
     watch_restored_sessions(gateway, gateway.clock.now());
@@ -32,6 +35,7 @@ pub fn spawn_all(gateway: &Arc<Gateway>) -> JoinSet<()> {
     tasks.spawn(every(shared(), |_| CLOCK_INTERVAL, discipline_clock));
     tasks.spawn(every(shared(), |_| REST_SUBSCRIPTIONS_INTERVAL, expire_rest_subscriptions));
     tasks.spawn(every(shared(), |_| REFUSAL_LOG_INTERVAL, flush_refusal_log));
+    tasks.spawn(every(shared(), |_| OMITTED_LINES_INTERVAL, log_omitted_lines));
     tasks.spawn(now_and_every(shared(), |_| TRIM_INTERVAL, trim_audit));
     tasks.spawn(now_and_every(shared(), |_| TRIM_INTERVAL, trim));
     tasks.spawn(health_checks::check_health(shared()));
@@ -48,6 +52,10 @@ async fn expire_rest_subscriptions(gateway: Arc<Gateway>) {
         gateway.clock.now(),
         timeout_ms,
     );
+}
+
+async fn log_omitted_lines(_: Arc<Gateway>) {
+    crate::platform::log_omitted_lines();
 }
 
 async fn discipline_clock(gateway: Arc<Gateway>) {

@@ -8,6 +8,7 @@ use crate::auth::{DirectoryUser, LdapResult};
 use crate::messages::context::MessageContext;
 use crate::messages::errors;
 use crate::messages::users::is_attribute;
+use crate::platform::refusal_line;
 use crate::realm::{
     ATTRIBUTES, AuthenticatedBy, Command, Outcome, Refusal, SyncDirectoryUser, Verdict,
 };
@@ -125,7 +126,7 @@ async fn sync_record(
         Outcome::Refused(refused) => {
             if refused == Refusal::LocalUser {
                 let text = "a directory login was refused: a local user has the same name";
-                tracing::warn!(user = %name, "{text}");
+                refusal_line!(WARN, Some(context.client.address), user = %name, "{text}");
             }
             Err(errors::nack(&context.gateway, context.now, refused))
         }

@@ -9,6 +9,7 @@ use protocol::{MfaCode, Nack, RefreshToken, UserName};
 
 use crate::messages::context::MessageContext;
 use crate::messages::errors;
+use crate::platform::refusal_line;
 use crate::realm::{
     EnrolmentActor, Fingerprint, MfaReason, PresentedFactor, Realm, Refusal, RequiredFactor,
     SecondFactorInput, SessionKind, TokenHash, User, UserNo,
@@ -138,7 +139,9 @@ pub fn check_totp(
     let UserSecret { user, encrypted } = secret;
     let fingerprint = Fingerprint::new(encrypted);
     let Some(decrypted) = keys.decrypt(user.name.as_str(), user.no.0, encrypted) else {
-        tracing::error!(
+        refusal_line!(
+            ERROR,
+            Some(context.client.address),
             user = %user.name,
             "no configured key decrypted the user's second-factor secret, so a code of the \
              authenticator app was refused; restore the former key or username_table_look_up_salt"

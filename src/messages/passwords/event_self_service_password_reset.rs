@@ -10,6 +10,7 @@ use serde::Deserialize;
 use crate::messages::context::MessageContext;
 use crate::messages::handler::{Access, Message};
 use crate::messages::record::Generated;
+use crate::platform::refusal_line;
 use crate::realm::{Command, Origin, Outcome, Refusal, RequestReset};
 
 /// The user who gets a reset link by mail. The message is acknowledged even if no mail is sent.
@@ -44,7 +45,8 @@ impl Message for SelfServicePasswordReset {
         let user = UserName::parse(&self.user_name).ok();
         let log_refusal = move |why: &str| {
             let user = user.as_ref().map(UserName::as_str);
-            tracing::warn!(why, user, %address, "the mail for a password reset was not queued");
+            let text = "the mail for a password reset was not queued";
+            refusal_line!(WARN, Some(address), why, user, "{text}");
         };
         match gateway.reset_permits.clone().try_acquire_owned() {
             Ok(permit) => {

@@ -17,7 +17,7 @@ use tokio_rustls::rustls::{
 };
 
 use super::error::ClientError;
-use crate::net::stream::Stream;
+use crate::net::stream::{CountedStream, Stream};
 
 /// The certificates that a client trusts.
 #[derive(Debug, Clone, Default)]
@@ -81,7 +81,7 @@ impl Endpoint {
         if let Some(connector) = &self.connector {
             let name = ServerName::try_from(host.clone())
                 .map_err(|_| ClientError::Address(host.clone()))?;
-            let stream = connector.connect(name, stream).await;
+            let stream = connector.connect(name, CountedStream::from(stream)).await;
             let stream =
                 stream.map_err(|source| ClientError::TlsHandshake { at: at.clone(), source })?;
             return Ok(Stream::Tls(Box::new(stream.into())));
@@ -89,7 +89,7 @@ impl Endpoint {
         let is_loopback =
             stream.peer_addr().map_err(unreachable)?.ip().to_canonical().is_loopback();
         if is_loopback || self.insecure {
-            Ok(Stream::Plain(stream))
+            Ok(Stream::Plain(stream.into()))
         } else {
             Err(ClientError::InClear(at.clone()))
         }

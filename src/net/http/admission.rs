@@ -7,7 +7,7 @@ use hyper::{Request, StatusCode, Version};
 
 use super::cors;
 use super::response::{HttpResponse, text_response};
-use crate::platform::metrics;
+use crate::platform::{metrics, refusal_line};
 use crate::settings::ServerSettings;
 
 /// Checks the host and the origin of a request on the gateway's port. `Err` is the response to a
@@ -27,7 +27,7 @@ pub fn check<B>(
     }
     let origin = protocol::printable(&String::from_utf8_lossy(origin.as_bytes()));
     metrics::record_http_refused("origin");
-    tracing::warn!(%address, origin, "origin refused");
+    refusal_line!(WARN, Some(address), origin, "origin refused");
     let text = "this origin is not allowed; add it to server.allowed_origins\n";
     Err(text_response(StatusCode::FORBIDDEN, text).into())
 }
@@ -65,7 +65,7 @@ fn foreign_host(host: &str, address: IpAddr) -> Box<HttpResponse> {
     let host = protocol::printable(host);
     let name = host.split(':').next().unwrap_or_default().replace(['"', '\\'], "");
     metrics::record_http_refused("host");
-    tracing::warn!(%address, host, "host refused");
+    refusal_line!(WARN, Some(address), host, "host refused");
     let text = format!(
         "this host is not a name of the gateway; if it should be, set server.hosts = [\"{name}\"]\n"
     );

@@ -6,6 +6,8 @@ use hyper::header::{self, HeaderValue};
 use hyper::{Response, StatusCode};
 use protocol::NackCode;
 
+use crate::gateway::ConnectionRefused;
+
 /// A response whose body is in memory.
 pub type HttpResponse = Response<Full<Bytes>>;
 
@@ -31,6 +33,14 @@ pub fn method_not_allowed(allow: &'static str, text: &'static str) -> HttpRespon
     let mut response = text_response(StatusCode::METHOD_NOT_ALLOWED, text);
     response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allow));
     response
+}
+
+/// Returns the HTTP status of a refused connection.
+pub(in crate::net) fn refused_status(why: ConnectionRefused) -> StatusCode {
+    match why {
+        ConnectionRefused::GatewayFull => StatusCode::SERVICE_UNAVAILABLE,
+        ConnectionRefused::AddressFull => StatusCode::TOO_MANY_REQUESTS,
+    }
 }
 
 /// Returns the HTTP status of a NACK code.

@@ -7,21 +7,22 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::body::Incoming;
-use hyper::header::{self, HeaderMap, HeaderValue};
+use hyper::header::{self, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use parking_lot::Mutex;
 
-use super::response::{HttpResponse, with_nosniff};
+use super::client_address::client_address;
+use super::response::{HttpResponse, json, refused_status, text_response, with_nosniff};
 use super::{admission, cors, upgrade};
-use crate::gateway::ConnectionPermit;
+use crate::gateway::{ConnectionPermit, ConnectionRefused, Gateway, NetworkPermit};
 use crate::messages::schema::{asyncapi, openapi};
 use crate::net::rate_limit::RequestRate;
 use crate::net::rest::serve;
 use crate::net::stream::Stream;
+use crate::platform::{metrics, refusal_line};
 use crate::router::Router;
-use crate::settings::AddressRange;
 
 /// Time limit for receiving the request line and headers.
 pub const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -35,7 +36,7 @@ static ASYNCAPI: LazyLock<Bytes> = LazyLock::new(|| asyncapi::document().to_stri
 /// Serves one connection, also as a WebSocket connection after an upgrade. `permit` is held until
 /// the connection closes.
 pub async fn serve(stream: Stream, peer: SocketAddr, router: Router, permit: ConnectionPermit) {
-    let permit = Arc::new(permit);
+    let (account, permit) = (permit.account.clone(), Arc::new(permit));
     let limits = &router.gateway().settings().server.limits;
     let rate =
         RequestRate::new(limits.messages_per_sec_per_connection, router.gateway().clock.now());
@@ -55,8 +56,8 @@ pub async fn serve(stream: Stream, peer: SocketAddr, router: Router, permit: Con
         .keep_alive(true)
         .serve_connection(TokioIo::new(stream), serve)
         .with_upgrades();
-    if let Err(error) = connection.await {
-        tracing::debug!(%error, address = %peer.ip(), "connection ended with an error");
+    if let Some(Err(error)) = account.run(connection).await {
+        refusal_line!(DEBUG, Some(peer.ip()), %error, "connection ended with an error");
     }
 }
 
@@ -67,28 +68,35 @@ pub(super) async fn respond(
     permit: Arc<ConnectionPermit>,
     rate: &Mutex<RequestRate>,
 ) -> HttpResponse {
-    let server = &router.gateway().settings().server;
-    let address = client_address(peer.ip(), request.headers(), &server.trusted_proxies);
+    permit.account.parsed();
+    let gateway = router.gateway().clone();
+    let server = &gateway.settings().server;
+    let address = client_address(peer.ip(), request.headers(), server);
     if let Err(refused) = admission::check(&request, address, server) {
         return *refused;
     }
+    let network = match network_permit(&gateway, peer.ip(), address) {
+        Ok(network) => network,
+        Err(why) => return text_response(refused_status(why), why.text()),
+    };
     let is_upgrade = request.headers().contains_key(header::UPGRADE);
     if upgrade::PATHS.contains(&request.uri().path())
         && (is_upgrade || request.method() != Method::OPTIONS)
     {
-        return upgrade::respond(request, address, router, permit);
+        if network.is_some() {
+            let (connections, now) = (&gateway.connections, gateway.clock.now());
+            let delay = connections.arrival_delay(address, &server.limits, now);
+            tokio::time::sleep(delay).await;
+        }
+        return upgrade::respond(request, address, router, (permit, network));
     }
     let origin = request.headers().get(header::ORIGIN).cloned();
     let is_chunked = request.headers().contains_key(header::TRANSFER_ENCODING);
     let mut response = match *request.method() {
         Method::OPTIONS => cors::preflight(),
-        Method::GET if request.uri().path() == "/openapi.json" => {
-            crate::net::http::response::json(StatusCode::OK, OPENAPI.clone())
-        }
-        Method::GET if request.uri().path() == "/asyncapi.json" => {
-            crate::net::http::response::json(StatusCode::OK, ASYNCAPI.clone())
-        }
-        _ => serve::respond(request, address, &router, rate).await,
+        Method::GET if request.uri().path() == "/openapi.json" => schema_response(&OPENAPI),
+        Method::GET if request.uri().path() == "/asyncapi.json" => schema_response(&ASYNCAPI),
+        _ => serve::respond(request, address, &router, &permit.account, rate).await,
     };
     cors::add_headers(&mut response, origin);
     if is_chunked {
@@ -99,39 +107,27 @@ pub(super) async fn respond(
     response
 }
 
-/// Returns the client's address. X-Forwarded-For is read from its end; an entry counts only if a
-/// trusted proxy added it.
-fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[AddressRange]) -> IpAddr {
-    let is_trusted = |address: IpAddr| trusted.iter().any(|range| range.contains(address));
-    let forwarded = headers.get_all("x-forwarded-for").iter().filter_map(|it| it.to_str().ok());
-    let mut forwarded: Vec<_> = forwarded.flat_map(|it| it.split(',')).map(str::trim).collect();
-    let mut address = peer;
-    while is_trusted(address) {
-        let Some(Ok(next)) = forwarded.pop().map(str::parse) else { break };
-        address = next;
-    }
-    address
+/// Returns an API schema. The response is the last one of its connection, because a client
+/// needs each schema once, and a schema is much larger than a request for it.
+fn schema_response(schema: &Bytes) -> HttpResponse {
+    let mut response = json(StatusCode::OK, schema.clone());
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn x_forwarded_for_counts_only_from_trusted_proxies() {
-        let trusted: Vec<AddressRange> =
-            serde_json::from_str(r#"["10.0.0.0/8", "127.0.0.1"]"#).unwrap();
-        let client = |peer: &str, forwarded: &[&str]| {
-            let mut headers = HeaderMap::new();
-            for forwarded in forwarded {
-                headers.append("x-forwarded-for", HeaderValue::from_str(forwarded).unwrap());
-            }
-            super::client_address(peer.parse().unwrap(), &headers, &trusted).to_string()
-        };
-        assert_eq!(client("9.9.9.9", &["1.2.3.4"]), "9.9.9.9");
-        assert_eq!(client("127.0.0.1", &[]), "127.0.0.1");
-        assert_eq!(client("127.0.0.1", &["6.6.6.6, 1.2.3.4"]), "1.2.3.4");
-        assert_eq!(client("127.0.0.1", &["6.6.6.6", "1.2.3.4, 10.0.0.7"]), "1.2.3.4");
-        assert_eq!(client("127.0.0.1", &["nonsense"]), "127.0.0.1");
+/// Acquires a permit of the client's network for a connection of a trusted proxy, which is counted
+/// for the client while it serves the client. `None` for other connections.
+fn network_permit(
+    gateway: &Gateway,
+    peer: IpAddr,
+    client: IpAddr,
+) -> Result<Option<NetworkPermit>, ConnectionRefused> {
+    let server = &gateway.settings().server;
+    if !server.is_trusted_proxy(peer) {
+        return Ok(None);
     }
+    gateway.connections.acquire_network(client, &server.limits).map(Some).inspect_err(|why| {
+        metrics::record_rejected();
+        refusal_line!(INFO, Some(client), why = why.text().trim_end(), "connection refused");
+    })
 }

@@ -10,7 +10,7 @@ use hyper_util::rt::TokioIo;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::response::{HttpResponse, method_not_allowed, text_response};
-use crate::gateway::ConnectionPermit;
+use crate::gateway::Permits;
 use crate::net::stream::Stream;
 use crate::net::websocket::{FrameStream, connection};
 use crate::router::Router;
@@ -23,7 +23,7 @@ pub fn respond(
     request: Request<Incoming>,
     address: IpAddr,
     router: Router,
-    permit: std::sync::Arc<ConnectionPermit>,
+    permits: Permits,
 ) -> HttpResponse {
     if request.method() != Method::GET {
         return method_not_allowed("GET, OPTIONS", "a WebSocket upgrade must use GET\n");
@@ -57,7 +57,7 @@ pub fn respond(
     let Ok(accept) = HeaderValue::from_str(&accept) else {
         return text_response(StatusCode::BAD_REQUEST, "Sec-WebSocket-Key is invalid\n");
     };
-    tokio::spawn(upgrade(request, address, router, permit));
+    tokio::spawn(upgrade(request, address, router, permits));
     let mut response = Response::new(Full::default());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     response.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
@@ -68,20 +68,16 @@ pub fn respond(
 
 /// Takes the stream out of hyper, so that no HTTP state stays in memory. Then serves the stream as
 /// a WebSocket connection.
-async fn upgrade(
-    request: Request<Incoming>,
-    address: IpAddr,
-    router: Router,
-    permit: std::sync::Arc<ConnectionPermit>,
-) {
+async fn upgrade(request: Request<Incoming>, address: IpAddr, router: Router, permits: Permits) {
     let Ok(upgraded) = hyper::upgrade::on(request).await else { return };
     let Ok(parts) = upgraded.downcast::<TokioIo<Stream>>() else { return };
     let (stream, early) = (parts.io.into_inner(), parts.read_buf);
     let socket = FrameStream::new(stream, &early, &router.gateway().settings().server.limits);
     drop(early);
+    permits.0.account.parsed();
     // The connection gets a new task: the memory of this task still includes the state of the
     // handshake.
-    tokio::spawn(connection::serve(socket, router, address, permit));
+    tokio::spawn(connection::serve(socket, router, address, permits));
 }
 
 fn is_websocket_request(headers: &HeaderMap) -> bool {

@@ -1,5 +1,6 @@
 //! The REST transport: each request is handled as one message.
 
+mod body;
 mod refusal;
 mod request;
 pub mod serve;

@@ -30,11 +30,7 @@ impl RestRequest {
         let decoded = Envelope::decode(body, depth_max).map_err(|malformed| malformed.nack())?;
         let header = |name: &'static str| header_field(&head.headers, name);
         let mut envelope = OwnedEnvelope::from(&decoded);
-        let token = merge_field(
-            "SESSION_AUTH_TOKEN",
-            header("SESSION_AUTH_TOKEN")?,
-            bearer(&head.headers)?,
-        )?;
+        let token = header_token(&head.headers)?;
         for (field, value, sent) in [
             ("SESSION_AUTH_TOKEN", &mut envelope.session_auth_token, token),
             ("USER_NAME", &mut envelope.user_name, header("USER_NAME")?),
@@ -192,6 +188,12 @@ pub(super) fn single_header(
         })?;
         merge_field(name, found, Some(text.into()))
     })
+}
+
+/// Returns the session token of the headers SESSION_AUTH_TOKEN and Authorization.
+pub(super) fn header_token(headers: &HeaderMap) -> Result<Option<Box<str>>, Nack> {
+    let sent = header_field(headers, "SESSION_AUTH_TOKEN")?;
+    merge_field("SESSION_AUTH_TOKEN", sent, bearer(headers)?)
 }
 
 /// Returns the token of `Authorization: Bearer …`.

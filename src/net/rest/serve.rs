@@ -1,33 +1,31 @@
 //! Handling of REST requests: each becomes a message, and the reply becomes a response.
 
 use std::net::IpAddr;
-use std::time::Duration;
+use std::sync::Arc;
 
-use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, StatusCode};
 use parking_lot::Mutex;
 use protocol::{Nack, NackCode};
 
+use super::body::BodyLimits;
 use super::refusal::{RequestError, error_response};
 use super::request::RestRequest;
 use super::{subscriptions, token_api};
+use crate::gateway::Account;
 use crate::messages::{ClientInfo, Handler, IssuedTokens, Route, table};
 use crate::net::http::{HttpResponse, http_status, json};
 use crate::net::rate_limit::{RateDecision, RequestRate};
 use crate::router::{Reply, Router, TokenCache};
 use crate::subscriptions::DataSource;
 
-/// Time limit for receiving a body.
-const BODY_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Responds to one request.
+/// Responds to one request. `account` is that of the connection.
 pub async fn respond(
     request: Request<Incoming>,
     address: IpAddr,
     router: &Router,
+    account: &Arc<Account>,
     rate: &Mutex<RequestRate>,
 ) -> HttpResponse {
     let now = router.gateway().clock.now();
@@ -39,7 +37,7 @@ pub async fn respond(
     }
     if let Some(found) = token_api::find_route(request.uri().path(), request.method()) {
         return match found {
-            Ok(route) => serve_token_api(request, route, client, router).await,
+            Ok(route) => serve_token_api(request, route, client, router, account).await,
             Err(allowed) => method_not_allowed(&allowed, token_api::error_response),
         };
     }
@@ -54,18 +52,19 @@ pub async fn respond(
         return method_not_allowed(allowed, |refused| error_response(refused, None));
     }
     let (head, body) = request.into_parts();
-    let limits = &router.gateway().settings().server.limits;
-    let body = match read_body(&head.headers, body, limits.body_bytes).await {
+    let json_depth = router.gateway().settings().server.limits.json_depth;
+    let mut limits = BodyLimits::new(&head.headers, &client, router, account);
+    let body = match limits.read(&head.headers, body).await {
         Ok(body) => body,
         Err(refused) => return error_response(refused, None),
     };
-    let rest_request = match RestRequest::parse(&head, &body, limits.json_depth) {
+    let rest_request = match RestRequest::parse(&head, &body, json_depth) {
         Ok(rest_request) => rest_request,
         Err(nack) => return error_response(RequestError::bad_request(nack), None),
     };
     let source_ref = rest_request.source_ref().map(str::to_owned);
     match serve_target(route, &method, rest_request, client, router).await {
-        Ok(reply) => reply_response(reply, router),
+        Ok(reply) => reply_response(reply, limits, router),
         Err(nack) => error_response(RequestError::bad_request(nack), source_ref.as_deref()),
     }
 }
@@ -94,14 +93,15 @@ async fn serve_token_api(
     route: &'static Route,
     client: ClientInfo,
     router: &Router,
+    account: &Arc<Account>,
 ) -> HttpResponse {
     let query = request.uri().query().unwrap_or_default();
     if let Err(nack) = protocol::rest_paths::check_query(query) {
         return token_api::error_response(RequestError::bad_request(nack));
     }
     let (head, body) = request.into_parts();
-    let bytes_max = router.gateway().settings().server.limits.body_bytes;
-    match read_body(&head.headers, body, bytes_max).await {
+    let mut limits = BodyLimits::new(&head.headers, &client, router, account);
+    match limits.read(&head.headers, body).await {
         Ok(body) => token_api::respond(route, &head.headers, &body, client, router).await,
         Err(refused) => token_api::error_response(refused),
     }
@@ -144,59 +144,15 @@ impl RestTarget {
     }
 }
 
-async fn read_body(
-    headers: &HeaderMap,
-    body: Incoming,
-    most: usize,
-) -> Result<Bytes, RequestError> {
-    let declared =
-        headers.get(header::CONTENT_LENGTH).and_then(|it| it.to_str().ok()?.parse().ok());
-    let too_large = || {
-        let text = format!("the body is larger than {most} bytes");
-        RequestError(StatusCode::PAYLOAD_TOO_LARGE, Nack::new(NackCode::InvalidMessage, text))
-    };
-    if declared.is_some() && headers.contains_key(header::TRANSFER_ENCODING) {
-        let text = "Content-Length and Transfer-Encoding exclude each other; send only one";
-        return Err(RequestError::bad_request(Nack::new(NackCode::InvalidMessage, text)));
-    }
-    if declared.is_some_and(|bytes: u64| bytes > most as u64) {
-        return Err(too_large());
-    }
-    let collected = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, most).collect()).await;
-    let late = |_| {
-        let nack = Nack::new(NackCode::InvalidMessage, "the body was not received in time");
-        RequestError(StatusCode::REQUEST_TIMEOUT, nack)
-    };
-    let incomplete = || {
-        let text = "the body is incomplete or its chunked encoding is invalid";
-        RequestError::bad_request(Nack::new(NackCode::InvalidMessage, text))
-    };
-    let body = collected
-        .map_err(late)?
-        .map_err(|error| if error.is::<LengthLimitError>() { too_large() } else { incomplete() });
-    let body = body?.to_bytes();
-    let kind = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
-    let is_json = kind.is_none_or(|kind| {
-        kind.split(|b| *b == b';')
-            .next()
-            .is_some_and(|it| it.trim_ascii().eq_ignore_ascii_case(b"application/json"))
-    });
-    if !body.is_empty() && !is_json {
-        let nack = Nack::new(NackCode::InvalidMessage, "Content-Type must be application/json");
-        return Err(RequestError(StatusCode::UNSUPPORTED_MEDIA_TYPE, nack));
-    }
-    Ok(body)
-}
-
 /// Returns the response to a message. Its status is 200 even for a NACK, unless
 /// `server.strict_http_status` is set.
-fn reply_response(reply: Reply, router: &Router) -> HttpResponse {
+fn reply_response(reply: Reply, limits: BodyLimits, router: &Router) -> HttpResponse {
     let strict = router.gateway().settings().server.strict_http_status;
     let status = match reply.refused {
         Some(nack) if strict => http_status(nack.code()),
         _ => StatusCode::OK,
     };
-    let mut response = json(status, reply.frame);
+    let mut response = json(status, limits.response(reply.frame));
     if let Some(tokens) = reply.login {
         add_token_headers(response.headers_mut(), &tokens);
     }

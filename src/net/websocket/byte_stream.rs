@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio_rustls::TlsStream;
 
-use crate::net::stream::Stream;
+use crate::net::stream::{CountedStream, Stream};
 
 /// The stream of a connection after its handshakes.
 pub(super) enum ByteStream {
@@ -22,17 +22,20 @@ pub(super) enum ByteStream {
     /// writes through the read half, which gives access to the whole socket.
     Plain(OwnedReadHalf, Arc<OwnedWriteHalf>),
     /// TLS. Only the connection's task uses it: other threads cannot share the TLS state.
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls(Box<TlsStream<CountedStream>>),
 }
 
 impl From<Stream> for ByteStream {
     fn from(stream: Stream) -> Self {
         match stream {
             Stream::Plain(stream) => {
-                let (read, write) = stream.into_split();
+                let (read, write) = stream.into_inner().into_split();
                 Self::Plain(read, Arc::new(write))
             }
-            Stream::Tls(stream) => Self::Tls(stream),
+            Stream::Tls(mut stream) => {
+                stream.get_mut().0.stop_counting();
+                Self::Tls(stream)
+            }
         }
     }
 }

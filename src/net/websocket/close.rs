@@ -14,6 +14,13 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 const RETRY_JITTER_MAX_MS: u64 = 10_000;
 
 impl Connection {
+    /// Releases the queued messages and the buffers; returns whether a frame was partly written.
+    fn discard_held(&mut self) -> bool {
+        self.serving = None;
+        self.queue.discard();
+        self.stream.discard()
+    }
+
     /// Ends the subscriptions, sends SESSION_ENDED and a close frame, and unregisters the
     /// connection. For [`CloseReason::PeerGone`], and on a shutdown with
     /// `server.shutdown_close = "drop"`, sends no SESSION_ENDED, and no close frame except the
@@ -22,7 +29,11 @@ impl Connection {
         let gateway = self.router.gateway().clone();
         let (word, code, _) = reason.wire();
         metrics::record_closed(word);
+        // What is held is released first. The rest of a partly written frame is then missing, so
+        // no further frame can follow.
+        let is_cut = reason == CloseReason::Exhausted && self.discard_held();
         let silent = reason == CloseReason::PeerGone
+            || is_cut
             || (reason == CloseReason::Shutdown
                 && gateway.settings().server.shutdown_close == ShutdownClose::Drop);
         if silent {
@@ -40,6 +51,7 @@ impl Connection {
             let _ = self.stream.text(&frame);
             let _ = tokio::time::timeout(CLOSE_TIMEOUT, self.stream.close(code, word)).await;
         }
+        self.charge.set(0);
         self.outbox.set_direct_writer(None);
         gateway.connections.remove(&self.outbox);
         for session in self.client.session.iter().chain(&self.other_sessions) {

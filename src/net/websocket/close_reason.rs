@@ -55,11 +55,15 @@ connection_reasons! {
         "The client did not read fast enough: a write was blocked for longer than allowed.",
         "Connect again, subscribe again, and read faster or subscribe to fewer rows.";
     RateLimit = "TOO_FAST", 4511, Stop,
-        "The client sent more than ten times the allowed messages per second.",
+        "The client sent more than ten times the allowed messages per second, or too many frames \
+         per second before a session was bound.",
         "Do not connect again automatically: this is a defect of the client.";
     LoginTimeout = "LOGIN_WAIT", 4012, Reconnect,
         "No session was bound to the connection within the allowed time.",
         "Connect again when the user logs in; do not keep connections without a session.";
+    Exhausted = "UNAVAILABLE", 4013, Reconnect,
+        "The connections without a session held too many bytes together, and this one held most.",
+        "Connect again after RETRY_AFTER_MS, read all replies, and log in.";
     BinaryFrame = "BAD_FRAME", 1003, Stop,
         "The client sent a binary frame; only text frames are supported.",
         "Do not connect again automatically: this is a defect of the client.";
@@ -67,9 +71,11 @@ connection_reasons! {
         "A text frame was not valid UTF-8.",
         "Do not connect again automatically: this is a defect of the client.";
     TooLarge = "BAD_FRAME", 1009, Stop,
-        "A frame or message was larger than allowed, or had more than 64 fragments.",
+        "A frame or message was larger than allowed, or had more than 64 fragments. Before a \
+         session is bound, less is allowed.",
         "Do not connect again automatically, and do not send this message again: it exceeds a \
-         limit of the gateway.";
+         limit of the gateway. If no session was bound, bind one first, for example with a \
+         heartbeat that has the token.";
 }
 
 /// What a client gets for a close reason, with the documentation of the reason.

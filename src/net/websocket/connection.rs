@@ -18,7 +18,7 @@ use super::frame_stream::{self, FrameHandler, FrameStream};
 use super::request_queue::RequestQueue;
 use super::timer::Timer;
 use super::timing_batch::TimingBatch;
-use crate::gateway::ConnectionPermit;
+use crate::gateway::{Charge, Permits};
 use crate::messages::{AfterReply, ClientInfo};
 use crate::realm::{Millis, SessionNo};
 use crate::router::{Accepted, Reply, Router, TokenCache};
@@ -41,6 +41,8 @@ pub(super) struct Connection {
     /// Sessions other than the bound session that have subscriptions on this connection.
     pub(super) other_sessions: Vec<Arc<LiveSession>>,
     pub(super) timer: Timer,
+    /// The bytes that this connection holds, counted until a session is bound.
+    pub(super) charge: Charge,
     /// Whether the outbox has the waker of this task.
     waker_registered: bool,
     /// Whether a subscription was opened on this connection.
@@ -56,22 +58,22 @@ pub(super) struct Connection {
 /// Buffer space reserved for an immediate reply, in bytes: enough for the reply to a heartbeat.
 const REPLY_CAPACITY: usize = 384;
 
-/// Serves one connection until it closes, and holds its permit until then.
+/// Serves one connection until it closes, and holds its permits until then.
 pub fn serve(
     stream: FrameStream,
     router: Router,
     address: IpAddr,
-    permit: Arc<ConnectionPermit>,
+    permits: Permits,
 ) -> impl Future<Output = ()> + Send {
     // Created outside the future: an argument of an `async fn` is stored twice in its future.
-    let mut connection = Connection::new(stream, router, address);
+    let mut connection = Connection::new(stream, router, address, permits.0.account.charge());
     async move {
         metrics::gauge!("tollgate_connections").increment(1);
         let reason = connection.run().await;
         // Boxed, so that the future of an open connection does not include memory for the close.
         Box::pin(connection.close(reason)).await;
         metrics::gauge!("tollgate_connections").decrement(1);
-        drop(permit);
+        drop(permits);
     }
 }
 
@@ -81,7 +83,7 @@ impl Connection {
         self.timer.set(self.polled_at, 0);
     }
 
-    fn new(stream: FrameStream, router: Router, address: IpAddr) -> Self {
+    fn new(stream: FrameStream, router: Router, address: IpAddr, charge: Charge) -> Self {
         let gateway = router.gateway().clone();
         let (limits, now) = (&gateway.settings().server.limits, gateway.clock.now());
         let outbox = Outbox::new(limits.outbox_bytes);
@@ -89,6 +91,7 @@ impl Connection {
         let connection_limits = ConnectionLimits {
             login_timeout_ms: limits.login_timeout_secs * 1_000,
             messages_per_sec: limits.messages_per_sec_per_connection,
+            unbound_frames_per_sec: limits.unauthenticated_frames_per_sec,
             ping_interval_ms: gateway.settings().heartbeat.interval_secs * 1_000,
             write_timeout_ms: limits.write_timeout_secs * 1_000,
         };
@@ -98,11 +101,12 @@ impl Connection {
             client: ClientInfo::websocket(address, outbox.clone(), now),
             outbox,
             token_cache: TokenCache::default(),
-            queue: RequestQueue::new(limits.queued_messages_per_connection, limits.message_bytes),
+            queue: RequestQueue::new(limits),
             serving: None,
             notices: VecDeque::new(),
             other_sessions: Vec::new(),
             timer: Timer::due(),
+            charge,
             waker_registered: false,
             subscribed: false,
             direct_write: false,
@@ -115,6 +119,7 @@ impl Connection {
 
     async fn run(&mut self) -> CloseReason {
         std::future::poll_fn(|context| match self.poll_once(context) {
+            Ok(()) if self.is_exhausted(context) => Poll::Ready(CloseReason::Exhausted),
             Ok(()) => Poll::Pending,
             Err(reason) => Poll::Ready(reason),
         })
@@ -171,6 +176,7 @@ impl Connection {
         let Some(serving) = &mut self.serving else { return Ok(self.start_request()) };
         let Poll::Ready(reply) = serving.as_mut().poll(context) else { return Ok(false) };
         self.serving = None;
+        self.queue.finish();
         let now = self.now();
         self.state.set_serving(false, now);
         if self.client.session.is_none() {
@@ -373,6 +379,7 @@ impl FrameHandler for Connection {
     }
 
     fn on_frame(&mut self, event: FrameEvent<'_>) -> Result<bool, CloseReason> {
+        self.state.on_frame(self.polled_at)?;
         match event {
             FrameEvent::Text(text) => self.on_text(&text)?,
             FrameEvent::Ping(payload) => self.stream.pong(payload),

@@ -13,6 +13,8 @@ pub struct ConnectionLimits {
     pub login_timeout_ms: Millis,
     /// Allowed messages per second. More than ten times as many messages close the connection.
     pub messages_per_sec: u32,
+    /// Allowed frames per second until a session is bound. More frames close the connection.
+    pub unbound_frames_per_sec: u32,
     /// Interval of pings. If two pings are unanswered when the next ping is due, the connection is
     /// closed.
     pub ping_interval_ms: Millis,
@@ -51,6 +53,8 @@ pub struct ConnectionState {
     limits: ConnectionLimits,
     login_timer: LoginTimer,
     rate: RequestRate,
+    /// `None` if a session is bound.
+    unbound_frame_rate: Option<RequestRate>,
     ping_at: Millis,
     unanswered_pings: u32,
     blocked_write: Option<BlockedWrite>,
@@ -82,10 +86,17 @@ impl ConnectionState {
             limits,
             login_timer: LoginTimer::Until(now + limits.login_timeout_ms),
             rate: RequestRate::new(limits.messages_per_sec, now),
+            unbound_frame_rate: Some(RequestRate::new(limits.unbound_frames_per_sec, now)),
             ping_at: now + limits.ping_interval_ms,
             unanswered_pings: 0,
             blocked_write: None,
         }
+    }
+
+    /// Counts a frame of any kind; an error closes the connection.
+    pub fn on_frame(&mut self, now: Millis) -> Result<(), CloseReason> {
+        let Some(rate) = &mut self.unbound_frame_rate else { return Ok(()) };
+        if rate.count(now) == RateDecision::Serve { Ok(()) } else { Err(CloseReason::RateLimit) }
     }
 
     /// Counts a received text frame and decides on it.
@@ -102,9 +113,10 @@ impl ConnectionState {
         self.unanswered_pings = 0;
     }
 
-    /// Ends the login timeout, because a session is bound.
+    /// Ends the login timeout and the limit of frames, because a session is bound.
     pub fn bind(&mut self) {
         self.login_timer = LoginTimer::Done;
+        self.unbound_frame_rate = None;
     }
 
     /// Pauses the login timeout while a message is handled, because a login may wait for its
@@ -168,6 +180,7 @@ mod tests {
     const LIMITS: ConnectionLimits = ConnectionLimits {
         login_timeout_ms: 30_000,
         messages_per_sec: 5,
+        unbound_frames_per_sec: 3,
         ping_interval_ms: 30_000,
         write_timeout_ms: 10_000,
     };
@@ -197,6 +210,16 @@ mod tests {
         assert_eq!(answers[49], TextDecision::RateLimited(600));
         assert_eq!(answers[50], TextDecision::Close(CloseReason::RateLimit));
         assert_eq!(connection.on_text(1_000), TextDecision::Serve);
+    }
+
+    #[test]
+    fn too_many_frames_close_a_connection_until_a_session_is_bound() {
+        let mut connection = ConnectionState::new(LIMITS, 0);
+        assert!((0..3).all(|_| connection.on_frame(400).is_ok()));
+        assert_eq!(connection.on_frame(999), Err(CloseReason::RateLimit));
+        assert_eq!(connection.on_frame(1_000), Ok(()));
+        connection.bind();
+        assert!((0..100).all(|_| connection.on_frame(1_000).is_ok()));
     }
 
     #[test]

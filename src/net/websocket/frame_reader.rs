@@ -59,6 +59,21 @@ impl FrameReader {
         Self { partial, bytes_needed: 0, message, fragments: 0, checked: 0, frame_max, message_max }
     }
 
+    /// Sets the size limits in bytes.
+    pub fn set_limits(&mut self, frame_max: usize, message_max: usize) {
+        (self.frame_max, self.message_max) = (frame_max, message_max);
+    }
+
+    /// Returns the number of bytes that are allocated.
+    pub fn held_bytes(&self) -> usize {
+        self.partial.capacity() + self.message.capacity()
+    }
+
+    /// Releases all kept bytes.
+    pub fn discard(&mut self) {
+        (self.partial, self.message) = (Vec::new(), Vec::new());
+    }
+
     /// Whether the kept bytes may contain a complete frame.
     pub fn may_have_frame(&self) -> bool {
         !self.partial.is_empty() && self.partial.len() >= self.bytes_needed
@@ -67,6 +82,9 @@ impl FrameReader {
     /// Adds `read` to the kept bytes, then removes and returns all of them; `None` if the frame is
     /// still incomplete.
     pub fn append(&mut self, read: &[u8]) -> Option<Vec<u8>> {
+        // Grows to the size of the incomplete frame, not beyond.
+        let missing = self.bytes_needed.saturating_sub(self.partial.len());
+        self.partial.reserve_exact(missing.max(read.len()));
         self.partial.extend_from_slice(read);
         self.may_have_frame().then(|| std::mem::take(&mut self.partial))
     }

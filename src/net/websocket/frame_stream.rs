@@ -24,6 +24,8 @@ use crate::settings::ServerLimits;
 const READ_BUFFER_BYTES: usize = 16 * 1024;
 /// Largest write buffer that is kept for reuse, in bytes.
 const WRITE_BUFFER_BYTES_MAX: usize = 64 * 1024;
+/// Maximum number of bytes that are read from a peer after the close frame, so that a flood ends.
+const DISCARDED_BYTES_MAX: usize = 256 * 1024;
 /// First byte of a text frame: FIN bit and opcode.
 const TEXT: u8 = 0x81;
 /// First byte of a close frame.
@@ -66,13 +68,33 @@ pub trait FrameHandler {
 }
 
 impl FrameStream {
-    /// Creates a stream after the upgrade. `early`: the bytes received together with the upgrade
-    /// request.
+    /// Creates a stream after the upgrade, with the limits for connections without a session.
+    /// `early`: the bytes received together with the upgrade request.
     pub fn new(stream: Stream, early: &[u8], limits: &ServerLimits) -> Self {
         let out_max = limits.outbox_bytes.saturating_mul(2).saturating_add(limits.message_bytes);
-        let reader = FrameReader::new(early, limits.frame_bytes, limits.message_bytes);
+        let unbound_max = limits.unauthenticated_message_bytes;
+        let frame_max = limits.frame_bytes.min(unbound_max);
+        let reader = FrameReader::new(early, frame_max, limits.message_bytes.min(unbound_max));
         let (stream, out) = (stream.into(), Vec::new());
         Self { stream, reader, out, written: 0, out_max, erases_frame: false }
+    }
+
+    /// Sets the size limits of received frames and messages, in bytes.
+    pub fn set_limits(&mut self, frame_max: usize, message_max: usize) {
+        self.reader.set_limits(frame_max, message_max);
+    }
+
+    /// Returns the number of bytes that are allocated for input and output.
+    pub fn held_bytes(&self) -> usize {
+        self.reader.held_bytes() + self.out.capacity()
+    }
+
+    /// Releases the buffers; returns whether a frame was only partly written.
+    pub fn discard(&mut self) -> bool {
+        self.reader.discard();
+        let is_partly_written = self.written > 0;
+        (self.out, self.written) = (Vec::new(), 0);
+        is_partly_written
     }
 
     /// Adds a text frame for the next flush. `text` must be UTF-8: all callers pass encoded JSON.
@@ -193,7 +215,11 @@ impl FrameStream {
         let flushed = std::future::poll_fn(|context| self.poll_flush(context)).await;
         if flushed.is_ok() {
             // Discards input until the peer, having read the close frame, closes too.
-            while matches!(self.discard_read().await, Ok(1..)) {}
+            let mut left = DISCARDED_BYTES_MAX;
+            while left > 0 {
+                let Ok(read @ 1..) = self.discard_read().await else { break };
+                left = left.saturating_sub(read);
+            }
         }
         let _ = self.stream.shutdown().await;
     }
@@ -296,7 +322,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let peer = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (stream, _) = listener.accept().await.unwrap();
-        (FrameStream::new(Stream::Plain(stream), &[], &ServerLimits::default()), peer)
+        (FrameStream::new(Stream::Plain(stream.into()), &[], &ServerLimits::default()), peer)
     }
 
     /// A handler to which the text `secret` is a secret.

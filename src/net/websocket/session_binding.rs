@@ -2,6 +2,7 @@
 //! connection.
 
 use std::sync::Arc;
+use std::task::Context;
 
 use super::close_reason::CloseReason;
 use super::connection::Connection;
@@ -25,12 +26,26 @@ impl Connection {
         }
         let now = gateway.clock.now();
         self.state.bind();
+        self.charge.account().close();
+        let limits = &gateway.settings().server.limits;
+        self.stream.set_limits(limits.frame_bytes, limits.message_bytes);
+        self.queue.set_bytes_max(limits.message_bytes);
         if session.bind(&self.outbox, now) {
             gateway.session_timeouts.add(&session, now);
         }
         self.client.session = Some(session);
         self.attach_direct_writer();
         Ok(())
+    }
+
+    /// Counts what this connection holds while no session is bound. Returns whether it must close,
+    /// because it holds most.
+    pub(super) fn is_exhausted(&mut self, context: &Context<'_>) -> bool {
+        if self.client.session.is_some() {
+            return false;
+        }
+        self.charge.set(self.stream.held_bytes() + self.queue.held_bytes());
+        self.charge.account().poll_exhausted(context)
     }
 
     /// Requests a notice of the end of a session that has a subscription on this connection. Does

@@ -96,18 +96,16 @@ pub struct Origin {
 }
 
 /// A count of messages that led to no command, usually because they were refused. Messages with the
-/// same client network and NACK code are counted together.
+/// same client network, user, event and NACK code are counted together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefusalCount {
-    /// MESSAGE_TYPE of the newest message.
+    /// MESSAGE_TYPE; OTHERS for the count of all messages that are not counted separately.
     pub event: Box<str>,
-    /// The address of the first client; `(others)` for the count of all networks that are not
-    /// counted separately.
+    /// The address of the first client; `(others)` for OTHERS.
     pub host: Box<str>,
-    /// The user name of the newest message that has one: that of the session's user, or else the
-    /// name that the client sent, which may belong to no user.
+    /// The session's user, or else the name that the client sent, which may belong to no user.
     pub user_name: Option<UserName>,
-    /// The code of the NACK; OK for a message that succeeded without a command.
+    /// The code of the NACK; REFUSED for OTHERS; OK for a message that succeeded without a command.
     pub code: Box<str>,
     /// Number of messages.
     pub count: u32,

@@ -2,6 +2,7 @@
 //!
 //! The files cite chapters of "Genesis authentication", a document of the Genesis platform.
 
+mod address_range;
 mod authentication;
 mod browsers;
 mod genesis_password;
@@ -20,6 +21,7 @@ mod store;
 mod templates;
 mod tls;
 
+pub use address_range::AddressRange;
 pub use authentication::AuthType;
 pub use genesis_password::{LockScopeSetting, Validation};
 pub use heartbeat::HeartbeatSettings;
@@ -34,8 +36,7 @@ pub use security::{
     SessionLimitAction,
 };
 pub use server::{
-    AckNaming, AddressRange, NackNaming, ServerLimits, ServerSettings, ShutdownClose,
-    SystemDateFormat,
+    AckNaming, NackNaming, ServerLimits, ServerSettings, ShutdownClose, SystemDateFormat,
 };
 pub use services::{HostOrder, HostSettings, PushServices, ServiceListSettings, ServiceSettings};
 pub use store::{Engine, StoreSettings};

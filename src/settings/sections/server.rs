@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::address_range::AddressRange;
 use super::tls::TlsSettings;
 use crate::realm::{DAY_SECS, Location};
 use crate::settings::range::RangeCheck;
@@ -38,9 +39,8 @@ pub struct ServerSettings {
     /// HTTP status 421. Empty: on a loopback address no other names, on other addresses any name.
     pub hosts: Vec<String>,
     /// IP addresses or ranges (10.0.0.0/8) of proxies. For their connections, the address of the
-    /// client is read from X-Forwarded-For. Limits, locks, the log and the audit trail use this
-    /// address; only `connections_per_address_max` uses the address of the proxy. Empty: the header
-    /// is ignored.
+    /// client is read from X-Forwarded-For, or without it from Forwarded. Limits, locks, the log
+    /// and the audit trail use this address. Empty: the headers are ignored.
     pub trusted_proxies: Vec<AddressRange>,
     /// Whether a NACK over REST has the HTTP status of its code; false: status 200, as in the
     /// Genesis REST API. A request that the gateway cannot read as a message always gets the status
@@ -152,10 +152,11 @@ pub struct ServerLimits {
     /// with HTTP status 503; with `server.tls`, they are closed without a response. The open-file
     /// limit of the process can be lower.
     pub connections_max: usize,
-    /// Maximum number of open connections of one address (IPv4) or /64 network (IPv6), above 0. The
-    /// connections of a proxy count for the address of the proxy, even if `trusted_proxies` lists
-    /// it. Further connections are refused with HTTP status 429; with `server.tls`, they are closed
-    /// without a response.
+    /// Maximum number of open connections of one address (IPv4) or /64 network (IPv6), above 0.
+    /// Connections through a proxy that `trusted_proxies` lists count for the address of the
+    /// client: WebSocket connections, and REST requests while they are served. Further connections
+    /// are refused with HTTP status 429; with `server.tls`, they are closed without a response,
+    /// unless they come through such a proxy.
     pub connections_per_address_max: usize,
     /// Seconds, 1 to 86400, after which a WebSocket connection without a session is closed. The
     /// time in which the gateway serves messages of the connection, such as a login, does not
@@ -176,9 +177,10 @@ pub struct ServerLimits {
     /// wait. Requests for a self-service reset are counted separately, with the same limit;
     /// requests beyond it are acknowledged, but no mail is sent.
     pub failed_logins_per_min_per_address: u32,
-    /// IP addresses or ranges (10.0.0.0/8) to which `connections_per_address_max` and
-    /// `failed_logins_per_min_per_address` do not apply, such as those of load testers; empty: no
-    /// exemptions.
+    /// IP addresses or ranges (10.0.0.0/8), such as those of load testers, to which
+    /// `connections_per_address_max`, `failed_logins_per_min_per_address` and the limit of new
+    /// connections do not apply; empty: no exemptions. From any other address (IPv4) or /64 network
+    /// (IPv6), at most 100 connections a second are served after the first 1,000; more wait.
     pub exempt_addresses: Vec<AddressRange>,
     /// Seconds without a poll after which a subscription over REST ends, 1 to 86400.
     pub polling_timeout_secs: u64,
@@ -189,6 +191,25 @@ pub struct ServerLimits {
     /// Seconds for which a write may be blocked, 1 to 86400; after this time, the WebSocket
     /// connection is closed.
     pub write_timeout_secs: u64,
+    /// Maximum size in bytes of a WebSocket frame, a WebSocket message and the queued messages of a
+    /// connection to which no session is bound, and of the body of a REST request without a valid
+    /// token in a header, 1 to 1073741824. A larger frame or message closes the connection; a
+    /// larger body is refused with HTTP status 413. The smaller of this key and `frame_bytes` or
+    /// `body_bytes` counts.
+    pub unauthenticated_message_bytes: usize,
+    /// Maximum size in MiB of what all connections and REST requests without a session hold
+    /// together, such as incomplete messages and replies that are not read, 1 to 1024. Beyond it,
+    /// those that hold most are closed.
+    pub unauthenticated_total_mb: usize,
+    /// Maximum number of WebSocket frames per second of a connection to which no session is bound,
+    /// above 0. Pings and pongs count. A frame counts when the gateway reads it. More frames close
+    /// the connection.
+    pub unauthenticated_frames_per_sec: u32,
+    /// Maximum number of log lines per second about refusals of one address (IPv4) or /64 network
+    /// (IPv6); 0: none. Further lines are omitted; one line per second has their number.
+    pub refusal_lines_per_sec_per_address: u32,
+    /// Maximum number of log lines per second about refusals of all addresses together; 0: none.
+    pub refusal_lines_per_sec: u32,
 }
 
 impl Default for ServerLimits {
@@ -209,6 +230,11 @@ impl Default for ServerLimits {
             polling_timeout_secs: 60,
             outbox_bytes: 262_144,
             write_timeout_secs: 10,
+            unauthenticated_message_bytes: 16_384,
+            unauthenticated_total_mb: 64,
+            unauthenticated_frames_per_sec: 50,
+            refusal_lines_per_sec_per_address: 5,
+            refusal_lines_per_sec: 200,
         }
     }
 }
@@ -226,6 +252,11 @@ impl ServerSettings {
         wrong.range("server.shutdown_grace_secs", self.shutdown_grace_secs, 0..=DAY_SECS);
         self.tls.check(wrong);
         self.limits.check(wrong);
+    }
+
+    /// Whether the address is that of a proxy that tells the addresses of its clients.
+    pub fn is_trusted_proxy(&self, address: IpAddr) -> bool {
+        self.trusted_proxies.iter().any(|range| range.contains(address))
     }
 
     fn check_addresses(&self, wrong: &mut Vec<String>) {
@@ -275,6 +306,7 @@ impl ServerLimits {
             ("body_bytes", self.body_bytes),
             ("message_bytes", self.message_bytes),
             ("outbox_bytes", self.outbox_bytes),
+            ("unauthenticated_message_bytes", self.unauthenticated_message_bytes),
         ];
         for (key, size) in sizes {
             wrong.range(format!("server.limits.{key}"), size, 1..=BYTES_MAX);
@@ -296,90 +328,23 @@ impl ServerLimits {
             ("subscriptions_per_session", self.subscriptions_per_session),
             ("queued_messages_per_connection", self.queued_messages_per_connection),
             ("messages_per_sec_per_connection", self.messages_per_sec_per_connection as usize),
+            ("unauthenticated_frames_per_sec", self.unauthenticated_frames_per_sec as usize),
         ];
         for (key, value) in above_zero {
             wrong.above_zero(format!("server.limits.{key}"), value);
         }
         wrong.range("server.limits.json_depth", self.json_depth, 2..=128);
+        let total_mb = self.unauthenticated_total_mb;
+        wrong.range("server.limits.unauthenticated_total_mb", total_mb, 1..=1024);
     }
 }
 
 /// Maximum of a size limit; sums of larger limits could overflow.
 const BYTES_MAX: usize = 1 << 30;
 
-/// An IP address, or a range of addresses such as `10.0.0.0/8`.
-#[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
-#[schemars(with = "String")]
-pub struct AddressRange {
-    address: IpAddr,
-    bits: u8,
-}
-
-impl AddressRange {
-    /// Whether the range contains all addresses of its IP version.
-    pub fn is_all_addresses(&self) -> bool {
-        self.bits == 0
-    }
-
-    /// Whether the range contains the address. A socket on `[::]` reports the IPv4 address 10.0.0.1
-    /// as `::ffff:10.0.0.1`; both are treated as 10.0.0.1.
-    pub fn contains(&self, address: IpAddr) -> bool {
-        let address = address.to_canonical();
-        let masked = |address: IpAddr| match address {
-            IpAddr::V4(it) => {
-                let bits = u32::from(it).checked_shr(32 - u32::from(self.bits)).unwrap_or(0);
-                (4, u128::from(bits))
-            }
-            IpAddr::V6(it) => {
-                (6, u128::from(it).checked_shr(128 - u32::from(self.bits)).unwrap_or(0))
-            }
-        };
-        address.is_ipv4() == self.address.is_ipv4() && masked(address) == masked(self.address)
-    }
-
-    fn parse(text: &str) -> Option<Self> {
-        let (address, bits) = match text.split_once('/') {
-            Some((address, bits)) => (address, Some(bits.parse::<u8>().ok()?)),
-            None => (text, None),
-        };
-        let address: IpAddr = address.parse().ok()?;
-        let most = if address.is_ipv4() { 32 } else { 128 };
-        let bits = bits.unwrap_or(most);
-        (bits <= most).then_some(Self { address, bits })
-    }
-}
-
-impl Serialize for AddressRange {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&format_args!("{}/{}", self.address, self.bits))
-    }
-}
-
-impl<'de> Deserialize<'de> for AddressRange {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let wrong =
-            || serde::de::Error::custom("an IP address or a range like 10.0.0.0/8 is expected");
-        Self::parse(&text).ok_or_else(wrong)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_range_contains_the_addresses_with_its_prefix() {
-        let range = |text| AddressRange::parse(text).unwrap();
-        assert!(range("127.0.0.0/8").contains([127, 9, 9, 9].into()));
-        assert!(!range("127.0.0.0/8").contains([128, 0, 0, 1].into()));
-        assert!(range("0.0.0.0/0").contains([1, 2, 3, 4].into()));
-        assert!(range("::/0").contains("2001::1".parse().unwrap()));
-        assert!(!range("::/0").contains([1, 2, 3, 4].into()));
-        assert!(range("10.0.0.1").contains([10, 0, 0, 1].into()));
-        assert!(range("127.0.0.0/8").contains("::ffff:127.0.0.1".parse().unwrap()));
-        assert!(AddressRange::parse("10.0.0.1/33").is_none());
-    }
 
     #[test]
     fn limits_that_overflow_or_contradict_each_other_are_refused() {

@@ -16,6 +16,7 @@ management_listen = ''
 [server.limits]
 failed_logins_per_min_per_address = 0
 messages_per_sec_per_connection = 1000000
+unauthenticated_frames_per_sec = 1000000
 [security.scrypt]
 log_n = 4
 p = 1

@@ -2,6 +2,7 @@
 
 mod audit;
 mod browsers;
+mod budgets;
 mod last_administrator;
 mod ldap;
 mod lockout;

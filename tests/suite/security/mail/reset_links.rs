@@ -70,7 +70,9 @@ async fn the_newest_link_to_the_configured_page_resets_the_password() {
 #[tokio::test]
 async fn many_requests_send_one_mail_and_its_token_works_once() {
     let sink = Sink::start(&[]);
-    let home = Home::new(&by_reset(sink.port, ""));
+    let limits = "[server.limits]\nunauthenticated_frames_per_sec = 1000";
+    let configuration = by_reset(sink.port, "").replace("[server.limits]", limits);
+    let home = Home::new(&configuration);
     let gateway = home.start();
     prepare(&gateway).await;
     let mut client = Client::connect(gateway.address).await;
