@@ -236,8 +236,11 @@ codes! {
         "Read the record again, show the changes to the user, and send the message with the \
          current RECORD_VERSION.";
     LastAdministrator = "LAST_ADMINISTRATOR", "409 Conflict",
-        "After this change no enabled user would have the right AMEND_USER.",
-        "Give the right AMEND_USER to another enabled user first.";
+        "After this change no user who can log in would have all administration rights.",
+        "Give all administration rights to another user first.";
+    ReauthenticationRequired = "REAUTHENTICATION_REQUIRED", "401 Unauthorized",
+        "The message requires a recent login or EVENT_REAUTHENTICATE of this session.",
+        "Ask the user for the password, send EVENT_REAUTHENTICATE, then send the message again.";
     MaxLogonLimit = "MAX_LOGON_LIMIT", "429 Too Many Requests",
         "The session has as many subscriptions as allowed.",
         "End a subscription with DATA_LOGOFF first.";

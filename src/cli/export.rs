@@ -20,8 +20,8 @@ pub(super) struct ExportArgs {
     /// File to write (mode 0600); must not exist
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Leave out password hashes, sessions and tokens; the encrypted secrets of second factors stay
-    /// in the file; after an import, users need a password reset
+    /// Leave out everything that could log in or prove a second factor: password hashes, second
+    /// factors, sessions, tokens and codes; after an import, users need a password reset
     #[arg(long)]
     without_credentials: bool,
     /// Directory of the stopped gateway's store
@@ -37,6 +37,10 @@ pub(super) struct ImportArgs {
     /// File written by `backup` or `export`
     #[arg(value_name = "FILE")]
     file: PathBuf,
+    /// Also import sessions, tokens, codes, pending logins and queued mails; without them, users
+    /// must log in again, and links and codes that were mailed are void
+    #[arg(long)]
+    with_sessions: bool,
     /// Directory of the new store; must not contain a store
     #[arg(long, value_name = "DIR")]
     data_dir: PathBuf,
@@ -119,6 +123,7 @@ impl ImportArgs {
             })?;
         let users = realm.users_after(None).count();
         drop(realm);
+        let rows = if self.with_sessions { rows } else { export::without_proofs(rows) };
         let (count, progress) = (rows.len(), ProgressBar::new(rows.len() as u64));
         offline_store::with_empty_store(&settings, &self.data_dir, async |started| {
             for batch in rows.chunks(BATCH) {

@@ -7,7 +7,7 @@ use crate::realm::{
     ConfiguredName, DAY_MS, GuardedRights, Location, LockoutScope, Millis, Policy, SetPolicy,
     WhenFull,
 };
-use crate::settings::{AuthType, GuardedGroup, GuardedRightsSetting, LoginErrors, Settings};
+use crate::settings::{AuthType, GuardedGroup, GuardedRightsSetting, LoginErrors, Mode, Settings};
 
 fn mfa(settings: &Settings) -> policy::Mfa {
     let mfa = &settings.security.mfa;
@@ -111,6 +111,7 @@ fn rules(settings: &Settings) -> Policy {
         max_session_ms: security.max_session_ms(),
         directory_session_ms: directory_session_ms(settings),
         reauthentication_ms: security.reauthentication_ms(),
+        reauthentication_for_all: settings.mode == Mode::Hardened,
         one_time_password_ms: security.one_time_password_ms(),
         location: Location::parse(&settings.server.location).unwrap_or_default(),
     }

@@ -188,6 +188,18 @@ impl MessageContext {
         Ok(Actor::Session(self.session()?.session))
     }
 
+    /// In hardened mode, checks that the password was proved recently for the session.
+    pub fn require_recent_proof(&self) -> Result<(), Nack> {
+        let session = self.session()?.session;
+        let is_proved = self.read(|realm| {
+            let policy = realm.policy();
+            let session = realm.session(session);
+            !policy.reauthentication_for_all
+                || session.is_some_and(|it| it.is_recently_proved(self.now, policy))
+        });
+        if is_proved { Ok(()) } else { Err(self.nack(Refusal::ReauthenticationRequired)) }
+    }
+
     /// Returns the outbox of the connection, which subscriptions need; a NACK if there is none.
     pub fn outbox(&self) -> Result<&Arc<Outbox>, Nack> {
         let none =

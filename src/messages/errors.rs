@@ -36,14 +36,13 @@ pub fn nack(gateway: &Gateway, now: Millis, refusal: Refusal) -> Nack {
         Refusal::LastAdministrator => {
             text("one user who can log in must keep all administration rights")
         }
+        Refusal::ReauthenticationRequired => text("send EVENT_REAUTHENTICATE, then try again"),
         Refusal::ManagedByDirectory => text("a directory manages this password; change it there"),
         Refusal::ResetCooldown(_) => text("a reset was requested recently; try again later"),
         Refusal::MailQueueFull => text("the mail queue is full; try again later"),
         Refusal::TooLong => text("the record is too large to be stored; shorten its text fields"),
         Refusal::InvalidRow(error) => Nack::new(code, error),
-        Refusal::IdNameMismatch(field) => {
-            Nack::new(code, format!("the id and the name in {field} belong to different records"))
-        }
+        Refusal::IdNameMismatch(field) => id_name_mismatch(code, field),
         Refusal::InvalidId(field) => Nack::new(code, format!("{field} is not a valid record id")),
         Refusal::Disabled(name) => {
             Nack::new(code, format!("{name} is disabled; enable {name} first"))
@@ -62,6 +61,10 @@ pub fn nack(gateway: &Gateway, now: Millis, refusal: Refusal) -> Nack {
         Refusal::OneTimeTokenLimit(until) => one_time_token_limit(code, now, until),
         Refusal::SecondFactor(reason, required) => second_factor_nack(reason, required),
     }
+}
+
+fn id_name_mismatch(code: NackCode, field: &str) -> Nack {
+    Nack::new(code, format!("the id and the name in {field} belong to different records"))
 }
 
 /// Returns NOT_AUTHORISED with the reason (REASON) and the first missing right (RIGHT) in its

@@ -10,7 +10,7 @@ use super::handler::Handler;
 use super::handler_index::HandlerIndex;
 use crate::messages::login::{
     event_end_session, event_heartbeat, event_login_auth, event_login_details, event_login_prefs,
-    event_logout, heartbeat_ping,
+    event_logout, event_reauthenticate, heartbeat_ping,
 };
 use crate::messages::metadata::{json_schema_request, meta_request, resources_request};
 use crate::messages::mfa::{
@@ -40,13 +40,14 @@ use crate::messages::users::{
 };
 
 /// All handlers, those of the most frequent messages first.
-pub static HANDLERS: [Handler; 45] = [
+pub static HANDLERS: [Handler; 46] = [
     Handler::immediate::<event_heartbeat::Heartbeat>(),
     Handler::immediate::<heartbeat_ping::HeartbeatPing>(),
     Handler::queued::<event_login_auth::LoginAuth>(),
     Handler::queued::<event_login_prefs::LoginPrefs>(),
     Handler::queued::<event_login_details::LoginDetails>(),
     Handler::queued::<event_logout::Logout>(),
+    Handler::queued::<event_reauthenticate::ProveAgain>(),
     Handler::queued::<event_change_user_password::ChangeUserPassword>(),
     Handler::queued::<data_logon::DataLogon>(),
     Handler::queued::<more_rows::MoreRows>(),

@@ -17,9 +17,10 @@ pub use audit::FieldChange;
 pub use command::{
     Amendment, AttributeSpec, Bootstrap, ChangePassword, Command, ConfirmSecret, CreateSecret,
     EnrolmentActor, FinishLogin, Login, MailSecret, MailSent, NewUser, Origin, PresentedFactor,
-    ProfileSpec, RecordRef, RecoverAdministrator, Refresh, RefusalCount, RequestReset,
-    ResetByToken, ResetPassword, RightAmendment, RightSpec, SecondFactorInput, SessionEnd,
-    SessionUse, SetCredential, SetPolicy, SpendOneTime, SyncDirectoryUser, TokenKind, UserSpec,
+    ProfileSpec, Reauthenticate, RecordRef, RecoverAdministrator, Refresh, RefusalCount,
+    RequestReset, ResetByToken, ResetPassword, RightAmendment, RightSpec, SecondFactorInput,
+    SessionEnd, SessionUse, SetCredential, SetPolicy, SpendOneTime, SyncDirectoryUser, TokenKind,
+    UserSpec,
 };
 pub use key::Key;
 pub use load::RealmLoader;
@@ -27,10 +28,10 @@ pub use model::{
     ADMINISTRATION, AMEND_USER, ATTRIBUTES, AccountChecks, ActiveCode, Actor, Attempts, AuditEvent,
     AuthenticatedBy, Before, ConfiguredName, DAY_MS, DAY_SECS, EffectiveLifetimes, EndReason,
     EntryId, FieldSnapshot, Fingerprint, GuardedRights, Links, Location, LockoutScope, LoginClient,
-    MailKind, Mfa, MfaReason, Millis, PendingLogin, Policy, Profile, ProfileNo, ProfileStatus,
-    QueuedMail, RequiredFactor, Right, RightNo, SecondFactor, SelfResets, Session, SessionId,
-    SessionKind, SessionNo, TokenHash, TokenHashes, User, UserNo, UserStatus, Verdict, WhenFull,
-    attempts_ref, fnv1a, is_administration,
+    MailKind, Mfa, MfaReason, Millis, MustChange, PendingLogin, Policy, Profile, ProfileNo,
+    ProfileStatus, QueuedMail, RequiredFactor, Right, RightNo, SecondFactor, SelfResets, Session,
+    SessionId, SessionKind, SessionNo, TokenHash, TokenHashes, User, UserNo, UserStatus, Verdict,
+    WhenFull, attempts_ref, fnv1a, is_administration,
 };
 pub use outcome::{Applied, AuthorityLimit, ChangedLists, Ended, Outcome, Refusal, SessionSummary};
 pub use row::{Change, Edition, Row, StoredRow};

@@ -157,6 +157,8 @@ pub enum Refusal {
     /// The second factor is missing, wrong or not set up, or a new secret was not confirmed in
     /// time. Contains the required factor.
     SecondFactor(MfaReason, RequiredFactor),
+    /// The password was not proved recently for the session of the sender.
+    ReauthenticationRequired,
     /// A directory manages the password of this user.
     ManagedByDirectory,
     /// The directory confirmed a user name that belongs to a local user, whose password the gateway
@@ -196,6 +198,7 @@ impl Refusal {
             Self::VersionConflict(_) => NackCode::OptimisticConcurrencyError,
             Self::OneTimeTokenLimit(_) | Self::ResetCooldown(_) => NackCode::TooManyRequests,
             Self::SecondFactor(..) => NackCode::MfaFailed,
+            Self::ReauthenticationRequired => NackCode::ReauthenticationRequired,
             Self::ManagedByDirectory => NackCode::NotAuthorised,
             Self::LocalUser => NackCode::IncorrectCredentials,
             Self::MailQueueFull => NackCode::Unavailable,

@@ -43,6 +43,8 @@ impl Realm {
             Applied::refused(Refusal::TooLong)
         } else if keeps_administrator(command) && !self.administrator_remains(&applied.changes) {
             Applied::refused(Refusal::LastAdministrator)
+        } else if !self.is_proved_recently_enough(at, command, &applied.changes) {
+            Applied::refused(Refusal::ReauthenticationRequired)
         } else {
             applied
         }
@@ -92,6 +94,7 @@ impl Realm {
             Command::MailSent(no, outcome) => self.mail_sent(at, *no, *outcome),
             Command::SyncDirectoryUser(from) => self.sync_directory_user(at, from),
             Command::RecordRefusals(_) => Applied::done(Outcome::Done, Vec::new()),
+            Command::Reauthenticate(proof) => self.reauthenticate(at, proof),
             Command::RecoverAdministrator(recovery) => self.recover_administrator(at, recovery),
         }
     }

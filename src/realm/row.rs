@@ -10,7 +10,7 @@ use super::key::Key;
 use super::model::{
     ActiveCode, Attempts, ConfiguredName, EntryId, Millis, OneTime, PendingLogin, Policy, Profile,
     ProfileNo, QueuedMail, Right, RightNo, SecondFactor, SelfReset, Session, SessionNo, TokenHash,
-    TokenLifetimes, User, UserNo,
+    TokenLifetimes, User, UserNo, is_default,
 };
 
 /// One difference between the realm before and after a command.
@@ -58,12 +58,8 @@ pub struct Counters {
     #[serde(skip_serializing_if = "Edition::is_first")]
     pub edition: Edition,
     /// How many administration rights the last bootstrap knew; 0 before the second edition.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "is_default")]
     pub administration: usize,
-}
-
-fn is_zero(count: &usize) -> bool {
-    *count == 0
 }
 
 /// The edition of the rules by which commands are decided. Entries of the command log that an

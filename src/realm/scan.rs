@@ -262,6 +262,8 @@ mod tests {
                 last_login: None,
                 version: 1,
                 directory: false,
+                proof_epoch: 0,
+                must_change: None,
             }),
             Row::Member(profile, user),
             Row::Grant(profile, right),
@@ -291,6 +293,9 @@ mod tests {
                 factor_verified: false,
                 dormant: None,
                 grace_pairs: Vec::new(),
+                max_end: None,
+                proved_at: 0,
+                factor_proved_at: 0,
             }),
             Row::RotatedToken(hash(30), RotatedToken { session, until: 9 }),
             Row::Attempts(name(number), Default::default()),
@@ -306,6 +311,7 @@ mod tests {
                 hash: hash(60),
                 issued: 1,
                 until: 9,
+                epoch: 0,
             }),
             Row::SelfReset(user, Default::default()),
             Row::Mail(QueuedMail {
@@ -316,6 +322,7 @@ mod tests {
                 due: 1,
                 send_attempts: 0,
                 secret_issued: false,
+                epoch: 0,
             }),
             Row::ConfiguredName(ConfiguredName::LocalUser(name(number)), "key".into()),
             Row::Seen(EntryId(number.into()), 5),
@@ -333,6 +340,9 @@ mod tests {
             codes: Vec::new(),
             codes_until: 9,
             mailed: 0,
+            epoch: 0,
+            network: Box::default(),
+            monitored: false,
         }
     }
 

@@ -76,6 +76,7 @@ fn check_not_ended(
     let idle_ms = gateway.settings().security.session_timeout_ms();
     let last_used = session.last_used();
     let (until, reason, unless_after) = match session.fixed_end() {
+        _ if now >= session.max_end() => (now, EndReason::MaxAge, None),
         Some(end) => (end, EndReason::Expired, None),
         None => (last_used.saturating_add(idle_ms), EndReason::Idle, Some(last_used)),
     };

@@ -44,6 +44,8 @@ pub struct LiveSession {
     pub(super) last_reported: AtomicU64,
     /// When the session expires regardless of use, epoch ms; `Millis::MAX` if it ends when idle.
     pub(super) fixed_end: AtomicU64,
+    /// When the session ends whatever its use, epoch ms; `Millis::MAX` without limit.
+    pub(super) max_end: AtomicU64,
     /// Outboxes of the connections that get the notices of the session.
     pub(super) outboxes: Mutex<Vec<Arc<Outbox>>>,
 }
@@ -84,6 +86,11 @@ impl LiveSession {
     /// Returns when the session expires regardless of use, epoch ms; `None` if it ends when idle.
     pub fn fixed_end(&self) -> Option<Millis> {
         Some(self.fixed_end.load(Ordering::Acquire)).filter(|end| *end != Millis::MAX)
+    }
+
+    /// Returns when the session ends whatever its use, epoch ms; `Millis::MAX` without limit.
+    pub fn max_end(&self) -> Millis {
+        self.max_end.load(Ordering::Acquire)
     }
 
     /// Whether missed heartbeats end the session. True once a connection was bound to the session.

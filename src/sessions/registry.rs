@@ -29,6 +29,7 @@ impl SessionRegistry {
                 session: session.no,
                 user: session.user,
                 fixed_end: AtomicU64::new(session.fixed_end.unwrap_or(Millis::MAX)),
+                max_end: AtomicU64::new(session.max_end.unwrap_or(Millis::MAX)),
                 user_name: name.clone(),
                 ended: OnceLock::new(),
                 ending: AtomicBool::new(false),
@@ -79,6 +80,7 @@ impl SessionRegistry {
             live_session
                 .fixed_end
                 .store(session.fixed_end.unwrap_or(Millis::MAX), Ordering::Release);
+            live_session.max_end.store(session.max_end.unwrap_or(Millis::MAX), Ordering::Release);
             live_session.token_epoch.fetch_add(1, Ordering::AcqRel);
         }
     }

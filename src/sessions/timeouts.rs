@@ -40,24 +40,30 @@ impl TimeoutLimits {
         last_used.saturating_add(self.idle_ms)
     }
 
+    fn expiry(&self, last_used: Millis, fixed_end: Option<Millis>, max_end: Millis) -> Millis {
+        fixed_end.unwrap_or_else(|| self.idle_deadline(last_used)).min(max_end)
+    }
+
     /// Returns the action that is due at `now`; the error is the time of the next check.
-    /// `fixed_end`: when the session expires regardless of use. `warned`: whether the connections
+    /// `fixed_end`: when the session expires regardless of use. `max_end`: when it ends even if
+    /// refreshed. `warned`: whether the connections
     /// were already warned of the end.
     pub fn next_action(
         &self,
         last_seen: Millis,
         last_used: Millis,
-        fixed_end: Option<Millis>,
+        (fixed_end, max_end): (Option<Millis>, Millis),
         warned: bool,
         now: Millis,
     ) -> Result<Action, Millis> {
         let missed = self.missed_ms.map_or(Millis::MAX, |limit| last_seen.saturating_add(limit));
-        let expiry = fixed_end.unwrap_or_else(|| self.idle_deadline(last_used));
-        let halfway =
-            if fixed_end.is_some() { 0 } else { last_used.saturating_add(self.idle_ms / 2) };
+        let expiry = self.expiry(last_used, fixed_end, max_end);
+        let is_fixed = fixed_end.is_some() || expiry == max_end;
+        let halfway = if is_fixed { 0 } else { last_used.saturating_add(self.idle_ms / 2) };
         let warning = expiry.saturating_sub(WARNING_MS).max(halfway);
         if now >= expiry {
             return Ok(match fixed_end {
+                _ if now >= max_end => Action::End(EndReason::MaxAge, Millis::MAX),
                 Some(_) => Action::End(EndReason::Expired, Millis::MAX),
                 None => Action::End(EndReason::Idle, last_used),
             });
@@ -143,10 +149,16 @@ impl SessionTimeouts {
             let Some(entry) = queue.entries.get_mut(&session) else { continue };
             let live_session = entry.session.clone();
             let (last_used, fixed_end) = (live_session.last_used(), live_session.fixed_end());
-            let expiry = fixed_end.unwrap_or_else(|| limits.idle_deadline(last_used));
+            let max_end = live_session.max_end();
+            let expiry = limits.expiry(last_used, fixed_end, max_end);
             let warned = entry.warned == Some(expiry);
-            let next =
-                limits.next_action(live_session.last_seen(), last_used, fixed_end, warned, now);
+            let next = limits.next_action(
+                live_session.last_seen(),
+                last_used,
+                (fixed_end, max_end),
+                warned,
+                now,
+            );
             let next_check = match next {
                 _ if live_session.has_ended() => None,
                 Ok(Action::Warn(left)) => {
@@ -174,39 +186,53 @@ mod tests {
     use super::*;
 
     const LIMITS: TimeoutLimits = TimeoutLimits { missed_ms: Some(90_000), idle_ms: 1_800_000 };
+    const NO_END: (Option<Millis>, Millis) = (None, Millis::MAX);
 
     #[test]
     fn a_session_ends_after_its_missed_heartbeats_and_not_a_millisecond_earlier() {
-        assert_eq!(LIMITS.next_action(1_000, 1_000, None, false, 90_999), Err(91_000));
+        assert_eq!(LIMITS.next_action(1_000, 1_000, NO_END, false, 90_999), Err(91_000));
         let missed = Action::End(EndReason::HeartbeatMissed, Millis::MAX);
-        assert_eq!(LIMITS.next_action(1_000, 1_000, None, false, 91_000), Ok(missed));
+        assert_eq!(LIMITS.next_action(1_000, 1_000, NO_END, false, 91_000), Ok(missed));
         let off = TimeoutLimits { missed_ms: None, ..LIMITS };
-        assert_eq!(off.next_action(1_000, 1_000, None, false, 91_000), Err(1_741_000));
+        assert_eq!(off.next_action(1_000, 1_000, NO_END, false, 91_000), Err(1_741_000));
     }
 
     #[test]
     fn a_session_is_warned_once_and_ends_on_time() {
         let last_seen = Millis::MAX / 2;
-        assert_eq!(LIMITS.next_action(last_seen, 0, None, false, 1_739_999), Err(1_740_000));
+        assert_eq!(LIMITS.next_action(last_seen, 0, NO_END, false, 1_739_999), Err(1_740_000));
         assert_eq!(
-            LIMITS.next_action(last_seen, 0, None, false, 1_740_000),
+            LIMITS.next_action(last_seen, 0, NO_END, false, 1_740_000),
             Ok(Action::Warn(60_000))
         );
-        assert_eq!(LIMITS.next_action(last_seen, 0, None, true, 1_799_999), Err(1_800_000));
+        assert_eq!(LIMITS.next_action(last_seen, 0, NO_END, true, 1_799_999), Err(1_800_000));
         assert_eq!(
-            LIMITS.next_action(last_seen, 0, None, true, 1_800_000),
+            LIMITS.next_action(last_seen, 0, NO_END, true, 1_800_000),
             Ok(Action::End(EndReason::Idle, 0))
         );
     }
 
     #[test]
     fn a_fixed_end_does_not_depend_on_use() {
-        let check =
-            |last_used, warned, now| LIMITS.next_action(now, last_used, Some(90_000), warned, now);
+        let check = |last_used, warned, now| {
+            LIMITS.next_action(now, last_used, (Some(90_000), Millis::MAX), warned, now)
+        };
         assert_eq!(check(29_000, false, 29_999), Err(30_000));
         assert_eq!(check(30_000, false, 30_000), Ok(Action::Warn(60_000)));
         assert_eq!(check(89_999, true, 89_999), Err(90_000));
         let expired = Action::End(EndReason::Expired, Millis::MAX);
         assert_eq!(check(90_000, true, 90_000), Ok(expired));
+    }
+
+    #[test]
+    fn a_maximum_age_ends_a_session_whatever_its_use() {
+        let end = (None, 100_000);
+        assert_eq!(LIMITS.next_action(39_000, 39_000, end, false, 39_999), Err(40_000));
+        let warning = Ok(Action::Warn(60_000));
+        assert_eq!(LIMITS.next_action(40_000, 40_000, end, false, 40_000), warning);
+        let ended = Ok(Action::End(EndReason::MaxAge, Millis::MAX));
+        assert_eq!(LIMITS.next_action(100_000, 100_000, end, true, 100_000), ended);
+        let expires_first = (Some(90_000), 100_000);
+        assert_eq!(LIMITS.next_action(89_000, 89_000, expires_first, true, 89_999), Err(90_000));
     }
 }

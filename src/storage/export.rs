@@ -82,9 +82,8 @@ pub fn rebuild_realm(rows: impl IntoIterator<Item = Row>) -> Result<Realm, Strin
 }
 
 /// Writes the realm and returns the number of rows. Without `credentials`, the export has no
-/// password hashes (current or former), pepper check, failed login attempts, sessions, pending
-/// logins, queued mails, mailed links and codes, or other tokens. Second factors, which are
-/// encrypted, stay.
+/// password hashes (current or former), pepper check, second factors, failed login attempts,
+/// sessions, pending logins, queued mails, mailed links and codes, or other tokens.
 pub fn write(
     realm: &Realm,
     at: Millis,
@@ -122,12 +121,27 @@ fn exported(row: Row, credentials: bool) -> Option<Row> {
         Row::History(..) | Row::PepperCheck(_) | Row::Attempts(..) => None,
         Row::Session(_) | Row::RotatedToken(..) | Row::PendingLogin(..) => None,
         Row::OneTime(..) | Row::SelfReset(..) | Row::ActiveCode(_) | Row::Mail(_) => None,
-        Row::Policy(_) | Row::Counters(_) | Row::TokenLifetimes(_) | Row::SecondFactor(..) => {
-            Some(row)
-        }
+        Row::SecondFactor(..) => None,
+        Row::Policy(_) | Row::Counters(_) | Row::TokenLifetimes(_) => Some(row),
         Row::Right(_) | Row::Profile(_) => Some(row),
         Row::Member(..) | Row::Grant(..) | Row::Direct(..) => Some(row),
     }
+}
+
+/// Leaves out sessions, tokens, codes, pending logins and queued mails, and begins a new proof
+/// epoch of each user. What was issued before the export is therefore void after an import.
+pub fn without_proofs(rows: Vec<StoredRow>) -> Vec<StoredRow> {
+    let kept = |row: StoredRow| match row.read() {
+        Ok(Row::Session(_) | Row::RotatedToken(..) | Row::PendingLogin(..)) => None,
+        Ok(Row::OneTime(..) | Row::SelfReset(..) | Row::ActiveCode(_) | Row::Mail(_)) => None,
+        Ok(Row::User(user)) => {
+            let proof_epoch = user.proof_epoch + 1;
+            Some(StoredRow::from_row(&Row::User(User { proof_epoch, ..user })))
+        }
+        // An invalid row is refused when it is restored.
+        Ok(_) | Err(_) => Some(row),
+    };
+    rows.into_iter().filter_map(kept).collect()
 }
 
 /// Reads a whole export. Fails if a line or the checksum is invalid.

@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 
 use super::subscription::Subscription;
 use super::subscription_map::SubscriptionMap;
+use crate::realm::TokenHash;
 use crate::realm::{EndReason, SessionNo};
 
 /// A notice: an event for one connection that is not a row.
@@ -69,6 +70,9 @@ pub(super) struct OutboxState {
     pub(super) direct_write_enabled: bool,
     /// Bytes of frames that the socket did not accept. The connection must write them first.
     pub(super) unsent: Vec<u8>,
+    /// The hash of the token by which this connection proves a second factor that was accepted at a
+    /// change of the password.
+    kept_factor: Option<Box<TokenHash>>,
 }
 
 /// Maximum number of frames of one drain. The other rows stay in the outbox, where their changes
@@ -78,6 +82,20 @@ const FRAMES_MAX: usize = 16;
 const BYTES_MAX: usize = 64 * 1024;
 
 impl Outbox {
+    /// Makes the token by which this connection proves a second factor that is about to be
+    /// accepted, and returns its hash. The token is known only by its hash.
+    pub fn keep_factor(&self) -> TokenHash {
+        let hash = TokenHash(crate::auth::hash_token(crate::auth::session_token().expose()));
+        self.state.lock().kept_factor = Some(Box::new(hash));
+        hash
+    }
+
+    /// Returns the hash of the token by which this connection proves an earlier second factor;
+    /// `None` if there is none.
+    pub fn kept_factor(&self) -> Option<TokenHash> {
+        self.state.lock().kept_factor.as_deref().copied()
+    }
+
     /// Creates an outbox that overflows when its waiting rows exceed `bytes_max`.
     pub fn new(bytes_max: usize) -> Arc<Self> {
         let state = OutboxState { bytes_max, ..OutboxState::default() };

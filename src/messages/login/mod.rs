@@ -11,6 +11,7 @@ pub mod event_login_auth;
 pub mod event_login_details;
 pub mod event_login_prefs;
 pub mod event_logout;
+pub mod event_reauthenticate;
 pub mod heartbeat_ping;
 mod password_check;
 mod password_login;
@@ -24,5 +25,5 @@ mod token_pair;
 mod token_refresh;
 
 pub use password_check::check_local_password;
-pub use second_factor::{UserSecret, check_totp, enrolment_actor};
+pub use second_factor::{UserSecret, check_code, check_totp, enrolment_actor};
 pub use snapshot::LoginSnapshot;

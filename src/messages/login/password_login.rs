@@ -10,7 +10,7 @@ use super::snapshot::LoginSnapshot;
 use super::token_pair::TokenPair;
 use crate::messages::context::MessageContext;
 use crate::messages::stale_retry::{AttemptError, submit_checked};
-use crate::realm::{Command, Login};
+use crate::realm::{Command, Login, SecondFactorInput};
 
 /// The credentials that the client sent.
 pub struct PasswordLogin<'a> {
@@ -50,7 +50,10 @@ impl PasswordLogin<'_> {
             client: snapshot.client,
             rehash: checked.rehash,
             session_kind,
-            second_factor: factor_tokens.hashed(presented, session_kind),
+            second_factor: SecondFactorInput {
+                earlier: context.client.outbox.as_ref().and_then(|outbox| outbox.kept_factor()),
+                ..factor_tokens.hashed(presented, session_kind)
+            },
             authenticated_by: checked.authenticated_by,
         };
         let outcome = submit_checked(context, Command::Login(login)).await?;

@@ -50,6 +50,7 @@ impl FactorTokens {
                 presented,
                 pending_login: Some(hash(self.pending_login.expose())),
                 active_code: Some(hash(self.active_code.expose())),
+                earlier: None,
             },
             SessionKind::Token => SecondFactorInput { presented, ..Default::default() },
         }

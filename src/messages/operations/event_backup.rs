@@ -63,6 +63,7 @@ impl Message for Backup {
         let id = match self.backup_id {
             Some(text) => u128::from_str_radix(&text, 16).map_err(|_| unknown())?,
             None => {
+                context.require_recent_proof()?;
                 let id = random::entry_id();
                 replica.backups.begin(id, owner, context.now).map_err(refusal)?;
                 audit(context).await?;

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use protocol::{Nack, NackCode, Password, UserName};
+use protocol::{MfaCode, Nack, NackCode, Password, UserName};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -31,6 +31,10 @@ pub struct ChangeUserPassword {
     old_password: Password,
     /// New password. It must comply with the password rules.
     new_password: Password,
+    /// Code of the authenticator app, or a recovery code. Required if logins of the user require
+    /// such a code, unless the session proved one within `security.reauthentication_mins`. A login
+    /// on the same connection within two minutes then needs no second code.
+    mfa_code: Option<MfaCode>,
 }
 
 impl Message for ChangeUserPassword {
@@ -80,6 +84,12 @@ impl Message for ChangeUserPassword {
                 credential,
                 actor: actor.clone(),
                 keep: own_session.map(|session| session.session),
+                presented: login::check_code(
+                    context,
+                    snapshot.second_factor.as_ref(),
+                    self.mfa_code.as_ref(),
+                ),
+                earlier_factor: context.client.outbox.as_ref().map(|outbox| outbox.keep_factor()),
                 client: snapshot.client,
             };
             match submit_checked(context, Command::ChangePassword(change)).await? {

@@ -56,19 +56,8 @@ impl Message for ResetUserPassword {
             return body::submit(context, reset(None, false)?).await;
         }
         if policy.blank_reset {
-            let minutes = policy.reset_ms.div_ceil(60_000);
-            let warning = format!(
-                "for {minutes} min any client can set the password once with an empty OLD_PASSWORD"
-            );
             let command = reset(None, false)?;
-            let done = body::submit_with(context, command, None, Some(warning)).await?;
-            tracing::warn!(
-                user = %self.user_name,
-                minutes,
-                "a password was reset; for the given minutes any client can set a new one with an \
-                 empty OLD_PASSWORD"
-            );
-            return Ok(done);
+            return body::submit_blank_reset(context, command, &self.user_name).await;
         }
         let generated = crate::auth::one_time_password();
         let password = Password::new(generated.as_str());

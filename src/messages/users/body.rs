@@ -292,6 +292,29 @@ pub async fn submit_with(
     event::submit_record_event(context, command, done).await
 }
 
+/// Submits a command after which any client can set the password of the user with an empty old
+/// password. The ack and the log contain a warning.
+pub async fn submit_blank_reset(
+    context: &MessageContext,
+    command: Command,
+    name: &UserName,
+) -> Result<Ack<UserAck>, Nack> {
+    let minutes = context.read(|realm| realm.policy().reset_ms.div_ceil(60_000));
+    let warning = format!(
+        "for {minutes} min any client can set the password once with an empty OLD_PASSWORD"
+    );
+    let done = submit_with(context, command, None, Some(warning)).await?;
+    if !context.envelope.validate {
+        tracing::warn!(
+            user = %name,
+            minutes,
+            "a password was reset; for the given minutes any client can set a new one with an \
+             empty OLD_PASSWORD"
+        );
+    }
+    Ok(done)
+}
+
 impl From<ChangedLists> for UserAck {
     fn from(done: ChangedLists) -> Self {
         Self {

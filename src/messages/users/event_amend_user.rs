@@ -1,6 +1,6 @@
 //! EVENT_AMEND_USER: changes to a user (Genesis authentication, "Amend user").
 
-use protocol::Nack;
+use protocol::{Nack, UserName};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -9,7 +9,7 @@ use crate::messages::context::MessageContext;
 use crate::messages::handler::{Access, Message};
 use crate::messages::record::event::Ack;
 use crate::messages::users::body::UserBody;
-use crate::realm::{Amendment, Command};
+use crate::realm::{Amendment, Command, UserSpec, UserStatus};
 
 /// The wanted state of a user. The key is USER_NAME, ID or both. If both are sent, they must name
 /// the same user.
@@ -30,6 +30,21 @@ impl Message for AmendUser {
 
     async fn serve(self, context: &MessageContext) -> Result<Ack<UserAck>, Nack> {
         let spec = self.0.into_spec()?;
-        body::submit(context, Command::AmendUser(context.actor()?, Amendment::Record, spec)).await
+        let reset_user = reset_by(context, &spec);
+        let command = Command::AmendUser(context.actor()?, Amendment::Record, spec);
+        match reset_user {
+            Some(name) => body::submit_blank_reset(context, command, &name).await,
+            None => body::submit(context, command).await,
+        }
     }
+}
+
+/// Returns the user whose password the amendment removes so that any client can set a new one;
+/// `None` if it does not.
+fn reset_by(context: &MessageContext, spec: &UserSpec) -> Option<UserName> {
+    let resets = spec.status == Some(UserStatus::PasswordReset);
+    context.read(|realm| {
+        let user = realm.find_user(spec).ok().filter(|_| resets && realm.policy().blank_reset)?;
+        (user.status != UserStatus::PasswordReset).then(|| user.name.clone())
+    })
 }

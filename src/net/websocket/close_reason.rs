@@ -140,6 +140,10 @@ const fn of_session(ended: EndReason) -> WireReason {
             (4504, Retry::Stop, "State that an administrator must enable the account.")
         }
         EndReason::Deleted => (4505, Retry::Stop, "State that the account no longer exists."),
+        EndReason::MaxAge => (4508, Retry::Login, "Show the login dialog."),
+        EndReason::FactorChanged => {
+            (4509, Retry::Login, "Show the login dialog and state that a second factor changed.")
+        }
         EndReason::Revoked => {
             (4506, Retry::Stop, "State that the session was ended; the user may log in again.")
         }

@@ -41,6 +41,7 @@ impl Realm {
             Command::Login(it) => Subject::own(name(&it.user_name)),
             Command::Refresh(it) => Subject::own(user_name(self.user_by_refresh(&it.presented))),
             Command::FinishLogin(it) => Subject::own(self.pending_login_user_name(&it.token)),
+            Command::Reauthenticate(it) => Subject::own(self.session_user_name(it.session)),
             Command::End(it) => Subject::own(self.session_user_name(it.session)),
             Command::EndOtherSession(actor, it) => by(actor, self.session_user_name(*it)),
             Command::ChangePassword(it) => self.password_change_subject(it),

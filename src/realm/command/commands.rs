@@ -10,8 +10,8 @@ use protocol::{Description, ProfileName, RightCode, UserName};
 use serde::{Deserialize, Serialize};
 
 use super::login_payloads::{
-    ConfirmSecret, CreateSecret, FinishLogin, MailSecret, MailSent, RequestReset, ResetByToken,
-    SecondFactorInput, SyncDirectoryUser,
+    ConfirmSecret, CreateSecret, FinishLogin, MailSecret, MailSent, PresentedFactor, RequestReset,
+    ResetByToken, SecondFactorInput, SyncDirectoryUser,
 };
 use super::record_payloads::{
     Amendment, ProfileSpec, ResetPassword, RightAmendment, RightSpec, UserSpec,
@@ -81,6 +81,34 @@ pub enum Command {
     #[serde(alias = "Note")]
     RecordRefusals(Vec<RefusalCount>),
     RecoverAdministrator(RecoverAdministrator),
+    Reauthenticate(Reauthenticate),
+}
+
+impl Command {
+    /// Returns the actor of an administration command; `None` for a command of another kind.
+    pub fn actor(&self) -> Option<&Actor> {
+        match self {
+            Self::InsertRight(actor, _)
+            | Self::AmendRight(actor, _)
+            | Self::DeleteRight(actor, _)
+            | Self::InsertProfile(actor, _)
+            | Self::AmendProfile(actor, _)
+            | Self::DeleteProfile(actor, _)
+            | Self::InsertUser(actor, _)
+            | Self::AmendUser(actor, ..)
+            | Self::DeleteUser(actor, _)
+            | Self::ResetPassword(actor, _)
+            | Self::ExpirePassword(actor, _)
+            | Self::SetAttempts(actor, ..)
+            | Self::EndOtherSession(actor, _)
+            | Self::EndSessionsOf(actor, _)
+            | Self::AmendTokenLifetimes(actor, _)
+            | Self::SetSecondFactor(actor, ..)
+            | Self::RevokeCode(actor, _)
+            | Self::RevokeCodesOf(actor, _) => Some(actor),
+            _ => None,
+        }
+    }
 }
 
 /// The message that caused a command, for the audit trail.
@@ -290,6 +318,32 @@ pub struct ChangePassword {
     /// The properties of the client on which locks depend.
     #[serde(default)]
     #[serde(alias = "peer")]
+    pub client: LoginClient,
+    /// The second factor that the client sent, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub presented: Option<PresentedFactor>,
+    /// The hash of a token that the connection keeps: with it, a login on the connection within two
+    /// minutes needs no second code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub earlier_factor: Option<TokenHash>,
+}
+
+/// A proof of the password, and of the second factor, by the user of a session.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Reauthenticate {
+    /// The session.
+    pub session: SessionNo,
+    /// The result of the password check.
+    pub verdict: Verdict,
+    /// The credential that the password was checked against; `None` if the user has no credential.
+    pub checked: Option<Fingerprint>,
+    /// The authority that checked the password.
+    #[serde(flatten)]
+    pub authenticated_by: AuthenticatedBy,
+    /// The second factor that the client sent, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub presented: Option<PresentedFactor>,
+    /// The properties of the client on which locks depend.
     pub client: LoginClient,
 }
 

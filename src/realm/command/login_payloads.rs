@@ -24,6 +24,10 @@ pub struct SecondFactorInput {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[serde(alias = "active")]
     pub active_code: Option<TokenHash>,
+    /// The hash of a token by which the connection proves a second factor that was accepted shortly
+    /// before, at the change of a password.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub earlier: Option<TokenHash>,
 }
 
 /// The second factor in MFA_CODE. The handler has already checked a TOTP code; the realm checks all

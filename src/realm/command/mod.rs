@@ -5,8 +5,9 @@ mod login_payloads;
 mod record_payloads;
 
 pub use commands::{
-    Bootstrap, ChangePassword, Command, Login, NewUser, Origin, RecoverAdministrator, Refresh,
-    RefusalCount, SessionEnd, SessionUse, SetCredential, SetPolicy, SpendOneTime, TokenKind,
+    Bootstrap, ChangePassword, Command, Login, NewUser, Origin, Reauthenticate,
+    RecoverAdministrator, Refresh, RefusalCount, SessionEnd, SessionUse, SetCredential, SetPolicy,
+    SpendOneTime, TokenKind,
 };
 pub use login_payloads::{
     ConfirmSecret, CreateSecret, EnrolmentActor, FinishLogin, MailSecret, MailSent,

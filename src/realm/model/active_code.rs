@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::default_value::is_default;
 use super::ids::{Millis, UserNo};
 use super::session::TokenHash;
 
@@ -18,4 +19,7 @@ pub struct ActiveCode {
     pub issued: Millis,
     /// When it expires.
     pub until: Millis,
+    /// The proof epoch of the user at the issue.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub epoch: u32,
 }

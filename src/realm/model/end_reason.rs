@@ -47,6 +47,12 @@ end_reasons! {
     Revoked = "REVOKED",
         "An administrator ended the session, or a refresh token was used again after its grace \
          period, which may mean that it was stolen.";
+    MaxAge = "MAX_AGE",
+        "The login of the session is older than `security.max_session_hours`; a refresh does not \
+         extend this time.";
+    FactorChanged = "FACTOR_CHANGED",
+        "A second factor of the user was confirmed, replaced, enabled or disabled; only the \
+         session that did this stays.";
 }
 
 impl EndReason {

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::default_value::is_default;
 use super::ids::{Millis, UserNo};
 use super::session::TokenHash;
 
@@ -27,6 +28,9 @@ pub struct QueuedMail {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[serde(alias = "drawn")]
     pub secret_issued: bool,
+    /// The proof epoch of the user when the mail was queued. A mail of an earlier epoch is dropped.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub epoch: u32,
 }
 
 /// The subject matter of a mail.

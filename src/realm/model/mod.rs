@@ -7,6 +7,7 @@ mod audit_event;
 mod configured_name;
 mod credential_check;
 mod daily_counter;
+mod default_value;
 mod end_reason;
 mod expiring_index;
 mod ids;
@@ -47,7 +48,8 @@ pub use self_service_reset::SelfReset;
 pub use session::{Before, GracePair, Session, SessionId, SessionKind, TokenHash};
 pub use stable_hash::fnv1a;
 pub use token_lifetimes::{EffectiveLifetimes, TokenLifetimes};
-pub use user::{User, UserStatus};
+pub use user::{MustChange, User, UserStatus};
 
+pub(super) use default_value::is_default;
 pub(super) use expiring_index::ExpiringTokens;
 pub(super) use right::FIRST_ADMINISTRATION;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::credential_check::{AccountChecks, Fingerprint};
+use super::default_value::is_default;
 use super::expiring_index::Expiring;
 use super::ids::{Millis, UserNo};
 use super::session::TokenHash;
@@ -38,6 +39,15 @@ pub struct PendingLogin {
     /// When the newest link was mailed.
     #[serde(default)]
     pub mailed: Millis,
+    /// The proof epoch of the user at the issue.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub epoch: u32,
+    /// The client network on which the login began; empty in rows of the first edition.
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub network: Box<str>,
+    /// Whether the login began on a WebSocket connection.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub monitored: bool,
 }
 
 impl Expiring for PendingLogin {

@@ -78,6 +78,9 @@ pub struct Policy {
     pub directory_session_ms: Option<Millis>,
     /// How long a login or a reauthentication counts as recent.
     pub reauthentication_ms: Millis,
+    /// Whether grants of administration rights, backups and lifetimes of tokens require a recent
+    /// login or reauthentication, too.
+    pub reauthentication_for_all: bool,
     /// Time in which a one-time password can be used; `None` means no limit.
     pub one_time_password_ms: Option<Millis>,
 }
@@ -195,6 +198,7 @@ impl Default for Policy {
             max_session_ms: None,
             directory_session_ms: None,
             reauthentication_ms: 15 * 60_000,
+            reauthentication_for_all: false,
             one_time_password_ms: Some(72 * 3_600_000),
         }
     }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::default_value::is_default;
 use super::ids::Millis;
 use super::session::TokenHash;
 
@@ -20,4 +21,7 @@ pub struct SelfReset {
     pub until: Millis,
     /// The number of the mail that contains these tokens.
     pub mail: u64,
+    /// The proof epoch of the user when these tokens were issued.
+    #[serde(skip_serializing_if = "is_default")]
+    pub epoch: u32,
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::default_value::is_default;
 use super::end_reason::EndReason;
 use super::ids::{Millis, SessionNo, UserNo};
 use super::policy::Policy;
@@ -117,6 +118,15 @@ pub struct Session {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[serde(alias = "previous")]
     pub grace_pairs: Vec<GracePair>,
+    /// When the session ends whatever its use, also if it is refreshed; `None` without limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_end: Option<Millis>,
+    /// When the password was proved again for the session; 0 if only at its login.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub proved_at: Millis,
+    /// When the second factor was last proved for the session; 0 if never.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub factor_proved_at: Millis,
 }
 
 /// Earlier logins under a user name, as the ACK of a login reports them.
@@ -173,11 +183,32 @@ impl Session {
                 .saturating_add(policy.idle_ms)
                 .saturating_add(policy.use_report_ms.saturating_mul(2))
         };
-        self.fixed_end.unwrap_or_else(idle)
+        let end = self.fixed_end.unwrap_or_else(idle);
+        self.max_end.map_or(end, |max_end| end.min(max_end))
+    }
+
+    /// Whether the session has reached the end that no use and no refresh extends.
+    pub(in crate::realm) fn is_too_old(&self, at: Millis) -> bool {
+        self.max_end.is_some_and(|max_end| at >= max_end)
+    }
+
+    /// Whether the password was proved for the session within the time of the policy.
+    pub fn is_recently_proved(&self, at: Millis, policy: &Policy) -> bool {
+        at < self.opened.max(self.proved_at).saturating_add(policy.reauthentication_ms)
+    }
+
+    /// Whether the second factor was proved for the session within the time of the policy.
+    pub fn factor_is_recently_proved(&self, at: Millis, policy: &Policy) -> bool {
+        self.factor_proved_at > 0
+            && at < self.factor_proved_at.saturating_add(policy.reauthentication_ms)
     }
 
     /// Returns why the session ends at `timeout_at`.
-    pub fn timeout_reason(&self) -> EndReason {
-        if self.fixed_end.is_some() { EndReason::Expired } else { EndReason::Idle }
+    pub fn timeout_reason(&self, at: Millis) -> EndReason {
+        match self.fixed_end {
+            _ if self.is_too_old(at) => EndReason::MaxAge,
+            Some(_) => EndReason::Expired,
+            None => EndReason::Idle,
+        }
     }
 }

@@ -6,6 +6,7 @@ use protocol::UserName;
 use serde::{Deserialize, Serialize};
 
 use super::attributes::{ATTRIBUTES, Attributes};
+use super::default_value::is_default;
 use super::ids::{Location, Millis, UserNo};
 
 /// The record of a user.
@@ -40,6 +41,23 @@ pub struct User {
     /// gateway stores none.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub directory: bool,
+    /// The proof epoch. It grows with each event that voids what was issued for the user before:
+    /// reset tokens, codes, pending logins and queued mails contain the epoch of their issue.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub proof_epoch: u32,
+    /// Why the password must be changed, which no status ends. `None` in rows of the first edition;
+    /// see [`User::must_change`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub must_change: Option<MustChange>,
+}
+
+/// Why a password must be changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MustChange {
+    /// The password expired.
+    Expired,
+    /// The password is for one use, or was removed by a reset.
+    OneTime,
 }
 
 /// STATUS of a user (Genesis authentication).
@@ -88,6 +106,15 @@ impl User {
     pub(in crate::realm) fn text_bytes(&self) -> usize {
         let credential = self.credential.as_ref().map_or(0, |it| it.len());
         self.name.as_str().len() + credential + self.attributes.bytes()
+    }
+
+    /// Returns why the password must be changed; `None` if it need not be.
+    pub fn must_change(&self) -> Option<MustChange> {
+        self.must_change.or(match self.status {
+            UserStatus::PasswordExpired => Some(MustChange::Expired),
+            UserStatus::PasswordReset => Some(MustChange::OneTime),
+            UserStatus::Enabled | UserStatus::Disabled => None,
+        })
     }
 
     /// Returns the id as it is displayed.

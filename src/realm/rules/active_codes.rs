@@ -8,7 +8,7 @@ use protocol::UserName;
 use super::change_set::ChangeSet;
 use crate::realm::command::SecondFactorInput;
 use crate::realm::key::Key;
-use crate::realm::model::{ActiveCode, Actor, Millis, TokenHash, UserNo};
+use crate::realm::model::{ActiveCode, Actor, Millis, TokenHash, User, UserNo};
 use crate::realm::outcome::{Applied, Outcome, Refusal};
 use crate::realm::row::{Change, Row};
 use crate::realm::state::Realm;
@@ -40,7 +40,8 @@ impl Realm {
         hash: &TokenHash,
     ) -> Option<&ActiveCode> {
         let mut own = self.active_codes_of(user).filter_map(|no| self.active_codes.get(&no));
-        own.find(|it| it.hash == *hash && at < it.until)
+        let epoch = self.user(user)?.proof_epoch;
+        own.find(|it| it.hash == *hash && at < it.until && it.epoch == epoch)
     }
 
     /// Issues an active code after a login by mailed link; `factor` contains the hash of the code.
@@ -48,10 +49,11 @@ impl Realm {
     pub(super) fn issue_active_code(
         &self,
         at: Millis,
-        user: UserNo,
+        user: &User,
         factor: &SecondFactorInput,
         change_set: &mut ChangeSet,
     ) -> bool {
+        let (epoch, user) = (user.proof_epoch, user.no);
         let (Some(hash), Some(link)) = (factor.active_code, &self.policy.mfa.link) else {
             return false;
         };
@@ -62,7 +64,7 @@ impl Realm {
         let oldest = self.active_codes_of(user).take(surplus);
         change_set.changes.extend(oldest.map(|no| Change::Delete(Key::ActiveCode(no))));
         let until = at.saturating_add(link.active_ms);
-        change_set.put(Row::ActiveCode(ActiveCode { no, user, hash, issued: at, until }));
+        change_set.put(Row::ActiveCode(ActiveCode { no, user, hash, issued: at, until, epoch }));
         true
     }
 

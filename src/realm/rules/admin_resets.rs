@@ -5,7 +5,9 @@ use protocol::UserName;
 use super::change_set::ChangeSet;
 use crate::realm::command::ResetPassword;
 use crate::realm::key::Key;
-use crate::realm::model::{Actor, EndReason, MailKind, Millis, SessionNo, User, UserStatus};
+use crate::realm::model::{
+    Actor, EndReason, MailKind, Millis, MustChange, SessionNo, User, UserStatus,
+};
 use crate::realm::outcome::{Applied, ChangedLists, Outcome, Refusal};
 use crate::realm::row::{Change, Row};
 use crate::realm::state::Realm;
@@ -26,10 +28,15 @@ impl Realm {
         self.policy.blank_reset && blank && self.reset_is_open(at, user)
     }
 
-    /// Whether the time to change the password after a reset has passed. The one-time password is
-    /// then refused.
+    /// Whether the time in which a one-time password can be used has passed. The password is then
+    /// refused.
     pub(super) fn is_reset_expired(&self, at: Millis, user: &User) -> bool {
-        user.status == UserStatus::PasswordReset && !self.reset_is_open(at, user)
+        if self.is_first_edition() {
+            return user.status == UserStatus::PasswordReset && !self.reset_is_open(at, user);
+        }
+        let is_over = |life| at >= user.credential_at.saturating_add(life);
+        user.must_change() == Some(MustChange::OneTime)
+            && self.policy.one_time_password_ms.is_some_and(is_over)
     }
 
     /// Replaces a password by a one-time password, or removes the password, and ends all sessions
@@ -50,18 +57,28 @@ impl Realm {
             if old.status == UserStatus::Disabled {
                 return Err(Refusal::Disabled(old.name.to_string()));
             }
-            let mut user = User { status: UserStatus::PasswordReset, ..old.clone() };
+            let mut user = User {
+                status: UserStatus::PasswordReset,
+                proof_epoch: self.next_epoch(old),
+                must_change: self.if_current(MustChange::OneTime),
+                ..old.clone()
+            };
             let mut change_set = ChangeSet::default();
             self.end_all(user.no, EndReason::PasswordChanged, None, &mut change_set);
             user.credential = reset.credential.clone();
             user.credential_at = at;
             self.history_after(old).into_iter().for_each(|row| change_set.put(row));
             if reset.mailed
-                && !self.queue_mail(at, at, user.no, MailKind::OneTimePassword, &mut change_set)
+                && !self.queue_mail(at, at, &user, MailKind::OneTimePassword, &mut change_set)
             {
                 return Err(Refusal::MailQueueFull);
             }
-            self.administered(user, change_set)
+            let applied = self.administered(user, change_set)?;
+            // A session must not get a new password of its own user without the current one.
+            if self.administrator_remains(&applied.changes) {
+                self.not_own(actor, old.no)?;
+            }
+            Ok(applied)
         };
         plan().unwrap_or_else(Applied::refused)
     }
@@ -84,7 +101,10 @@ impl Realm {
                 UserStatus::Enabled => UserStatus::PasswordExpired,
                 status => status,
             };
-            self.administered(User { status, ..old.clone() }, ChangeSet::default())
+            let required = old.must_change().unwrap_or(MustChange::Expired);
+            let (proof_epoch, must_change) = (self.next_epoch(old), self.if_current(required));
+            let user = User { status, proof_epoch, must_change, ..old.clone() };
+            self.administered(user, ChangeSet::default())
         };
         plan().unwrap_or_else(Applied::refused)
     }

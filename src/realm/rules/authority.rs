@@ -269,4 +269,15 @@ impl Realm {
         self.pinned_by(name)
             .map_or(Ok(()), |key| Err(Refusal::NamedByConfiguration(key.to_owned())))
     }
+
+    /// Whether the configuration demands a second factor of the users in a profile of this name.
+    pub(super) fn is_demanding_name(&self, name: &ProfileName) -> bool {
+        let mfa = &self.policy.mfa;
+        mfa.totp_for.iter().chain(&mfa.link_for).any(|it| **it == *name.as_str())
+    }
+
+    /// Whether the configuration demands a second factor of the users in this profile.
+    pub(super) fn demands_factor(&self, profile: ProfileNo) -> bool {
+        self.profile(profile).is_some_and(|it| self.is_demanding_name(&it.name))
+    }
 }

@@ -3,12 +3,19 @@
 use std::sync::Arc;
 
 use super::change_set::ChangeSet;
+use super::second_factor::FactorProof;
 use crate::realm::command::{ChangePassword, SetCredential};
 use crate::realm::key::Key;
-use crate::realm::model::{EndReason, Fingerprint, Millis, User, UserNo, UserStatus, Verdict};
+use crate::realm::model::{
+    AccountChecks, EndReason, Fingerprint, Millis, PendingLogin, User, UserNo, UserStatus, Verdict,
+};
 use crate::realm::outcome::{Applied, Outcome, Refusal};
 use crate::realm::row::{Change, Row};
 use crate::realm::state::Realm;
+
+/// Time after a change of the password in which a login on the same connection needs no second
+/// code.
+const EARLIER_FACTOR_MS: Millis = 120_000;
 
 impl Realm {
     /// Changes a password if the old password is correct, and ends the user's other sessions. A
@@ -52,8 +59,62 @@ impl Realm {
         if user.status == UserStatus::Disabled {
             return Applied::refused(Refusal::Locked { until: None });
         }
-        let forgiven = self.forgive(name, &change.client);
-        self.replace_password(at, user, credential.clone(), change.keep, true, forgiven)
+        match self.prove_factor(at, user, change, credential) {
+            Err(refused) => *refused,
+            Ok(mut also) => {
+                also.extend(self.forgive(name, &change.client));
+                self.replace_password(at, user, credential.clone(), change.keep, true, also)
+            }
+        }
+    }
+
+    /// Checks the second factor of a change of the password, unless it was proved recently for the
+    /// session that stays. Returns the changes that mark the proof as used.
+    fn prove_factor(
+        &self,
+        at: Millis,
+        user: &User,
+        change: &ChangePassword,
+        credential: &Arc<str>,
+    ) -> Result<Vec<Change>, Box<Applied>> {
+        let kept = change.keep.and_then(|no| self.session(no)).filter(|it| it.user == user.no);
+        if kept.is_some_and(|it| it.factor_is_recently_proved(at, &self.policy)) {
+            return Ok(Vec::new());
+        }
+        match self.prove_totp(at, user, change.presented.as_ref(), &change.client)? {
+            FactorProof::Verified(mut used) => {
+                used.extend(self.keep_factor(at, user, change, credential));
+                Ok(used)
+            }
+            FactorProof::NotRequired | FactorProof::Link(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// Returns the row by which the connection that proved the second factor logs in without a
+    /// second code.
+    fn keep_factor(
+        &self,
+        at: Millis,
+        user: &User,
+        change: &ChangePassword,
+        credential: &Arc<str>,
+    ) -> Option<Change> {
+        let hash = change.earlier_factor?;
+        let pending = PendingLogin {
+            user: user.no,
+            until: at.saturating_add(EARLIER_FACTOR_MS),
+            checked: Some(Fingerprint::new(credential)),
+            checks: AccountChecks::Enforced,
+            wrong: 0,
+            factor_verified: true,
+            codes: Vec::new(),
+            codes_until: 0,
+            mailed: 0,
+            epoch: self.next_epoch(user),
+            network: change.client.network.clone(),
+            monitored: true,
+        };
+        Some(Change::Put(Row::PendingLogin(hash, pending)))
     }
 
     /// Sets the password of a user. Used by the command line while the gateway is stopped.
@@ -107,7 +168,14 @@ impl Realm {
         also: impl IntoIterator<Item = Change>,
     ) -> Applied {
         let credential = Some(credential);
-        let mut user = User { credential, credential_at: at, directory: false, ..old.clone() };
+        let mut user = User {
+            credential,
+            credential_at: at,
+            directory: false,
+            proof_epoch: self.next_epoch(old),
+            must_change: None,
+            ..old.clone()
+        };
         if user.status != UserStatus::Disabled {
             user.status = UserStatus::Enabled;
         }

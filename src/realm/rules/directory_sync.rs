@@ -74,6 +74,8 @@ impl Realm {
             last_login: None,
             version: 1,
             directory: true,
+            proof_epoch: 0,
+            must_change: None,
         };
         change_set.put(Row::User(user));
         for code in &from.rights {
@@ -98,6 +100,7 @@ impl Realm {
         if from.update {
             user.attributes =
                 crate::realm::rules::user_records::amended(&user.attributes, &from.attributes);
+            self.void_proofs_of_address(old, &mut user);
         }
         let no = user.no;
         let (mut added, mut removed) = (Vec::new(), Vec::new());

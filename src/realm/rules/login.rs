@@ -6,8 +6,8 @@ use crate::realm::command::{Login, SecondFactorInput};
 use crate::realm::key::Key;
 use crate::realm::model::{
     AccountChecks, AuthenticatedBy, Before, EndReason, Fingerprint, LoginClient, Millis,
-    PendingLogin, Session, SessionKind, SessionNo, TokenHash, TokenHashes, User, UserNo,
-    UserStatus, Verdict, WhenFull,
+    PendingLogin, Session, SessionKind, SessionNo, TokenHash, TokenHashes, User, UserStatus,
+    Verdict, WhenFull,
 };
 use crate::realm::outcome::{Applied, Outcome, Refusal, SessionSummary};
 use crate::realm::row::{Change, Row};
@@ -34,6 +34,8 @@ pub(super) struct GateRequest<'a> {
     /// The pending login to finish, with the hash of its token.
     pub(super) pending: Option<(TokenHash, &'a PendingLogin)>,
     pub(super) checks: AccountChecks,
+    /// Whether the request came on a WebSocket connection.
+    pub(super) monitored: bool,
 }
 
 impl Realm {
@@ -69,6 +71,7 @@ impl Realm {
             factor: &login.second_factor,
             pending: None,
             checks,
+            monitored: login.monitored,
         };
         let new_session = NewSession {
             token_hashes: &login.token_hashes,
@@ -129,7 +132,8 @@ impl Realm {
         at: Millis,
         request: &GateRequest<'_>,
     ) -> Result<FactorProof, Refusal> {
-        let GateRequest { user, client, factor, pending, checks } = *request;
+        let GateRequest { user, client, factor, pending, checks, .. } = *request;
+        let pending = pending.or_else(|| self.earlier_factor(at, user, factor, client));
         match checks {
             AccountChecks::Bypassed if user.status == UserStatus::Disabled => {
                 return Err(Refusal::Locked { until: None });
@@ -143,6 +147,20 @@ impl Realm {
             }
         }
         self.verify_factor(at, user, factor.presented.as_ref(), pending, client)
+    }
+
+    /// Returns the proof of a second factor that was accepted on this connection shortly before.
+    fn earlier_factor<'a>(
+        &'a self,
+        at: Millis,
+        user: &User,
+        factor: &SecondFactorInput,
+        client: &LoginClient,
+    ) -> Option<(TokenHash, &'a PendingLogin)> {
+        let hash = factor.earlier?;
+        let earlier = self.pending_login(at, &hash)?;
+        let is_own = earlier.user == user.no && earlier.epoch == user.proof_epoch;
+        (is_own && earlier.network == client.network).then_some((hash, earlier))
     }
 
     /// Performs the last steps of every login: applies the login gate and the session limit, and
@@ -167,7 +185,7 @@ impl Realm {
             return self.rejected(at, user, refusal);
         }
         let verified = proof != FactorProof::NotRequired;
-        let code_issued = self.consume_factor(at, user.no, proof, request.factor, &mut change_set);
+        let code_issued = self.consume_factor(at, user, proof, request.factor, &mut change_set);
         let finished = request.pending.map(|(hash, _)| Change::Delete(Key::PendingLogin(hash)));
         change_set.changes.extend(finished);
         change_set.changes.extend(self.forgive(&user.name, request.client));
@@ -187,7 +205,7 @@ impl Realm {
     pub(super) fn consume_factor(
         &self,
         at: Millis,
-        user: UserNo,
+        user: &User,
         proof: FactorProof,
         factor: &SecondFactorInput,
         change_set: &mut ChangeSet,
@@ -206,7 +224,7 @@ impl Realm {
     }
 
     /// Checks that the user's status and the age of the password allow a login.
-    fn check_status(&self, at: Millis, user: &User) -> Result<(), Refusal> {
+    pub(super) fn check_status(&self, at: Millis, user: &User) -> Result<(), Refusal> {
         match user.status {
             UserStatus::Enabled if self.is_too_old(at, user) => {
                 Err(Refusal::PasswordChangeRequired(UserStatus::PasswordExpired))
@@ -259,8 +277,18 @@ impl Realm {
             dormant: None,
             grace_pairs: Vec::new(),
             before,
+            max_end: self.max_session_end(at, user),
+            proved_at: 0,
+            factor_proved_at: if factor_verified { self.if_current(at).unwrap_or(0) } else { 0 },
         }));
         no
+    }
+
+    /// Returns when a session that was opened at this time ends whatever its use.
+    pub(super) fn max_session_end(&self, opened: Millis, user: &User) -> Option<Millis> {
+        let of_directory = self.policy.directory_session_ms.filter(|_| user.directory);
+        let limits = self.policy.max_session_ms.into_iter().chain(of_directory);
+        limits.min().map(|limit| opened.saturating_add(limit))
     }
 
     /// Checks that the user may have one more live session; does nothing if the policy has no
@@ -281,7 +309,7 @@ impl Realm {
             if session.is_live(at, &self.policy) { live.push(session) } else { due.push(session) }
         }
         for session in due {
-            self.end_session(session, session.timeout_reason(), change_set);
+            self.end_session(session, session.timeout_reason(at), change_set);
         }
         let surplus = (live.len() + 1).saturating_sub(max as usize);
         if surplus > 0 && self.policy.when_full == WhenFull::Refuse {

@@ -49,13 +49,15 @@ impl Realm {
         &self,
         at: Millis,
         due: Millis,
-        user: UserNo,
+        user: &User,
         kind: MailKind,
         change_set: &mut ChangeSet,
     ) -> bool {
+        let (epoch, user) = (user.proof_epoch, user.no);
         let alike = |mail: &&QueuedMail| {
             mail.send_attempts == 0
                 && !mail.secret_issued
+                && mail.epoch == epoch
                 && std::mem::discriminant(&mail.kind) == std::mem::discriminant(&kind)
         };
         if let Some(waiting) = self.mails_of(user).find(alike) {
@@ -76,6 +78,7 @@ impl Realm {
             due,
             send_attempts: 0,
             secret_issued: false,
+            epoch,
         }));
         true
     }
@@ -91,7 +94,8 @@ impl Realm {
     ) -> Applied {
         let plan = || {
             let mail = self.mails.get(&no).ok_or(Refusal::InvalidOneTimeToken)?;
-            let user = self.user(mail.user).ok_or(Refusal::InvalidOneTimeToken)?;
+            let user = self.user(mail.user).filter(|user| user.proof_epoch == mail.epoch);
+            let user = user.ok_or(Refusal::InvalidOneTimeToken)?;
             let mut changes = match (&mail.kind, generated) {
                 (MailKind::Link(pending), MailSecret::Token(hash)) => {
                     self.issue_link_code(at, *pending, *hash)?

@@ -16,6 +16,8 @@ mod mail_queue;
 mod one_time_tokens;
 mod pending_login;
 mod profiles;
+mod proof_epoch;
+mod reauthentication;
 mod recovery;
 mod refresh;
 mod rights;

@@ -49,8 +49,10 @@ impl Realm {
         code: &TokenHash,
         finishes: Option<TokenHash>,
     ) -> Option<FactorProof> {
+        let epoch = self.user(user)?.proof_epoch;
         let fits = |hash: &TokenHash, pending: &PendingLogin| {
             at < pending.codes_until.min(pending.until)
+                && pending.epoch == epoch
                 && pending.codes.contains(code)
                 && finishes.is_none_or(|it| it == *hash)
         };
@@ -81,7 +83,8 @@ impl Realm {
         let (hash, mut pending) = match (request.pending, request.factor.pending_login) {
             (Some((hash, pending)), _) => (hash, pending.clone()),
             (None, Some(new)) => {
-                (new, PendingLogin { checks, ..self.new_pending_login(at, user, required) })
+                let own = self.new_pending_login(at, user, required);
+                (new, self.bound_to(request, PendingLogin { checks, ..own }))
             }
             (None, None) => return change_set.applied(Outcome::Refused(refusal)),
         };
@@ -121,7 +124,19 @@ impl Realm {
             codes: Vec::new(),
             codes_until: 0,
             mailed: 0,
+            epoch: user.proof_epoch,
+            network: Box::default(),
+            monitored: false,
         }
+    }
+
+    /// Returns the pending login bound to the network and the kind of connection of the request.
+    fn bound_to(&self, request: &GateRequest<'_>, pending: PendingLogin) -> PendingLogin {
+        if self.is_first_edition() {
+            return pending;
+        }
+        let (network, monitored) = (request.client.network.clone(), request.monitored);
+        PendingLogin { network, monitored, ..pending }
     }
 
     /// Queues the mail with a link for this pending login. If such a mail of the user waits for its
@@ -133,7 +148,7 @@ impl Realm {
             0 => at,
             last => at.max(last.saturating_add(LINK_DISTANCE_MS)),
         };
-        self.queue_mail(at, due, user.no, MailKind::Link(pending), change_set);
+        self.queue_mail(at, due, user, MailKind::Link(pending), change_set);
     }
 
     /// Stores the hash of the code in a link that is about to be mailed. Refused if the login has
@@ -163,8 +178,16 @@ impl Realm {
         });
         let Some((pending, user)) = found else { return Applied::refused(Refusal::RefreshExpired) };
         let same = user.credential.as_deref().map(Fingerprint::new) == pending.checked;
-        if !same {
+        // Rows of the first edition have no network.
+        let here = (&*pending.network, pending.monitored);
+        let is_here = here.0.is_empty() || here == (&*finish.client.network, finish.monitored);
+        if !same || !is_here {
             return Applied::refused(Refusal::RefreshExpired);
+        }
+        if pending.epoch != user.proof_epoch {
+            // The usual refusal of the status says more than that the login is void.
+            let refused = self.check_status(at, user).err();
+            return Applied::refused(refused.unwrap_or(Refusal::RefreshExpired));
         }
         let request = GateRequest {
             user,
@@ -172,6 +195,7 @@ impl Realm {
             factor: &finish.second_factor,
             pending: Some((finish.token, pending)),
             checks: pending.checks,
+            monitored: finish.monitored,
         };
         let new_session = NewSession {
             token_hashes: &finish.token_hashes,

@@ -4,7 +4,9 @@ use super::bootstrap::BootstrapRecords;
 use super::change_set::ChangeSet;
 use crate::realm::command::{NewUser, RecoverAdministrator};
 use crate::realm::key::Key;
-use crate::realm::model::{EndReason, Millis, ProfileNo, ProfileStatus, User, UserNo, UserStatus};
+use crate::realm::model::{
+    EndReason, Millis, MustChange, ProfileNo, ProfileStatus, User, UserNo, UserStatus,
+};
 use crate::realm::outcome::Applied;
 use crate::realm::row::{Change, Row};
 use crate::realm::state::Realm;
@@ -37,9 +39,22 @@ impl Realm {
         records.changes.append(&mut ended.changes);
         let new = || NewUser::named(recovery.user_name.clone()).user(no, self.policy.location, at);
         let user = known.cloned().unwrap_or_else(new);
-        records.changes.push(Change::Put(Row::User(recovered(at, user, recovery))));
+        records.changes.push(Change::Put(Row::User(self.recovered(at, user, recovery))));
         records.changes.push(Change::Put(Row::Member(profile, no)));
         Applied { ended: ended.ended, ..records.applied() }
+    }
+
+    fn recovered(&self, at: Millis, user: User, recovery: &RecoverAdministrator) -> User {
+        User {
+            status: UserStatus::PasswordReset,
+            credential: Some(recovery.credential.clone()),
+            credential_at: at,
+            directory: false,
+            version: user.version + 1,
+            proof_epoch: self.next_epoch(&user),
+            must_change: self.if_current(MustChange::OneTime),
+            ..user
+        }
     }
 
     /// Returns the profile of this name after the recovery: enabled, with all administration
@@ -62,16 +77,5 @@ impl Realm {
         let rights: Vec<_> = rights.collect();
         records.grant(Some(no), &rights);
         no
-    }
-}
-
-fn recovered(at: Millis, user: User, recovery: &RecoverAdministrator) -> User {
-    User {
-        status: UserStatus::PasswordReset,
-        credential: Some(recovery.credential.clone()),
-        credential_at: at,
-        directory: false,
-        version: user.version + 1,
-        ..user
     }
 }

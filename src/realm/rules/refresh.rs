@@ -36,7 +36,10 @@ impl Realm {
         else {
             return Applied::refused(Refusal::RefreshExpired);
         };
-        if at >= session.refresh_until || !names(user, refresh.user_name.as_ref()) {
+        if at >= session.refresh_until
+            || session.is_too_old(at)
+            || !names(user, refresh.user_name.as_ref())
+        {
             return Applied::refused(Refusal::RefreshExpired);
         }
         let mut change_set = ChangeSet::default();
@@ -48,7 +51,7 @@ impl Realm {
             }
             Err(refusal) => return Applied::refused(refusal),
         };
-        self.rotate(at, session, refresh, verified, &mut change_set);
+        self.rotate(at, (session, user), refresh, verified, &mut change_set);
         change_set.applied(Outcome::Refreshed(session.no))
     }
 
@@ -88,14 +91,14 @@ impl Realm {
             self.enforce_session_limit(at, user, Some(session.no), change_set)?;
         }
         let verified = session.factor_verified || proof != FactorProof::NotRequired;
-        self.consume_factor(at, user.no, proof, factor, change_set);
+        self.consume_factor(at, user, proof, factor, change_set);
         Ok(verified)
     }
 
     fn rotate(
         &self,
         at: Millis,
-        session: &Session,
+        (session, user): (&Session, &User),
         refresh: &Refresh,
         factor_verified: bool,
         change_set: &mut ChangeSet,
@@ -137,8 +140,16 @@ impl Realm {
             factor_verified,
             dormant: None,
             grace_pairs: kept.chain([grace_pair]).collect(),
+            max_end: self.max_session_end(session.opened, user),
+            factor_proved_at: self.factor_proof_time(at, session, factor_verified),
             ..session.clone()
         }));
+    }
+
+    /// Returns when the second factor was last proved for a session after a refresh.
+    fn factor_proof_time(&self, at: Millis, session: &Session, factor_verified: bool) -> Millis {
+        let is_new = factor_verified && !session.factor_verified;
+        self.if_current(at).filter(|_| is_new).unwrap_or(session.factor_proved_at)
     }
 
     /// Handles a refresh token that is not current. Within its grace period, a rotated token gets
@@ -186,6 +197,7 @@ fn resume_request<'a>(
         factor,
         pending: None,
         checks: AccountChecks::Enforced,
+        monitored: refresh.monitored,
     }
 }
 

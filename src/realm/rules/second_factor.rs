@@ -5,14 +5,14 @@
 
 use std::sync::Arc;
 
-use protocol::{ProfileName, UserName};
+use protocol::UserName;
 
 use super::change_set::ChangeSet;
 use crate::realm::command::{ConfirmSecret, CreateSecret, EnrolmentActor, PresentedFactor};
 use crate::realm::key::Key;
 use crate::realm::model::{
-    Actor, Fingerprint, LoginClient, MfaReason, Millis, PendingLogin, PendingSecret, ProfileNo,
-    RequiredFactor, SecondFactor, TokenHash, User, UserNo,
+    Actor, Fingerprint, LoginClient, MfaReason, Millis, PendingLogin, PendingSecret,
+    RequiredFactor, SecondFactor, Session, TokenHash, User, UserNo,
 };
 use crate::realm::outcome::{Applied, Outcome, Refusal};
 use crate::realm::row::{Change, Row};
@@ -53,17 +53,6 @@ impl Realm {
             return Some(RequiredFactor::Link);
         }
         (mfa.totp && self.is_among(user.no, &mfa.totp_for)).then_some(RequiredFactor::Enrol)
-    }
-
-    /// Whether the configuration demands a second factor of the users in a profile of this name.
-    pub(super) fn is_demanding_name(&self, name: &ProfileName) -> bool {
-        let mfa = &self.policy.mfa;
-        mfa.totp_for.iter().chain(&mfa.link_for).any(|it| **it == *name.as_str())
-    }
-
-    /// Whether the configuration demands a second factor of the users in this profile.
-    pub(super) fn demands_factor(&self, profile: ProfileNo) -> bool {
-        self.profile(profile).is_some_and(|it| self.is_demanding_name(&it.name))
     }
 
     /// Whether a list of profiles includes this user; `*` includes all users.
@@ -195,6 +184,7 @@ impl Realm {
                 self.permit_or_self(at, actor, right, user.no)?;
                 self.may_change_user(actor, user.no)?;
                 self.check_own_factor(actor, user)?;
+                self.require_recent_proof(at, actor)?;
                 Ok(user)
             }
         }
@@ -261,7 +251,8 @@ impl Realm {
                     day: own.day,
                 },
             ));
-            self.mark_factor_verified(at, &confirm.actor, user.no, &mut change_set);
+            let user = self.void_proofs_of_factor(user, &confirm.actor, &mut change_set);
+            self.mark_factor_verified(at, &confirm.actor, &user, &mut change_set);
             Ok(change_set.applied(Outcome::Done))
         };
         plan().unwrap_or_else(Applied::refused)
@@ -273,21 +264,25 @@ impl Realm {
         &self,
         at: Millis,
         actor: &EnrolmentActor,
-        user: UserNo,
+        user: &User,
         change_set: &mut ChangeSet,
     ) {
         match actor {
             EnrolmentActor::PendingLogin(hash) => {
                 let pending = self.pending_login(at, hash).cloned();
+                let epoch = user.proof_epoch;
                 pending.into_iter().for_each(|it| {
-                    change_set
-                        .put(Row::PendingLogin(*hash, PendingLogin { factor_verified: true, ..it }))
+                    let verified = PendingLogin { factor_verified: true, epoch, ..it };
+                    change_set.put(Row::PendingLogin(*hash, verified));
                 });
             }
             EnrolmentActor::Actor(Actor::Session(no)) => {
-                let own = self.session(*no).filter(|it| it.user == user).cloned();
-                let verified =
-                    own.map(|it| crate::realm::model::Session { factor_verified: true, ..it });
+                let own = self.session(*no).filter(|it| it.user == user.no).cloned();
+                let verified = own.map(|it| Session {
+                    factor_verified: true,
+                    factor_proved_at: self.if_current(at).unwrap_or(0),
+                    ..it
+                });
                 verified.into_iter().for_each(|it| change_set.put(Row::Session(it)));
             }
             EnrolmentActor::Actor(Actor::Operator) => {}
@@ -332,8 +327,18 @@ impl Realm {
                 self.permit(at, actor, right)?;
                 self.not_own(actor, user.no)?;
             }
+            let mut change_set = ChangeSet::default();
             let row = Row::SecondFactor(user.no, SecondFactor { enabled, ..own.clone() });
-            Ok(Applied::done(Outcome::Done, vec![Change::Put(row)]))
+            change_set.put(row);
+            if enabled != own.enabled {
+                let actor = EnrolmentActor::Actor(actor.clone());
+                self.void_proofs_of_factor(user, &actor, &mut change_set);
+            }
+            if !enabled && !self.is_first_edition() {
+                let codes = self.active_codes_of(user.no).map(Key::ActiveCode);
+                change_set.changes.extend(codes.map(Change::Delete));
+            }
+            Ok(change_set.applied(Outcome::Done))
         };
         plan().unwrap_or_else(Applied::refused)
     }

@@ -35,13 +35,8 @@ impl Realm {
                 return Err(Refusal::ResetCooldown(again));
             }
             let mut change_set = ChangeSet::default();
-            if !self.queue_mail(
-                at,
-                at,
-                user.no,
-                MailKind::Reset(request.url.clone()),
-                &mut change_set,
-            ) {
+            if !self.queue_mail(at, at, user, MailKind::Reset(request.url.clone()), &mut change_set)
+            {
                 return Err(Refusal::MailQueueFull);
             }
             change_set.put(Row::SelfReset(user.no, SelfReset { requested: at, ..own }));
@@ -68,7 +63,7 @@ impl Realm {
         let surplus = earlier.len().saturating_sub(TOKENS_MAX - 1);
         let tokens = earlier.iter().skip(surplus).copied().chain([token]).collect();
         let until = at.saturating_add(policy.timeout_ms);
-        let own = SelfReset { tokens, until, mail, ..own };
+        let own = SelfReset { tokens, until, mail, epoch: user.proof_epoch, ..own };
         Ok(vec![Change::Put(Row::SelfReset(user.no, own))])
     }
 
@@ -76,7 +71,8 @@ impl Realm {
     pub fn user_by_reset(&self, at: Millis, name: &UserName, token: &TokenHash) -> Option<&User> {
         let user = self.user_by_name(name)?;
         let own = self.self_resets.get(&user.no)?;
-        (at < own.until && own.tokens.contains(token) && !user.directory).then_some(user)
+        let is_valid = at < own.until && own.epoch == user.proof_epoch;
+        (is_valid && own.tokens.contains(token) && !user.directory).then_some(user)
     }
 
     /// Sets a new password by a mailed token. If concurrent requests present the same token, only

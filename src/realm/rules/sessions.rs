@@ -167,13 +167,13 @@ impl Realm {
         let mut change_set = ChangeSet::default();
         let due = |session: &&Session| match session.dormant {
             None => !session.is_live(at, &self.policy),
-            Some(_) => session.refresh_until <= at,
+            Some(_) => session.refresh_until <= at || session.is_too_old(at),
         };
         let mut ended = 0;
         for session in self.sessions_after(None).filter(due).take(SWEEP_MAX) {
             ended += 1;
             match session.dormant {
-                None => self.end_session(session, session.timeout_reason(), &mut change_set),
+                None => self.end_session(session, session.timeout_reason(at), &mut change_set),
                 Some(_) => self.forget_session(session, &mut change_set),
             }
         }

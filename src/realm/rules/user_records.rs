@@ -4,7 +4,9 @@ use super::change_set::ChangeSet;
 use super::list_diff::ListDiff;
 use crate::realm::command::{Amendment, AttributeSpec, UserSpec};
 use crate::realm::key::Key;
-use crate::realm::model::{Actor, Attributes, EndReason, Millis, User, UserNo, UserStatus};
+use crate::realm::model::{
+    Actor, Attributes, EndReason, Millis, MustChange, User, UserNo, UserStatus,
+};
 use crate::realm::outcome::{Applied, ChangedLists, Outcome, Refusal};
 use crate::realm::row::{Change, Row};
 use crate::realm::state::Realm;
@@ -42,6 +44,8 @@ impl Realm {
                 last_login: None,
                 version: 0,
                 directory: self.policy.directory && spec.credential.is_none(),
+                proof_epoch: 0,
+                must_change: self.if_current(MustChange::OneTime).filter(|_| spec.must_change),
             };
             // Attempts that were made before the user existed do not count against the user.
             if self.attempts.contains_key(&name) {
@@ -65,13 +69,9 @@ impl Realm {
             self.may_change_user(actor, old.no)?;
             let mut user = old.clone();
             user.attributes = amended(&old.attributes, &spec.attributes);
-            user.status = match (event, old.status) {
-                // Enabling a user does not cancel a required password change.
-                (Amendment::Enable, UserStatus::Disabled) => UserStatus::Enabled,
-                (Amendment::Enable, status) => status,
-                (Amendment::Disable, _) => UserStatus::Disabled,
-                (_, status) => spec.status.unwrap_or(status),
-            };
+            self.void_proofs_of_address(old, &mut user);
+            let (status, is_restored) = self.wanted_status(event, old, spec.status);
+            user.status = status;
             let mut spec = spec.clone();
             if self.policy.absent_list_clears && event == Amendment::Record {
                 spec.rights.get_or_insert_default();
@@ -79,13 +79,18 @@ impl Realm {
             }
             let mut change_set = ChangeSet::default();
             let status_changes = user.status != old.status;
-            if old.directory && status_changes && user.status.asks_for_password() {
+            let wanted = if is_restored { UserStatus::Enabled } else { user.status };
+            if old.directory && status_changes && wanted.asks_for_password() {
                 return Err(Refusal::ManagedByDirectory);
             }
             if status_changes {
-                self.may_set_status(at, actor, old.no, user.status)?;
+                self.may_set_status(at, actor, old.no, wanted)?;
             }
-            self.enter_status(at, old, &mut user, &mut change_set);
+            if is_restored {
+                user.must_change = old.must_change();
+            } else {
+                self.enter_status(at, old, &mut user, &mut change_set);
+            }
             self.shape_user(at, actor, Some(old), user, &spec, change_set)
         };
         plan().unwrap_or_else(Applied::refused)
@@ -138,7 +143,7 @@ impl Realm {
 
     /// Returns the user that a request names by id, by name or by both. Refused if id and name
     /// disagree, or if RECORD_VERSION is present and not current.
-    pub(in crate::realm) fn find_user(&self, spec: &UserSpec) -> Result<&User, Refusal> {
+    pub fn find_user(&self, spec: &UserSpec) -> Result<&User, Refusal> {
         let by_name = spec.name.as_ref().map(|name| {
             self.user_by_name(name).ok_or_else(|| Refusal::NotFound("USER", name.to_string()))
         });
@@ -158,6 +163,34 @@ impl Realm {
         }
     }
 
+    /// Returns the status after an event, and whether it is not the wanted status but the one that
+    /// a required password change demands: enabling a user does not end it.
+    fn wanted_status(
+        &self,
+        event: Amendment,
+        old: &User,
+        sent: Option<UserStatus>,
+    ) -> (UserStatus, bool) {
+        let wanted = match (event, old.status) {
+            (Amendment::Enable, UserStatus::Disabled) => UserStatus::Enabled,
+            (Amendment::Enable, status) => status,
+            (Amendment::Disable, _) => UserStatus::Disabled,
+            (_, status) => sent.unwrap_or(status),
+        };
+        if self.is_first_edition() || wanted != UserStatus::Enabled {
+            return (wanted, false);
+        }
+        match (old.status, old.must_change()) {
+            (UserStatus::Disabled, Some(MustChange::OneTime)) => (UserStatus::PasswordReset, true),
+            (UserStatus::Disabled, Some(MustChange::Expired)) => {
+                (UserStatus::PasswordExpired, true)
+            }
+            // Only a new password ends a one-time password.
+            (status, Some(MustChange::OneTime)) => (status, true),
+            _ => (wanted, false),
+        }
+    }
+
     /// Adds the effects of a changed status: DISABLED and PASSWORD_RESET end the sessions, and
     /// PASSWORD_RESET also removes the password.
     pub(super) fn enter_status(
@@ -170,6 +203,17 @@ impl Realm {
         if user.status == old.status {
             return;
         }
+        if user.status != UserStatus::Enabled {
+            user.proof_epoch = self.next_epoch(old);
+        }
+        user.must_change = match user.status {
+            UserStatus::Enabled => None,
+            UserStatus::Disabled => old.must_change().and_then(|it| self.if_current(it)),
+            UserStatus::PasswordReset => self.if_current(MustChange::OneTime),
+            UserStatus::PasswordExpired => {
+                self.if_current(old.must_change().unwrap_or(MustChange::Expired))
+            }
+        };
         match user.status {
             UserStatus::Disabled => self.end_all(user.no, EndReason::Disabled, None, change_set),
             UserStatus::PasswordReset => {

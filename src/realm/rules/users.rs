@@ -97,6 +97,8 @@ impl NewUser {
             last_login: None,
             version: 1,
             directory: false,
+            proof_epoch: 0,
+            must_change: None,
         }
     }
 }

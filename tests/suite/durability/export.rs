@@ -66,7 +66,7 @@ async fn an_export_restores_the_same_store() {
     assert!(!refused.status.success() && output_text(&refused).contains("contains a store"));
 
     std::fs::rename(home.data(), home.path().join("former")).unwrap();
-    let out = run(&home, &["import", first.to_str().unwrap()]);
+    let out = run(&home, &["import", first.to_str().unwrap(), "--with-sessions"]);
     assert!(out.status.success() && output_text(&out).contains("2 users"), "{}", output_text(&out));
     let out = run(&home, &["export", second.to_str().unwrap()]);
     assert!(out.status.success(), "{}", output_text(&out));
@@ -84,6 +84,31 @@ async fn an_export_restores_the_same_store() {
     Client::login(gateway.address, "admin", PASSWORD).await;
 }
 
+/// Without `--with-sessions`, what was issued before the export is void after the import.
+#[tokio::test]
+async fn an_import_leaves_out_sessions() {
+    let (home, session) = filled().await;
+    let file = home.path().join("a.jsonl");
+    assert!(run(&home, &["export", file.to_str().unwrap()]).status.success());
+    std::fs::rename(home.data(), home.path().join("former")).unwrap();
+    assert!(run(&home, &["import", file.to_str().unwrap()]).status.success());
+    let gateway = home.start();
+    let mut jane = Client::connect(gateway.address).await;
+    for (token, code) in
+        [("SESSION_AUTH_TOKEN", "SESSION_NOT_FOUND"), ("REFRESH_AUTH_TOKEN", "SESSION_EXPIRED")]
+    {
+        let mut message = json!({ "MESSAGE_TYPE": "EVENT_LOGIN_DETAILS", "SOURCE_REF": 1 });
+        if token == "REFRESH_AUTH_TOKEN" {
+            message["MESSAGE_TYPE"] = "EVENT_LOGIN_AUTH".into();
+            message["DETAILS"] = json!({ token: session[token] });
+        } else {
+            message[token] = session[token].clone();
+        }
+        assert_eq!(jane.ask(message).await["CODE"], code);
+    }
+    Client::login(gateway.address, "admin", PASSWORD).await;
+}
+
 /// An export of version 1, written by an older release from a store with rows of every kind.
 const VERSION_1: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/exports/version-1.jsonl");
@@ -93,7 +118,7 @@ const VERSION_1: &str =
 #[tokio::test]
 async fn an_export_of_version_1_is_imported() {
     let home = Home::new(&format!("{QUICK}[security.mfa.qr_code]\n"));
-    let out = run(&home, &["import", VERSION_1]);
+    let out = run(&home, &["import", VERSION_1, "--with-sessions"]);
     assert!(out.status.success() && output_text(&out).contains("4 users"), "{}", output_text(&out));
     let file = home.path().join("version-2.jsonl");
     let out = run(&home, &["export", file.to_str().unwrap()]);

@@ -88,7 +88,11 @@ impl Script {
             host: String::new(),
             monitored: false,
             client: LoginClient::default(),
-            second_factor: SecondFactorInput { presented, pending_login, active_code: None },
+            second_factor: SecondFactorInput {
+                presented,
+                pending_login,
+                ..SecondFactorInput::default()
+            },
         }))
     }
 
@@ -114,6 +118,8 @@ impl Script {
             actor: None,
             keep,
             client: LoginClient::default(),
+            presented: None,
+            earlier_factor: None,
         }))
     }
 

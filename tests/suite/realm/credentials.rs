@@ -44,6 +44,8 @@ fn change(script: &mut Script, name: &str, to: &str) -> Applied {
         actor: None,
         keep: None,
         client: LoginClient::default(),
+        presented: None,
+        earlier_factor: None,
     };
     script.apply(Command::ChangePassword(change))
 }

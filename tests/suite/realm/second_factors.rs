@@ -10,7 +10,7 @@ use tollgate::realm::{
 use crate::harness::realm::{MINUTE, Script, code_hash, login_command, pair, user};
 
 /// Returns a realm with TOTP and self-service resets enabled. `change` modifies its MFA policy.
-fn mfa(change: impl FnOnce(&mut Mfa)) -> Script {
+pub(super) fn mfa(change: impl FnOnce(&mut Mfa)) -> Script {
     Script::new(|policy| {
         policy.mfa = Mfa { totp: true, codes_max: 5, confirm_ms: 5 * MINUTE, ..Mfa::default() };
         policy.self_reset = Some(SelfResets { timeout_ms: 10 * MINUTE, cool_ms: 5 * MINUTE });
@@ -19,12 +19,12 @@ fn mfa(change: impl FnOnce(&mut Mfa)) -> Script {
 }
 
 /// Requires all users to present the code of a mailed link.
-fn by_links(mfa: &mut Mfa) {
+pub(super) fn by_links(mfa: &mut Mfa) {
     mfa.link = Some(Links { temporary_ms: 15 * MINUTE, active_ms: 600 * MINUTE });
     mfa.link_for = vec!["*".into()];
 }
 
-fn totp(at_secs: Option<u64>) -> PresentedFactor {
+pub(super) fn totp(at_secs: Option<u64>) -> PresentedFactor {
     PresentedFactor::Totp {
         checked: Some(Fingerprint::new("encrypted")),
         at_secs,
@@ -34,7 +34,7 @@ fn totp(at_secs: Option<u64>) -> PresentedFactor {
 
 impl Script {
     /// Gives Ada a TOTP secret, which the operator confirms with the code of the time `at_secs`.
-    fn enrol(&mut self, at_secs: u64) {
+    pub(super) fn enrol(&mut self, at_secs: u64) {
         let actor = EnrolmentActor::Actor(Actor::Operator);
         let (user_name, encrypted) = (Some(user("Ada")), "encrypted".into());
         let create = CreateSecret { actor: actor.clone(), user_name: user_name.clone(), encrypted };
@@ -55,7 +55,11 @@ impl Script {
         }))
     }
 
-    fn login_with(&mut self, number: u64, presented: Option<PresentedFactor>) -> Outcome {
+    pub(super) fn login_with(
+        &mut self,
+        number: u64,
+        presented: Option<PresentedFactor>,
+    ) -> Outcome {
         let Command::Login(mut login) = login_command(&self.realm, "Ada", number) else {
             unreachable!()
         };
@@ -63,11 +67,17 @@ impl Script {
             presented,
             pending_login: Some(code_hash(number)),
             active_code: Some(code_hash(number + 500)),
+            earlier: None,
         };
         self.outcome(Command::Login(login))
     }
 
-    fn finish(&mut self, pending: u64, number: u64, presented: Option<PresentedFactor>) -> Outcome {
+    pub(super) fn finish(
+        &mut self,
+        pending: u64,
+        number: u64,
+        presented: Option<PresentedFactor>,
+    ) -> Outcome {
         self.outcome(Command::FinishLogin(FinishLogin {
             token: code_hash(pending),
             user_name: None,
@@ -79,12 +89,13 @@ impl Script {
                 presented,
                 pending_login: None,
                 active_code: Some(code_hash(number + 500)),
+                earlier: None,
             },
         }))
     }
 
     /// Returns the number of the first queued mail.
-    fn mail(&self) -> u64 {
+    pub(super) fn mail(&self) -> u64 {
         self.realm.mails_due(u64::MAX).next().expect("a mail is queued").no
     }
 }
@@ -207,7 +218,12 @@ fn a_secret_is_confirmed_in_time_or_not_at_all() {
 fn a_session_opened_before_enrolment_does_not_bypass_the_factor() {
     let mut it = mfa(|_| {});
     let session = it.session("Ada", 1);
+    let kept = it.realm.session(session).unwrap().clone();
     it.enrol(900);
+    let ended = Outcome::Refused(Refusal::RefreshExpired);
+    assert_eq!(it.refresh_with(1, 5, None).outcome, ended, "enrolment left another session");
+    // A session that an earlier version left.
+    it.realm.apply_changes(&[Change::Put(Row::Session(kept))]);
     let mut refresh = |old: u64, new: u64, presented: Option<PresentedFactor>| {
         let mut applied = it.refresh_with(old, new, presented);
         applied.changes.clear();
@@ -220,7 +236,9 @@ fn a_session_opened_before_enrolment_does_not_bypass_the_factor() {
     // A session without a proved factor may not disable the second factor.
     let mut it = mfa(|_| {});
     let session = it.session("Ada", 1);
+    let kept = it.realm.session(session).unwrap().clone();
     it.enrol(900);
+    it.realm.apply_changes(&[Change::Put(Row::Session(kept))]);
     let off = |actor| Command::SetSecondFactor(actor, user("Ada"), false);
     let required = Refusal::SecondFactor(MfaReason::Required, RequiredFactor::Totp);
     assert_eq!(it.outcome(off(Actor::Session(session))), Outcome::Refused(required));

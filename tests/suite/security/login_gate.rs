@@ -12,7 +12,8 @@ use crate::harness::authenticator::totp;
 use crate::harness::curl::{self, Response};
 use crate::harness::{Client, GatewayProcess, Home, PASSWORD};
 
-/// The states of a user. In the state `SECOND` a second factor is enrolled.
+/// The states of a user. In the state `SECOND` a second factor is enrolled, which ends the
+/// sessions.
 const STATES: [&str; 7] =
     ["ENABLED", "DISABLED", "LOCKED", "EXPIRED", "RESET", "DELETED", "SECOND"];
 
@@ -30,13 +31,15 @@ const MFA: &str = "MFA_FAILED";
 #[rustfmt::skip]
 const CELLS: &[(Path, &str, [&str; 7])] = &[
     (Path::Login, "EVENT_LOGIN_AUTH", [OK, LOCKED, LOCKED, EXPIRED, WRONG, UNKNOWN, MFA]),
-    (Path::Refresh, "EVENT_LOGIN_AUTH", [OK, ENDED, OK, OK, ENDED, ENDED, MFA]),
-    (Path::Resume, "EVENT_LOGIN_AUTH", [OK, ENDED, LOCKED, EXPIRED, ENDED, ENDED, MFA]),
-    (Path::Details, "EVENT_LOGIN_DETAILS", [NONE, MISSING, NONE, NONE, MISSING, MISSING, NONE]),
-    (Path::OneTime, "EVENT_CREATE_ONE_TIME_TOKEN", [OK, MISSING, OK, OK, MISSING, MISSING, OK]),
+    (Path::Refresh, "EVENT_LOGIN_AUTH", [OK, ENDED, OK, OK, ENDED, ENDED, ENDED]),
+    (Path::Resume, "EVENT_LOGIN_AUTH", [OK, ENDED, LOCKED, EXPIRED, ENDED, ENDED, ENDED]),
+    (Path::Details, "EVENT_LOGIN_DETAILS",
+     [NONE, MISSING, NONE, NONE, MISSING, MISSING, MISSING]),
+    (Path::OneTime, "EVENT_CREATE_ONE_TIME_TOKEN",
+     [OK, MISSING, OK, OK, MISSING, MISSING, MISSING]),
     (Path::AuthToken, "/auth/token", [OK, LOCKED, LOCKED, EXPIRED, WRONG, WRONG, MFA]),
-    (Path::AuthRefresh, "/auth/token/refresh", [OK, ENDED, LOCKED, EXPIRED, ENDED, ENDED, MFA]),
-    (Path::ExternalToken, "/external/token", [OK, MISSING, OK, OK, MISSING, MISSING, OK]),
+    (Path::AuthRefresh, "/auth/token/refresh", [OK, ENDED, LOCKED, EXPIRED, ENDED, ENDED, ENDED]),
+    (Path::ExternalToken, "/external/token", [OK, MISSING, OK, OK, MISSING, MISSING, MISSING]),
 ];
 
 #[derive(Debug, Clone, Copy)]

@@ -27,6 +27,7 @@ const CELLS: &[(&str, Needs)] = &[
     ("EVENT_LOGIN_DETAILS", Session),
     ("EVENT_LOGOUT", Nothing),
     ("EVENT_CHANGE_USER_PASSWORD", Nothing),
+    ("EVENT_REAUTHENTICATE", Session),
     ("DATA_LOGON", Session),
     ("MORE_ROWS", Session),
     ("DATA_LOGOFF", Session),

@@ -237,6 +237,7 @@ impl Crowd {
                 hash: hash(700_000 + number),
                 issued: 1,
                 until: u64::MAX,
+                epoch: user.proof_epoch,
             };
             let attempts = Attempts { failed: 2, at: 1, ..Attempts::default() };
             let rows = [
@@ -266,6 +267,7 @@ impl Crowd {
             factor_verified: true,
             accessed: self.realm.time(),
             opened: self.realm.time(),
+            factor_proved_at: self.realm.time(),
             refresh_until: u64::MAX,
             ..self.template.clone()
         };

@@ -361,6 +361,8 @@ impl Commands {
             actor,
             keep: self.chance(70).then(|| self.session(realm)),
             client: self.client(),
+            presented: None,
+            earlier_factor: None,
         })
     }
 

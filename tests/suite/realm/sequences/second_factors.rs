@@ -53,7 +53,8 @@ impl Commands {
             _ => Some(PresentedFactor::Totp { checked, at_secs, reencrypted }),
         };
         let pending_login = self.chance(80).then(|| self.any_code());
-        SecondFactorInput { presented, pending_login, active_code: Some(self.any_code()) }
+        let earlier = self.chance(10).then(|| self.any_code());
+        SecondFactorInput { presented, pending_login, active_code: Some(self.any_code()), earlier }
     }
 
     fn enrolment_actor(&mut self, realm: &Realm) -> EnrolmentActor {

@@ -27,6 +27,8 @@ const CPU_MAX: f64 = 0.2;
 const RESPONSE_RATIO_MAX: f64 = 2.0;
 /// In the short form, the response time may be larger by this factor.
 const SHORT_TOLERANCE: f64 = 10.0;
+/// Response time that the short form always allows, because other tests run beside it, in seconds.
+const SHORT_RESPONSE_SECS: f64 = 0.1;
 /// A response time below this one counts as this one, in seconds.
 const RESPONSE_FLOOR_SECS: f64 = 0.001;
 
@@ -257,7 +259,8 @@ async fn hostile_sockets_cost_little() {
         );
         let tolerance = if is_long() { 1.0 } else { SHORT_TOLERANCE };
         let is_good = growth <= MEMORY_MAX
-            && ratio <= RESPONSE_RATIO_MAX * tolerance
+            && (ratio <= RESPONSE_RATIO_MAX * tolerance
+                || used.response_secs <= SHORT_RESPONSE_SECS && !is_long())
             && (cpu <= CPU_MAX || !is_long());
         if !is_good {
             failed.push(format!("{kinds:?}: {growth} bytes, {cpu} CPU, response x {ratio}"));
