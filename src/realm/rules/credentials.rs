@@ -52,7 +52,7 @@ impl Realm {
         if user.status == UserStatus::Disabled {
             return Applied::refused(Refusal::Locked { until: None });
         }
-        let forgiven = self.forgive(name, &change.client);
+        let forgiven = self.forgive(at, name, &change.client);
         self.replace_password(at, user, credential.clone(), change.keep, true, forgiven)
     }
 
