@@ -54,11 +54,10 @@ impl UserPlaces {
 
     /// Returns the places with another count of the wrong codes from one of them.
     pub(in crate::realm) fn with_codes(&self, network: &str, codes: DailyCounter) -> Self {
-        let replaced = |place: &LoginPlace| match *place.network == *network {
-            true => LoginPlace { codes, ..place.clone() },
-            false => place.clone(),
-        };
-        Self(self.0.iter().map(replaced).collect())
+        let mut places = self.0.clone();
+        let same = places.iter_mut().filter(|place| *place.network == *network);
+        same.for_each(|place| place.codes = codes);
+        Self(places)
     }
 
     /// Returns the places without counts of wrong codes; `None` if there are no counts.

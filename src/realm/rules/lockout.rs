@@ -72,8 +72,8 @@ impl Realm {
         self.attempts.iter()
     }
 
-    /// Counts one wrong password. The attempt that causes a lock or a waiting time is itself refused
-    /// as locked.
+    /// Counts one wrong password. The attempt that causes a lock or a waiting time is itself
+    /// refused as locked.
     pub(super) fn count_wrong(
         &self,
         at: Millis,
@@ -102,8 +102,8 @@ impl Realm {
         (refusal, self.put_attempts(name, attempts))
     }
 
-    /// Counts a wrong password towards the daily limit, except from a place of the user. Returns the
-    /// end of the waiting time that it causes.
+    /// Counts a wrong password towards the daily limit, except from a place of the user. Returns
+    /// the end of the waiting time that it causes.
     fn count_in_day(
         &self,
         at: Millis,

@@ -54,9 +54,12 @@ impl Realm {
         user: &User,
         client: &LoginClient,
     ) -> Vec<Change> {
-        let count = |counter: DailyCounter| match self.is_first_edition() {
-            true => counter.incremented_in_first_edition(at),
-            false => counter.incremented(at, self.policy.lock_ms),
+        let count = |counter: DailyCounter| {
+            if self.is_first_edition() {
+                counter.incremented_in_first_edition(at)
+            } else {
+                counter.incremented(at, self.policy.lock_ms)
+            }
         };
         let places = self.places.get(&user.no);
         let here = places.and_then(|it| Some((it, it.find(at, &client.network)?.codes)));
