@@ -12,8 +12,10 @@ pub mod startup;
 mod state;
 pub mod tasks;
 mod unbound_budget;
+mod user_turns;
 
 pub use connections::{ConnectionPermit, ConnectionRefused, NetworkPermit, Permits};
+pub use failure_limiter::{Admission, Reservation};
 pub use reload::apply;
 pub use rest_subscriptions::RestSubscription;
 pub use service_list::ServiceListJson;
@@ -21,3 +23,4 @@ pub use startup::{ADMIN_PROFILE, StartError, Started};
 pub use state::Gateway;
 pub use tasks::{check_keys, spawn_all, write_refusal_log, write_session_use};
 pub use unbound_budget::{Account, Charge};
+pub use user_turns::UserTurn;

@@ -10,6 +10,7 @@ use super::failure_limiter::FailureLimiter;
 use super::refusal_log::RefusalLog;
 use super::rest_subscriptions::RestSubscriptions;
 use super::service_list::ServiceList;
+use super::user_turns::UserTurns;
 use crate::auth::{DirectoryClient, Keyring, LdapServer, PasswordHasher};
 use crate::mail::Mailer;
 use crate::platform::{Clock, file_descriptors};
@@ -35,6 +36,8 @@ pub struct Gateway {
     pub rest_subscriptions: RestSubscriptions,
     /// Limit of failed logins, for each client network.
     pub failure_limiter: FailureLimiter,
+    /// Turns of password checks.
+    pub user_turns: UserTurns,
     /// Refusals that wait to be written to the audit trail.
     pub refusal_log: RefusalLog,
     /// Keys that encrypt the secrets of second factors; `None` without `security.mfa.qr_code`.
@@ -82,6 +85,7 @@ impl Gateway {
             passwords,
             services: ServiceList::new(settings.services.clone(), &settings.service_list),
             failure_limiter: FailureLimiter::default(),
+            user_turns: UserTurns::default(),
             keys,
             directory: ArcSwap::from_pointee(DirectoryClient::new(servers(&settings))),
             mailer: Mailer::default(),

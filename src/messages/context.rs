@@ -251,15 +251,8 @@ impl MessageContext {
         )
     }
 
-    /// Checks that the client network has not reached the limit of failed logins.
-    pub fn check_failure_limit(&self) -> Result<(), Nack> {
-        let limits = &self.gateway.settings().server.limits;
-        let admitted = self.gateway.failure_limiter.check(limits, self.client.address, self.now);
-        let text = "too many failed logins from this address; try again later";
-        admitted.map_err(|wait| Nack::too_many(text, wait))
-    }
-
-    /// Counts a failed login of the client network.
+    /// Counts a failed login of the client network. For attempts that are refused beyond the limit,
+    /// use [`super::attempt::Attempt`] instead.
     pub fn record_failure(&self) {
         let limits = &self.gateway.settings().server.limits;
         self.gateway.failure_limiter.record_failure(limits, self.client.address, self.now);

@@ -3,6 +3,7 @@
 //! Comments cite documents of other systems, whose clients the gateway supports: "Genesis
 //! authentication", "Genesis REST API" and "TraderEvolution BO API".
 
+mod attempt;
 mod context;
 mod details;
 mod errors;

@@ -19,6 +19,16 @@ pub enum AttemptError {
     Nack(Nack),
 }
 
+impl AttemptError {
+    /// Returns the NACK; `None` if the check must be repeated.
+    pub fn nack(&self) -> Option<&Nack> {
+        match self {
+            Self::Nack(nack) => Some(nack),
+            Self::Stale => None,
+        }
+    }
+}
+
 impl From<Nack> for AttemptError {
     fn from(nack: Nack) -> Self {
         Self::Nack(nack)

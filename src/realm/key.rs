@@ -29,6 +29,7 @@ pub enum Key {
     SelfReset(UserNo),
     Mail(u64),
     ConfiguredName(ConfiguredName),
+    Places(UserNo),
     Seen(EntryId),
 }
 
@@ -62,6 +63,7 @@ impl Key {
             Key::SelfReset(no) => one(b'e', &no.0.to_be_bytes()),
             Key::Mail(no) => one(b'x', &no.to_be_bytes()),
             Key::ConfiguredName(name) => one(b'n', &name.bytes()),
+            Key::Places(no) => one(b'w', &no.0.to_be_bytes()),
         }
     }
 
@@ -105,6 +107,7 @@ impl Key {
             b'e' => Key::SelfReset(UserNo(number()?)),
             b'x' => Key::Mail(long()?),
             b'n' => Key::ConfiguredName(ConfiguredName::read(rest)?),
+            b'w' => Key::Places(UserNo(number()?)),
             b'L' => Key::TokenLifetimes,
             b'K' => Key::PepperCheck,
             b'z' => Key::Seen(EntryId(u128::from_be_bytes(rest.try_into().ok()?))),

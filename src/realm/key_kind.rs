@@ -26,6 +26,7 @@ pub(super) enum KeyKind {
     SelfReset,
     Mail,
     ConfiguredName,
+    Places,
     // Must be the last kind: a backup ends before the first row of this kind.
     Seen,
 }
@@ -54,6 +55,7 @@ impl KeyKind {
         Self::SelfReset,
         Self::Mail,
         Self::ConfiguredName,
+        Self::Places,
         Self::Seen,
     ];
 }
@@ -83,6 +85,7 @@ impl Key {
             Key::SelfReset(_) => KeyKind::SelfReset,
             Key::Mail(_) => KeyKind::Mail,
             Key::ConfiguredName(_) => KeyKind::ConfiguredName,
+            Key::Places(_) => KeyKind::Places,
             Key::Seen(_) => KeyKind::Seen,
         }
     }

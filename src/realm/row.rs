@@ -10,7 +10,7 @@ use super::key::Key;
 use super::model::{
     ActiveCode, Attempts, ConfiguredName, EntryId, Millis, OneTime, PendingLogin, Policy, Profile,
     ProfileNo, QueuedMail, Right, RightNo, SecondFactor, SelfReset, Session, SessionNo, TokenHash,
-    TokenLifetimes, User, UserNo, is_default,
+    TokenLifetimes, User, UserNo, UserPlaces, is_default,
 };
 
 /// One difference between the realm before and after a command.
@@ -133,6 +133,8 @@ pub enum Row {
     Mail(QueuedMail),
     /// A name in the configuration, and the key that contains it.
     ConfiguredName(ConfiguredName, Box<str>),
+    /// The client networks where a user logged in.
+    Places(UserNo, UserPlaces),
 }
 
 /// The session and expiry of a rotated token, which is a refresh token that a refresh replaced.
@@ -170,6 +172,7 @@ impl Row {
             Row::SelfReset(no, _) => Key::SelfReset(*no),
             Row::Mail(mail) => Key::Mail(mail.no),
             Row::ConfiguredName(name, _) => Key::ConfiguredName(name.clone()),
+            Row::Places(no, _) => Key::Places(*no),
         }
     }
 
@@ -187,7 +190,7 @@ impl Row {
             Row::User(user) => !is_short(user),
             Row::Right(_) | Row::Profile(_) | Row::Session(_) | Row::Attempts(..) => true,
             Row::History(..) | Row::SecondFactor(..) | Row::Mail(_) => true,
-            Row::Policy(_) | Row::ConfiguredName(..) => true,
+            Row::Policy(_) | Row::ConfiguredName(..) | Row::Places(..) => true,
             Row::Counters(_) | Row::Seen(..) | Row::PepperCheck(_) => false,
             Row::Member(..) | Row::Grant(..) | Row::Direct(..) | Row::OneTime(..) => false,
             Row::RotatedToken(..) | Row::TokenLifetimes(_) | Row::PendingLogin(..) => false,
@@ -220,6 +223,7 @@ impl Row {
             Row::SelfReset(_, row) => to_json(row),
             Row::Mail(row) => to_json(row),
             Row::ConfiguredName(_, row) => to_json(row),
+            Row::Places(_, row) => to_json(row),
         }
     }
 
@@ -264,6 +268,7 @@ impl Row {
             Key::SelfReset(no) => Row::SelfReset(no, json(value)?),
             Key::Mail(_) => Row::Mail(json(value)?),
             Key::ConfiguredName(name) => Row::ConfiguredName(name, json(value)?),
+            Key::Places(no) => Row::Places(no, json(value)?),
         })
     }
 }

@@ -71,6 +71,7 @@ impl Realm {
             KeyKind::ConfiguredName => table(&self.configured, after, |name, key| {
                 Row::ConfiguredName(name.clone(), key.clone())
             }),
+            KeyKind::Places => table(&self.places, after, |no, it| Row::Places(*no, it.clone())),
             KeyKind::Seen => table(&self.seen, after, |id, at| Row::Seen(*id, *at)),
         }
     }
@@ -102,6 +103,7 @@ impl Realm {
             KeyKind::SelfReset => self.self_resets.len(),
             KeyKind::Mail => self.mails.len(),
             KeyKind::ConfiguredName => self.configured.len(),
+            KeyKind::Places => self.places.len(),
             KeyKind::Seen => self.seen.len(),
         }
     }
@@ -123,6 +125,7 @@ impl Realm {
             Key::ConfiguredName(name) => {
                 Row::ConfiguredName(name.clone(), self.configured.get(name)?.clone())
             }
+            Key::Places(no) => Row::Places(*no, self.places.get(no)?.clone()),
             Key::Seen(id) => Row::Seen(*id, *self.seen.get(id)?),
             Key::History(no) => Row::History(*no, self.histories.get(no)?.clone()),
             Key::OneTime(hash) => Row::OneTime(*hash, *self.one_time.get(hash)?),
@@ -185,7 +188,8 @@ table_keys! {
     RightNo: Key::Right(no) => *no;
     ProfileNo: Key::Profile(no) => *no;
     ConfiguredName: Key::ConfiguredName(name) => name.clone();
-    UserNo: Key::User(no) | Key::History(no) | Key::SecondFactor(no) | Key::SelfReset(no) => *no;
+    UserNo: Key::User(no) | Key::History(no) | Key::SecondFactor(no) | Key::SelfReset(no)
+        | Key::Places(no) => *no;
     (ProfileNo, UserNo): Key::Member(profile, user) => (*profile, *user);
     (ProfileNo, RightNo): Key::Grant(profile, right) => (*profile, *right);
     (UserNo, RightNo): Key::Direct(user, right) => (*user, *right);
@@ -314,19 +318,25 @@ mod tests {
                 epoch: 0,
             }),
             Row::SelfReset(user, Default::default()),
-            Row::Mail(QueuedMail {
-                no: number.into(),
-                user,
-                kind: MailKind::OneTimePassword,
-                made: 1,
-                due: 1,
-                send_attempts: 0,
-                secret_issued: false,
-                epoch: 0,
-            }),
+            Row::Mail(queued_mail(number.into(), user)),
             Row::ConfiguredName(ConfiguredName::LocalUser(name(number)), "key".into()),
+            Row::Places(user, Default::default()),
             Row::Seen(EntryId(number.into()), 5),
         ]
+    }
+
+    fn queued_mail(no: u64, user: UserNo) -> QueuedMail {
+        let kind = MailKind::OneTimePassword;
+        QueuedMail {
+            no,
+            user,
+            kind,
+            made: 1,
+            due: 1,
+            send_attempts: 0,
+            secret_issued: false,
+            epoch: 0,
+        }
     }
 
     fn pending_login(user: UserNo) -> PendingLogin {

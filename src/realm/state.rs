@@ -15,7 +15,7 @@ use super::key::Key;
 use super::model::{
     ActiveCode, Attempts, ConfiguredName, EntryId, ExpiringTokens, Millis, OneTime, PendingLogin,
     Policy, Profile, ProfileNo, QueuedMail, Right, RightNo, SecondFactor, SelfReset, Session,
-    SessionId, SessionNo, TokenHash, TokenLifetimes, User, UserNo, attempts_ref,
+    SessionId, SessionNo, TokenHash, TokenLifetimes, User, UserNo, UserPlaces, attempts_ref,
 };
 use super::row::{Change, Counters, RotatedToken, Row};
 
@@ -62,6 +62,7 @@ pub struct Realm {
     pub(super) self_resets: BTreeMap<UserNo, SelfReset>,
     pub(super) mails: BTreeMap<u64, QueuedMail>,
     pub(super) configured: BTreeMap<ConfiguredName, Box<str>>,
+    pub(super) places: BTreeMap<UserNo, UserPlaces>,
     pub(super) mails_by_due: BTreeSet<(Millis, u64)>,
     pub(super) seen: BTreeMap<EntryId, Millis>,
     pub(super) seen_at: BTreeSet<(Millis, EntryId)>,
@@ -143,6 +144,7 @@ impl Realm {
                 self.mails.insert(it.no, it);
             }
             Row::ConfiguredName(name, key) => drop(self.configured.insert(name, key)),
+            Row::Places(no, places) => drop(self.places.insert(no, places)),
         }
     }
 
@@ -223,6 +225,7 @@ impl Realm {
                 self.mails.remove(no).map(|it| self.mails_by_due.remove(&(it.due, *no)));
             }
             Key::ConfiguredName(name) => drop(self.configured.remove(name)),
+            Key::Places(no) => drop(self.places.remove(no)),
         }
     }
 

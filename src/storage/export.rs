@@ -118,7 +118,7 @@ fn exported(row: Row, credentials: bool) -> Option<Row> {
         Row::Seen(..) | Row::ConfiguredName(..) => None,
         row if credentials => Some(row),
         Row::User(user) => Some(Row::User(User { credential: None, ..user })),
-        Row::History(..) | Row::PepperCheck(_) | Row::Attempts(..) => None,
+        Row::History(..) | Row::PepperCheck(_) | Row::Attempts(..) | Row::Places(..) => None,
         Row::Session(_) | Row::RotatedToken(..) | Row::PendingLogin(..) => None,
         Row::OneTime(..) | Row::SelfReset(..) | Row::ActiveCode(_) | Row::Mail(_) => None,
         Row::SecondFactor(..) => None,

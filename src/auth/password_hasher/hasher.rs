@@ -98,7 +98,7 @@ impl PasswordHasher {
                 PasswordMatch::Wrong
             }
         };
-        self.pool.submit(client.into(), 1, check).await
+        self.pool.submit(client.into(), check).await
     }
 
     /// Hashes a new password to a PHC string with a random salt. The caller must check the length
@@ -110,11 +110,11 @@ impl PasswordHasher {
     ) -> Result<String, HashUnavailable> {
         let (cost, input) = (self.cost, self.pepper.digest(&password));
         drop(password);
-        self.pool.submit(client.into(), 1, move || hash_bounds::hash(cost, &*input)).await
+        self.pool.submit(client.into(), move || hash_bounds::hash(cost, &*input)).await
     }
 
-    /// Hashes a new password unless it matches one of the `previous` hashes. All these hashes are
-    /// computed by one job.
+    /// Hashes a new password unless it matches one of the `previous` hashes. Each of these hashes
+    /// is a job, so that other passwords are checked in between.
     pub async fn hash_unless_used(
         &self,
         client: IpAddr,
@@ -125,15 +125,16 @@ impl PasswordHasher {
         let cost = self.cost;
         let inputs = HashInputs::new(&self.pepper, &password, Some(user_name), &previous);
         drop(password);
-        let hashes = previous.len() as u32 + 1;
-        let job = move || {
-            if previous.iter().any(|previous| inputs.check(previous) == Some(true)) {
-                NewHash::UsedBefore
-            } else {
-                NewHash::Hash(hash_bounds::hash(cost, &*inputs.native))
+        let inputs = Arc::new(inputs);
+        for previous in previous {
+            let inputs = inputs.clone();
+            let is_same = move || inputs.check(&previous) == Some(true);
+            if self.pool.submit(client.into(), is_same).await? {
+                return Ok(NewHash::UsedBefore);
             }
-        };
-        self.pool.submit(client.into(), hashes, job).await
+        }
+        let hash = move || NewHash::Hash(hash_bounds::hash(cost, &*inputs.native));
+        self.pool.submit(client.into(), hash).await
     }
 
     /// Hashes a password on the calling thread, for the command line.
@@ -254,6 +255,8 @@ impl Pepper {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
+
     use super::*;
 
     const CHEAP: Cost = Cost { log_n: 4, r: 8, p: 1 };
@@ -362,6 +365,20 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn another_password_is_checked_during_a_history_check() {
+        let cost = Cost { log_n: 10, r: 8, p: 1 };
+        let passwords = passwords(cost, "salt");
+        let hash = |text: &str| PasswordHasher::hash_now(cost, "salt", &Password::new(text)).into();
+        let former: Vec<Arc<str>> = vec![hash("former"); 24];
+        let history = passwords.hash_unless_used(HERE, Password::new("new"), "x", former);
+        let mut history = Box::pin(history);
+        assert!(history.as_mut().now_or_never().is_none());
+        assert!(verify(&passwords, "former", &hash("former")).await == MATCHED);
+        assert!(history.as_mut().now_or_never().is_none(), "the login had to wait");
+        assert!(matches!(history.await, Ok(NewHash::Hash(_))));
+    }
+
     #[test]
     fn another_pepper_is_noticed() {
         let check = PasswordHasher::pepper_check_now(CHEAP, "salt");
@@ -389,7 +406,7 @@ mod tests {
     /// this time.
     async fn cpu_secs(passwords: &PasswordHasher) -> f64 {
         let cpu_time = || rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-        let time = passwords.pool.submit(HERE.into(), 1, cpu_time).await.unwrap();
+        let time = passwords.pool.submit(HERE.into(), cpu_time).await.unwrap();
         time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
     }
 

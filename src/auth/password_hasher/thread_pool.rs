@@ -21,11 +21,8 @@ const NEWEST_SHARE: f64 = 0.125;
 #[cfg(target_os = "linux")]
 const NICE: i32 = 10;
 
-struct HashJob {
-    /// Number of hashes that the job computes.
-    hashes: u32,
-    job: Box<dyn FnOnce() + Send>,
-}
+/// The computation of one hash.
+type HashJob = Box<dyn FnOnce() + Send>;
 
 /// Threads that run jobs, fairly by client network. Dropping the pool ends each thread after its
 /// current job.
@@ -121,30 +118,28 @@ impl HashPool {
         self.shared.state.lock().queue.len()
     }
 
-    /// Runs `job`, which computes `hashes` hashes, on one of the threads. If the future is dropped
+    /// Runs `job`, which computes one hash, on one of the threads. If the future is dropped
     /// before the job starts, the job does not run. Fails with [`HashUnavailable`] if the job would
     /// have to wait too long, has waited too long or panics, or if no thread could be started.
     pub async fn submit<T: Send + 'static>(
         &self,
         network: ClientNetwork,
-        hashes: u32,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, HashUnavailable> {
         let (sender, answer) = oneshot::channel();
-        let job = Box::new(move || {
+        let job: HashJob = Box::new(move || {
             // Sending fails if the caller dropped the future while the job ran: the result is not
             // needed then.
             let _ = sender.send(job());
         });
-        let work = HashJob { hashes, job };
-        let _slot = self.enqueue(network, work)?;
+        let _slot = self.enqueue(network, job)?;
         answer.await.map_err(|_| unavailable(0.0))
     }
 
     fn enqueue(
         &self,
         network: ClientNetwork,
-        work: HashJob,
+        job: HashJob,
     ) -> Result<QueueSlot<'_>, HashUnavailable> {
         let mut state = self.shared.state.lock();
         let wait_secs = state.queue.jobs_ahead(network) as f64 * state.hash_duration.secs()
@@ -153,7 +148,7 @@ impl HashPool {
         if self.threads == 0 || over_secs > 0.0 {
             return Err(unavailable(over_secs));
         }
-        let id = state.queue.push(network, self.shared.watch.elapsed_secs(), work);
+        let id = state.queue.push(network, self.shared.watch.elapsed_secs(), job);
         record_queue_length(&state.queue);
         drop(state);
         self.shared.wake.notify_one();
@@ -176,9 +171,8 @@ impl Shared {
             let wait_secs = self.watch.elapsed_secs() - queued.since_secs;
             metrics::histogram!("tollgate_password_hash_wait_seconds").record(wait_secs);
             // A panic in a job must not end the thread. The caller sees a closed channel.
-            let HashJob { hashes, job } = queued.job;
-            let _ = catch_unwind(AssertUnwindSafe(job));
-            let hash_secs = watch.elapsed_secs() / f64::from(hashes.max(1));
+            let _ = catch_unwind(AssertUnwindSafe(queued.job));
+            let hash_secs = watch.elapsed_secs();
             metrics::histogram!("tollgate_password_hash_duration_seconds").record(hash_secs);
             let mut state = self.state.lock();
             state.hash_duration = state.hash_duration.updated(hash_secs);
@@ -253,7 +247,7 @@ mod tests {
         async fn submit(&mut self, last: u8, name: &str) -> bool {
             let (pool, done, name) = (self.pool.clone(), self.done.clone(), name.to_owned());
             let (before, job) = (self.pool.waiting(), move || done.lock().push(name));
-            let job = tokio::spawn(async move { pool.submit(network(last), 1, job).await });
+            let job = tokio::spawn(async move { pool.submit(network(last), job).await });
             while self.pool.waiting() == before && !job.is_finished() {
                 tokio::task::yield_now().await;
             }
@@ -287,7 +281,7 @@ mod tests {
             closed.recv().unwrap();
         };
         let pool = pool.clone();
-        let job = tokio::spawn(async move { pool.submit(network(0), 1, job).await });
+        let job = tokio::spawn(async move { pool.submit(network(0), job).await });
         (gate, begun, job)
     }
 
@@ -370,8 +364,8 @@ mod tests {
     #[tokio::test]
     async fn a_panic_fails_only_its_own_job() {
         let pool = HashPool::start(1, 60_000, 0.001);
-        assert!(pool.submit(network(1), 1, || panic!("a deliberate panic")).await.is_err());
-        assert_eq!(pool.submit(network(1), 1, || 7).await, Ok(7));
+        assert!(pool.submit(network(1), || panic!("a deliberate panic")).await.is_err());
+        assert_eq!(pool.submit(network(1), || 7).await, Ok(7));
     }
 
     #[tokio::test]
@@ -380,7 +374,7 @@ mod tests {
         let pool = HashPool::start(2, 60_000, 0.001);
         let before = priority();
         let name = move || (thread::current().name().map(str::to_owned), priority());
-        let (name, after) = pool.submit(network(1), 1, name).await.unwrap();
+        let (name, after) = pool.submit(network(1), name).await.unwrap();
         assert!(name.unwrap().starts_with("hash-"));
         assert_eq!((after, priority()), ((before + NICE).min(19), before));
 

@@ -7,11 +7,13 @@ use serde::Deserialize;
 use super::ack::LoginAck;
 use super::password_login::PasswordLogin;
 use super::presented_token::{PresentedToken, TokenOwner};
+use super::snapshot::LoginSnapshot;
 use super::{pending_login, token_refresh};
+use crate::messages::attempt::{Attempt, log_new_lock};
 use crate::messages::context::MessageContext;
 use crate::messages::errors;
 use crate::messages::handler::{Access, Message};
-use crate::messages::stale_retry::retry_stale;
+use crate::messages::stale_retry::{AttemptError, retry_stale};
 use crate::realm::{Refusal, TokenHash};
 
 /// Either USER_NAME and PASSWORD, or REFRESH_AUTH_TOKEN. With REFRESH_AUTH_TOKEN, PASSWORD is
@@ -54,12 +56,10 @@ impl Message for LoginAuth {
     type Ack = LoginAck;
 
     async fn serve(self, context: &MessageContext) -> Result<LoginAck, Nack> {
-        context.check_failure_limit()?;
-        let served = match &self.refresh_auth_token {
+        match &self.refresh_auth_token {
             Some(token) => self.by_token(context, token).await,
             None => self.by_password(context).await,
-        };
-        served.inspect_err(|nack| record_failure(context, nack))
+        }
     }
 }
 
@@ -71,7 +71,13 @@ impl LoginAuth {
         let password = self.password.as_ref().ok_or_else(|| missing("PASSWORD"))?;
         context.set_audited_user(user_name);
         let login = PasswordLogin { user_name, password, code: self.mfa_code.as_ref() };
-        retry_stale(context, || login.attempt(context)).await
+        let attempt = Attempt::begin(context, Some(user_name)).await?;
+        let served = retry_stale(context, || login.attempt(context, &attempt)).await;
+        if served.as_ref().is_err_and(is_failure) {
+            attempt.fail();
+            log_new_lock(context, user_name);
+        }
+        served
     }
 
     /// Completes the pending login of the token, or renews or resumes the session of the token.
@@ -89,10 +95,15 @@ impl LoginAuth {
         let attempt = || async move {
             match presented.find_owner(context) {
                 Some(TokenOwner::PendingLogin(snapshot)) => {
-                    pending_login::finish(context, presented, snapshot).await
+                    finish_pending(context, presented, snapshot).await
                 }
                 Some(TokenOwner::Session(snapshot)) => {
-                    token_refresh::refresh(context, presented, snapshot).await
+                    let served = token_refresh::refresh(context, presented, snapshot).await;
+                    served.inspect_err(|error| {
+                        if error.nack().is_some_and(is_failure) {
+                            context.record_failure();
+                        }
+                    })
                 }
                 None => Err(unknown_token(context).into()),
             }
@@ -101,16 +112,33 @@ impl LoginAuth {
     }
 }
 
-/// Counts a wrong name, password or code, and a locked account, against the client network. Other
-/// refusals are not counted here: rate and session limits, expired passwords, a pending login that
-/// lacks its second factor, and unknown tokens, which [`unknown_token`] counts.
-fn record_failure(context: &MessageContext, nack: &Nack) {
+/// Completes a pending login. Its code is an attempt: the password was right, but may be stolen.
+async fn finish_pending(
+    context: &MessageContext,
+    presented: &PresentedToken<'_>,
+    snapshot: LoginSnapshot,
+) -> Result<LoginAck, AttemptError> {
+    let name = snapshot.name.clone();
+    context.set_audited_user(&name);
+    let attempt = Attempt::begin(context, Some(&name)).await?;
+    let served = pending_login::finish(context, presented, snapshot).await;
+    if served.as_ref().err().and_then(AttemptError::nack).is_some_and(is_failure) {
+        attempt.fail();
+        log_new_lock(context, &name);
+    }
+    served
+}
+
+/// Whether a refusal counts against the client network: a wrong name, password or code, or a locked
+/// account. Other refusals do not count: rate and session limits, expired passwords, a pending
+/// login that lacks its second factor, and unknown tokens, which [`unknown_token`] counts.
+fn is_failure(nack: &Nack) -> bool {
     use NackCode::{IncorrectCredentials, LockedAccount, MfaFailed, UnknownAccount};
     let reason = nack.errors.first().and_then(|fault| fault.details.as_ref()?["REASON"].as_str());
     match nack.code() {
-        IncorrectCredentials | LockedAccount | UnknownAccount => context.record_failure(),
-        MfaFailed if reason == Some("INVALID") => context.record_failure(),
-        _ => {}
+        IncorrectCredentials | LockedAccount | UnknownAccount => true,
+        MfaFailed => reason == Some("INVALID"),
+        _ => false,
     }
 }
 

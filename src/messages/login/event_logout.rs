@@ -63,7 +63,6 @@ impl Logout {
         let Some(id) = self.session_id.as_deref().or(context.envelope.session_id.as_deref()) else {
             return self.find_own_session(context);
         };
-        context.check_failure_limit()?;
         let root =
             context.envelope.user_name.as_deref().and_then(|name| UserName::parse(name).ok());
         let own = || context.session.as_ref().map(|session| session.user_name.clone());

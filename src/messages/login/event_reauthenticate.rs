@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::authenticate::authenticate;
 use super::second_factor::check_code;
 use super::snapshot::LoginSnapshot;
+use crate::messages::attempt::{Attempt, log_new_lock};
 use crate::messages::context::MessageContext;
 use crate::messages::errors;
 use crate::messages::handler::{Access, Message};
@@ -39,15 +40,26 @@ impl Message for ProveAgain {
     type Ack = Generated;
 
     async fn serve(self, context: &MessageContext) -> Result<Generated, Nack> {
-        context.check_failure_limit()?;
-        retry_stale(context, || self.attempt(context)).await
+        let name = &context.session()?.user_name;
+        let begun = Attempt::begin(context, Some(name)).await?;
+        let proved = retry_stale(context, || self.attempt(context, &begun)).await?;
+        if proved.is_err() {
+            begun.fail();
+            log_new_lock(context, name);
+        }
+        proved
     }
 }
 
 impl ProveAgain {
-    async fn attempt(&self, context: &MessageContext) -> Result<Generated, AttemptError> {
+    async fn attempt(
+        &self,
+        context: &MessageContext,
+        begun: &Attempt<'_>,
+    ) -> Result<Result<Generated, Nack>, AttemptError> {
         let session = context.session()?;
         let name = &session.user_name;
+        let _turn = begun.turn(name).await?;
         let snapshot = LoginSnapshot::by_name(context, name);
         let checked = authenticate(context, name, &self.password, &snapshot).await?;
         let proof = Reauthenticate {
@@ -59,11 +71,8 @@ impl ProveAgain {
             client: snapshot.client,
         };
         match submit_checked(context, Command::Reauthenticate(proof)).await? {
-            Outcome::Done => Ok(Generated::default()),
-            Outcome::Refused(refusal) => {
-                context.record_failure();
-                Err(context.nack(refusal).into())
-            }
+            Outcome::Done => Ok(Ok(Generated::default())),
+            Outcome::Refused(refusal) => Ok(Err(context.nack(refusal))),
             _ => Err(errors::internal_error(Self::TYPE).into()),
         }
     }

@@ -8,9 +8,11 @@ use super::reply::reply;
 use super::second_factor::{FactorTokens, check_code};
 use super::snapshot::LoginSnapshot;
 use super::token_pair::TokenPair;
+use crate::gateway::UserTurn;
+use crate::messages::attempt::Attempt;
 use crate::messages::context::MessageContext;
 use crate::messages::stale_retry::{AttemptError, submit_checked};
-use crate::realm::{Command, Login, SecondFactorInput};
+use crate::realm::{Command, Login, SecondFactorInput, Verdict};
 
 /// The credentials that the client sent.
 pub struct PasswordLogin<'a> {
@@ -24,9 +26,14 @@ pub struct PasswordLogin<'a> {
 
 impl PasswordLogin<'_> {
     /// Checks the password against the current realm and logs in.
-    pub async fn attempt(&self, context: &MessageContext) -> Result<LoginAck, AttemptError> {
+    pub async fn attempt(
+        &self,
+        context: &MessageContext,
+        attempt: &Attempt<'_>,
+    ) -> Result<LoginAck, AttemptError> {
+        let turn = attempt.turn(self.user_name).await?;
         let snapshot = LoginSnapshot::by_name(context, self.user_name);
-        self.attempt_with(context, snapshot).await
+        self.attempt_with(context, snapshot, turn).await
     }
 
     /// Like [`Self::attempt`], but with a snapshot that was read earlier.
@@ -34,9 +41,12 @@ impl PasswordLogin<'_> {
         &self,
         context: &MessageContext,
         snapshot: LoginSnapshot,
+        turn: UserTurn<'_>,
     ) -> Result<LoginAck, AttemptError> {
         let (tokens, factor_tokens) = (TokenPair::generate(), FactorTokens::generate());
         let checked = authenticate(context, self.user_name, self.password, &snapshot).await?;
+        // A right password is no guess, so the next check need not wait for the commit.
+        let turn = Some(turn).filter(|_| checked.verdict != Verdict::Matched);
         let presented = check_code(context, snapshot.second_factor.as_ref(), self.code);
         let session_kind = context.client.session_kind();
         // An unknown name is submitted, too: the response time must not reveal that it is unknown.
@@ -57,6 +67,7 @@ impl PasswordLogin<'_> {
             authenticated_by: checked.authenticated_by,
         };
         let outcome = submit_checked(context, Command::Login(login)).await?;
+        drop(turn);
         Ok(reply(context, outcome, &tokens, factor_tokens)?)
     }
 }
@@ -119,12 +130,16 @@ mod tests {
         let set = SetCredential { user_name: user_name.clone(), credential };
         gateway.replica.submit(Command::SetCredential(set)).await.unwrap();
         let attempts = AtomicUsize::new(0);
+        let begun = Attempt::begin(&context, Some(&user_name)).await.ok().unwrap();
         let attempt = || async {
             attempts.fetch_add(1, Ordering::Relaxed);
             let snapshot = stale.lock().take();
             match snapshot {
-                Some(stale) => login.attempt_with(&context, stale).await,
-                None => login.attempt(&context).await,
+                Some(stale) => {
+                    let turn = begun.turn(&user_name).await?;
+                    login.attempt_with(&context, stale, turn).await
+                }
+                None => login.attempt(&context, &begun).await,
             }
         };
         let served = retry_stale(&context, attempt).await;

@@ -183,7 +183,6 @@ pub fn enrolment_actor(
     right: &'static str,
 ) -> Result<(EnrolmentActor, TargetUser), Nack> {
     if let Some(token) = token {
-        context.check_failure_limit()?;
         let hash = TokenHash(crate::auth::hash_token(token.expose()));
         let user = context.read(|realm| realm.user_by_pending_login(&hash).map(TargetUser::from));
         let user = user.filter(|user| name.is_none_or(|name| *name == user.name));

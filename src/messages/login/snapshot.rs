@@ -24,8 +24,7 @@ pub struct LoginSnapshot {
     pub locked_until: Option<Millis>,
     /// The confirmed secret of the user's second factor; `None` if the user has none.
     pub second_factor: Option<UserSecret>,
-    /// The client network of the login, and whether the user has a session from this network. Locks
-    /// depend on both.
+    /// The client network of the login, on which locks depend.
     pub client: LoginClient,
 }
 
@@ -41,7 +40,7 @@ impl LoginSnapshot {
     }
 
     fn new(context: &MessageContext, realm: &Realm, name: &UserName, user: Option<&User>) -> Self {
-        let client = client_of(realm, user, context.client.address);
+        let client = client_of(context.client.address);
         Self {
             name: user.map_or(name, |user| &user.name).clone(),
             user: user.map(|user| user.no),
@@ -53,14 +52,7 @@ impl LoginSnapshot {
     }
 }
 
-/// Returns the client of a login. The client is familiar if the user has a session from the same
-/// client network.
-fn client_of(realm: &Realm, user: Option<&User>, address: IpAddr) -> LoginClient {
-    let network = ClientNetwork::from(address);
-    let is_same_network =
-        |host: &str| host.parse().is_ok_and(|host: IpAddr| ClientNetwork::from(host) == network);
-    let familiar = user.is_some_and(|user| {
-        realm.sessions_of(user.no).any(|session| is_same_network(&session.host))
-    });
-    LoginClient { network: network.to_string().into(), familiar }
+/// Returns the client of a login.
+fn client_of(address: IpAddr) -> LoginClient {
+    LoginClient { network: ClientNetwork::from(address).to_string().into(), ..Default::default() }
 }

@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::auth::recovery_code;
+use crate::messages::attempt::Attempt;
 use crate::messages::context::MessageContext;
 use crate::messages::errors;
 use crate::messages::handler::{Access, Message};
@@ -51,13 +52,13 @@ impl Message for MfaConfirmSecret {
     type Ack = WithDetails<Details>;
 
     async fn serve(self, context: &MessageContext) -> Result<WithDetails<Details>, Nack> {
-        context.check_failure_limit()?;
         let (actor, target) = login::enrolment_actor(
             context,
             self.refresh_auth_token.as_ref(),
             self.user_name.as_ref(),
             "MFA_CONFIRM",
         )?;
+        let begun = Attempt::begin(context, Some(&target.name)).await?;
         let recovery: Vec<_> =
             (0..RECOVERY_CODES).map(|_| recovery_code::recovery_code()).collect();
         let hash = |code: &String| TokenHash(crate::auth::hash_token(code));
@@ -75,15 +76,16 @@ impl Message for MfaConfirmSecret {
                 recovery: recovery.iter().map(hash).collect(),
             };
             match submit_checked(context, Command::ConfirmSecret(confirm)).await? {
-                Outcome::Done => Ok(()),
-                Outcome::Refused(refusal) => {
-                    context.record_failure();
-                    Err(context.nack(refusal).into())
-                }
+                Outcome::Done => Ok(Ok(())),
+                Outcome::Refused(refusal) => Ok(Err(context.nack(refusal))),
                 _ => Err(errors::internal_error(Self::TYPE).into()),
             }
         };
-        retry_stale(context, attempt).await?;
+        let confirmed = retry_stale(context, attempt).await?;
+        if let Err(nack) = confirmed {
+            begun.fail();
+            return Err(nack);
+        }
         let shown = recovery.iter().map(|code| recovery_code::format_recovery_code(code));
         Ok(WithDetails { details: Details { recovery_code: shown.collect() } })
     }

@@ -8,6 +8,7 @@ use protocol::{MfaCode, Nack, NackCode, Password, UserName};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::messages::attempt::{Attempt, log_new_lock};
 use crate::messages::context::MessageContext;
 use crate::messages::errors;
 use crate::messages::handler::{Access, Message};
@@ -53,7 +54,6 @@ impl Message for ChangeUserPassword {
     type Ack = Generated;
 
     async fn serve(self, context: &MessageContext) -> Result<Generated, Nack> {
-        context.check_failure_limit()?;
         let name = self.target(context)?;
         context.set_audited_user(&name);
         // The session, if its user changes the password of another user.
@@ -66,7 +66,9 @@ impl Message for ChangeUserPassword {
         let actor = other_session.map(|_| context.actor()).transpose()?;
         let own_session = context.session.as_ref().filter(|session| session.user_name == name);
         check::check_length(&self.new_password)?;
+        let begun = Attempt::begin(context, Some(&name)).await?;
         let attempt = || async {
+            let _turn = begun.turn(&name).await?;
             let snapshot = LoginSnapshot::by_name(context, &name);
             let checked =
                 login::check_local_password(context, &self.old_password, &snapshot).await?;
@@ -93,15 +95,17 @@ impl Message for ChangeUserPassword {
                 client: snapshot.client,
             };
             match submit_checked(context, Command::ChangePassword(change)).await? {
-                Outcome::Done => Ok(Generated::default()),
-                Outcome::Refused(refusal) => {
-                    context.record_failure();
-                    Err(context.nack(refusal).into())
-                }
+                Outcome::Done => Ok(Ok(Generated::default())),
+                Outcome::Refused(refusal) => Ok(Err(context.nack(refusal))),
                 _ => Err(errors::internal_error(Self::TYPE).into()),
             }
         };
-        retry_stale(context, attempt).await
+        let changed = retry_stale(context, attempt).await?;
+        if changed.is_err() {
+            begun.fail();
+            log_new_lock(context, &name);
+        }
+        changed
     }
 }
 

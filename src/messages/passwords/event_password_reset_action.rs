@@ -6,6 +6,7 @@ use protocol::{Nack, Password, ResetToken, UserName};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::messages::attempt::Attempt;
 use crate::messages::context::MessageContext;
 use crate::messages::errors;
 use crate::messages::handler::{Access, Message};
@@ -39,8 +40,8 @@ impl Message for PasswordResetAction {
     type Ack = Generated;
 
     async fn serve(self, context: &MessageContext) -> Result<Generated, Nack> {
-        context.check_failure_limit()?;
         context.set_audited_user(&self.user_name);
+        let attempt = Attempt::begin(context, Some(&self.user_name)).await?;
         check::check_length(&self.new_password)?;
         let token = TokenHash(crate::auth::hash_token(self.reset_token.expose()));
         let known = context.read(|realm| {
@@ -48,7 +49,8 @@ impl Message for PasswordResetAction {
             Some((user.name.clone(), realm.remembered_hashes(user)))
         });
         let Some((name, previous)) = known else {
-            return Err(count_refusal(context, Refusal::InvalidOneTimeToken));
+            attempt.fail();
+            return Err(context.nack(Refusal::InvalidOneTimeToken));
         };
         // The check comes before the command, because a password that violates the rules must not
         // use up the token.
@@ -61,14 +63,11 @@ impl Message for PasswordResetAction {
         };
         match context.submit_raw(Command::ResetByToken(reset)).await? {
             Outcome::Done => Ok(Generated::default()),
-            Outcome::Refused(refusal) => Err(count_refusal(context, refusal)),
+            Outcome::Refused(refusal) => {
+                attempt.fail();
+                Err(context.nack(refusal))
+            }
             _ => Err(errors::internal_error(Self::TYPE)),
         }
     }
-}
-
-/// Counts a failed login of the client network and returns the NACK.
-fn count_refusal(context: &MessageContext, refusal: Refusal) -> Nack {
-    context.record_failure();
-    context.nack(refusal)
 }

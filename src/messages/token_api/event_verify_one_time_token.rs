@@ -6,6 +6,7 @@ use protocol::{Nack, SessionToken, UserName};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::messages::attempt::Attempt;
 use crate::messages::context::{MessageContext, no_session};
 use crate::messages::errors;
 use crate::messages::handler::{Access, Message};
@@ -47,14 +48,12 @@ impl Message for VerifyOneTimeToken {
     async fn serve(self, context: &MessageContext) -> Result<WithDetails<Details>, Nack> {
         let actor = verifier(context)?;
         // If every client may verify tokens, an invalid token counts as a failed login.
-        let is_open = actor.is_none();
-        if is_open {
-            context.check_failure_limit()?;
-        }
+        let attempt = match &actor {
+            None => Some(Attempt::begin(context, None).await?),
+            Some(_) => None,
+        };
         let invalid = || {
-            if is_open {
-                context.record_failure();
-            }
+            attempt.into_iter().for_each(Attempt::fail);
             Ok(Details::from_user(None))
         };
         let token = TokenHash(crate::auth::hash_token(self.token.expose()));

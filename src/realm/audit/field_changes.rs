@@ -156,6 +156,7 @@ impl Viewpoint<'_> {
             | Key::PendingLogin(_)
             | Key::SelfReset(_)
             | Key::ConfiguredName(_)
+            | Key::Places(_)
             | Key::Mail(_) => return None,
         })
     }
@@ -247,6 +248,7 @@ impl Viewpoint<'_> {
             | Row::PendingLogin(..)
             | Row::SelfReset(..)
             | Row::ConfiguredName(..)
+            | Row::Places(..)
             | Row::Mail(_) => Fields::new(),
         }
     }

@@ -35,8 +35,8 @@ pub struct LoginClient {
     /// The client network: an IPv4 address or an IPv6 /64.
     #[serde(alias = "source")]
     pub network: Box<str>,
-    /// Whether the user has a session from this network. The daily limit does not apply to a
-    /// familiar client, so that an attacker in another network cannot lock the user out.
+    /// Whether the user had a session from this network: only in entries of earlier versions, whose
+    /// daily limit did not apply to such a client. [`LoginPlace`](super::LoginPlace) replaces it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub familiar: bool,
 }

@@ -26,10 +26,13 @@ pub struct Attempts {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[serde(alias = "by_source")]
     pub by_network: Vec<(Box<str>, AttemptCount)>,
-    /// Wrong passwords of one day from all networks (lock scope `UserAndNetwork`). Their daily
-    /// limit stops guessing from many networks.
+    /// Wrong passwords of one day from all networks that are no places of the user (lock scope
+    /// `UserAndNetwork`). Their daily limit slows down guessing from many networks.
     #[serde(skip_serializing_if = "DailyCounter::is_empty")]
     pub day: DailyCounter,
+    /// When the newest waiting time after wrong codes of the second factor ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub codes_locked_until: Option<Millis>,
     /// All wrong passwords since the last successful login: FAILED_LOGIN_ATTEMPTS.
     pub failed: u32,
     /// Logins that were refused for another reason: REJECTED_LOGIN_ATTEMPTS.
@@ -65,16 +68,19 @@ impl AttemptCount {
 }
 
 impl Attempts {
-    /// Returns the count as it is displayed: the largest count and the latest lock of all networks.
+    /// Returns the count as it is displayed: the largest count of all networks, and the latest lock
+    /// or waiting time.
     pub fn summary(&self) -> AttemptCount {
-        self.by_network.iter().fold(self.all, |shown, (_, one)| AttemptCount {
+        let waiting = self.day.locked_until.max(self.codes_locked_until);
+        let all = AttemptCount { locked_until: self.all.locked_until.max(waiting), ..self.all };
+        self.by_network.iter().fold(all, |shown, (_, one)| AttemptCount {
             wrong: shown.wrong.max(one.wrong),
             locked_until: shown.locked_until.max(one.locked_until),
         })
     }
 
     /// Returns the attempts after an administrator set the count of wrong passwords: all networks
-    /// have this count, and the daily count is cleared.
+    /// have this count, and the daily counts are cleared.
     pub(in crate::realm) fn set_to(
         &self,
         wrong: u32,
@@ -84,7 +90,14 @@ impl Attempts {
         let count = AttemptCount { wrong, locked_until };
         let by_network =
             self.by_network.iter().map(|(network, _)| (network.clone(), count)).collect();
-        Self { all: count, by_network, day: DailyCounter::default(), at, ..self.clone() }
+        Self {
+            all: count,
+            by_network,
+            day: DailyCounter::default(),
+            codes_locked_until: None,
+            at,
+            ..self.clone()
+        }
     }
 
     pub(in crate::realm) fn for_network(&self, network: &str) -> AttemptCount {

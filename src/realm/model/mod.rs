@@ -15,6 +15,7 @@ mod login_attempts;
 mod mail;
 mod one_time_token;
 mod pending_login;
+mod place;
 pub mod policy;
 mod profile;
 mod right;
@@ -31,6 +32,7 @@ pub use attributes::{ATTRIBUTES, Attributes};
 pub use audit_event::{AuditEvent, FieldSnapshot};
 pub use configured_name::ConfiguredName;
 pub use credential_check::{AccountChecks, AuthenticatedBy, Fingerprint, LoginClient, Verdict};
+pub use daily_counter::DailyCounter;
 pub use end_reason::{EndReason, MfaReason};
 pub use ids::{
     DAY_MS, DAY_SECS, EntryId, FIRST_BOOTSTRAP_NO, Location, Millis, ProfileNo, RightNo, SessionNo,
@@ -40,6 +42,7 @@ pub use login_attempts::{Attempts, attempts_ref};
 pub use mail::{MailKind, QueuedMail};
 pub use one_time_token::OneTime;
 pub use pending_login::PendingLogin;
+pub use place::{LoginPlace, UserPlaces};
 pub use policy::{GuardedRights, Links, LockoutScope, Mfa, Policy, SelfResets, WhenFull};
 pub use profile::{Profile, ProfileStatus};
 pub use right::{ADMINISTRATION, AMEND_USER, Right, is_administration};

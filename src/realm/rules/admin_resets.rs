@@ -127,14 +127,17 @@ impl Realm {
             let none = || Refusal::NotFound("USER_LOGIN_ATTEMPT", name.to_string());
             let old = self.attempts.get(name).ok_or_else(none)?;
             let key = Key::Attempts(name.clone());
+            let user = self.user_by_name(name).filter(|_| !self.is_first_edition());
+            let mut changes = user.map(|user| self.forgive_codes(user.no)).unwrap_or_default();
             if wrong == 0 {
-                return Ok(Applied::done(Outcome::Done, vec![Change::Delete(key)]));
+                changes.push(Change::Delete(key));
+                return Ok(Applied::done(Outcome::Done, changes));
             }
             let until = at.saturating_add(self.policy.lock_ms);
             let until = (wrong >= self.policy.attempts_max).then_some(until);
             let attempts = old.set_to(wrong, until, at);
-            let row = Row::Attempts(name.clone(), attempts);
-            Ok(Applied::done(Outcome::Done, vec![Change::Put(row)]))
+            changes.push(Change::Put(Row::Attempts(name.clone(), attempts)));
+            Ok(Applied::done(Outcome::Done, changes))
         };
         plan().unwrap_or_else(Applied::refused)
     }

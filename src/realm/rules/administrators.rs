@@ -73,7 +73,7 @@ fn row_weakens(row: &Row) -> bool {
         Row::Attempts(..) | Row::Seen(..) | Row::History(..) | Row::OneTime(..) => false,
         Row::TokenLifetimes(_) | Row::PepperCheck(_) | Row::SecondFactor(..) => false,
         Row::PendingLogin(..) | Row::ActiveCode(_) | Row::SelfReset(..) | Row::Mail(_) => false,
-        Row::ConfiguredName(..) => false,
+        Row::ConfiguredName(..) | Row::Places(..) => false,
     }
 }
 
@@ -85,7 +85,7 @@ fn deletion_weakens(key: &Key) -> bool {
         Key::Attempts(_) | Key::Seen(_) | Key::History(_) | Key::OneTime(_) => false,
         Key::TokenLifetimes | Key::PepperCheck | Key::SecondFactor(_) => false,
         Key::PendingLogin(_) | Key::ActiveCode(_) | Key::SelfReset(_) | Key::Mail(_) => false,
-        Key::ConfiguredName(_) => false,
+        Key::ConfiguredName(_) | Key::Places(_) => false,
     }
 }
 

@@ -62,7 +62,7 @@ impl Realm {
         match self.prove_factor(at, user, change, credential) {
             Err(refused) => *refused,
             Ok(mut also) => {
-                also.extend(self.forgive(name, &change.client));
+                also.extend(self.forgive(at, name, &change.client));
                 self.replace_password(at, user, credential.clone(), change.keep, true, also)
             }
         }

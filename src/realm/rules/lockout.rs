@@ -38,9 +38,28 @@ impl Realm {
             return attempts.all.locked_until.filter(|_| attempts.all.is_locked(at));
         }
         let here = attempts.for_network(&client.network);
-        let day_ends = attempts.day.locked_until(at).filter(|_| !client.familiar);
         let until = here.locked_until.filter(|_| here.is_locked(at));
-        until.max(day_ends)
+        until.max(self.waits_until(at, name, attempts, client))
+    }
+
+    /// Returns the end of the waiting time after wrong passwords from many networks. Places of the
+    /// user are exempt, so that an attacker elsewhere does not lock the user out.
+    fn waits_until(
+        &self,
+        at: Millis,
+        name: &UserName,
+        attempts: &Attempts,
+        client: &LoginClient,
+    ) -> Option<Millis> {
+        if self.is_first_edition() {
+            return attempts.day.locked_in_first_edition(at).filter(|_| !client.familiar);
+        }
+        let until = attempts.day.waits_until(at)?;
+        (!self.is_place_of_name(at, name, client)).then_some(until)
+    }
+
+    fn is_place_of_name(&self, at: Millis, name: &UserName, client: &LoginClient) -> bool {
+        self.user_by_name(name).is_some_and(|user| self.is_place(at, user.no, &client.network))
     }
 
     /// Returns the attempts under this name.
@@ -53,8 +72,8 @@ impl Realm {
         self.attempts.iter()
     }
 
-    /// Counts one wrong password. The attempt that reaches `attempts_max` is itself refused as
-    /// locked.
+    /// Counts one wrong password. The attempt that causes a lock or a waiting time is itself
+    /// refused as locked.
     pub(super) fn count_wrong(
         &self,
         at: Millis,
@@ -64,39 +83,67 @@ impl Realm {
         let mut attempts = self.attempts.get(name).cloned().unwrap_or_default();
         attempts.failed += 1;
         attempts.at = at;
-        let count = match self.policy.lock_scope {
+        let locked_until = match self.policy.lock_scope {
             LockoutScope::User => {
                 attempts.all.add(at, &self.policy);
-                attempts.all
+                attempts.all.locked_until
             }
             LockoutScope::UserAndNetwork => {
                 let mut here = attempts.for_network(&client.network);
                 here.add(at, &self.policy);
                 attempts.put(&client.network, here);
-                attempts.day = attempts.day.incremented(at);
-                here
+                here.locked_until.max(self.count_in_day(at, name, client, &mut attempts))
             }
         };
-        let refusal = match count.locked_until {
+        let refusal = match locked_until {
             Some(until) => Refusal::Locked { until: Some(until) },
             None => Refusal::IncorrectCredentials,
         };
         (refusal, self.put_attempts(name, attempts))
     }
 
+    /// Counts a wrong password towards the daily limit, except from a place of the user. Returns
+    /// the end of the waiting time that it causes.
+    fn count_in_day(
+        &self,
+        at: Millis,
+        name: &UserName,
+        client: &LoginClient,
+        attempts: &mut Attempts,
+    ) -> Option<Millis> {
+        if self.is_first_edition() {
+            attempts.day = attempts.day.incremented_in_first_edition(at);
+        } else if !self.is_place_of_name(at, name, client) {
+            attempts.day = attempts.day.incremented(at, self.policy.lock_ms);
+            return attempts.day.locked_until;
+        }
+        None
+    }
+
     /// Returns the change that clears the attempts after a correct password from this client;
     /// `None` without attempts. If networks are locked separately, the counts of other networks
     /// remain, and with them the daily count: otherwise a login of the user would unlock the
-    /// network of an attacker.
-    pub(super) fn forgive(&self, name: &UserName, client: &LoginClient) -> Option<Change> {
+    /// network of an attacker. A waiting time after wrong codes remains, too.
+    pub(super) fn forgive(
+        &self,
+        at: Millis,
+        name: &UserName,
+        client: &LoginClient,
+    ) -> Option<Change> {
         let mut attempts = self.attempts.get(name)?.clone();
         attempts.by_network.retain(|(network, _)| **network != *client.network);
         if self.policy.lock_scope == LockoutScope::User || attempts.by_network.is_empty() {
+            attempts.by_network.clear();
+            attempts.day = Default::default();
+        }
+        let codes_locked_until = attempts.codes_locked_until.filter(|until| *until > at);
+        if attempts.by_network.is_empty() && codes_locked_until.is_none() {
             return Some(Change::Delete(Key::Attempts(name.clone())));
         }
         let kept = Attempts {
             by_network: attempts.by_network,
             day: attempts.day,
+            codes_locked_until,
             at: attempts.at,
             ..Attempts::default()
         };

@@ -188,7 +188,8 @@ impl Realm {
         let code_issued = self.consume_factor(at, user, proof, request.factor, &mut change_set);
         let finished = request.pending.map(|(hash, _)| Change::Delete(Key::PendingLogin(hash)));
         change_set.changes.extend(finished);
-        change_set.changes.extend(self.forgive(&user.name, request.client));
+        change_set.changes.extend(self.forgive(at, &user.name, request.client));
+        change_set.changes.extend(self.remember_place(at, user.no, request.client));
         let session = self.open_session(at, user, new_session, verified, &mut change_set);
         change_set.applied(if code_issued {
             Outcome::LoggedInWithActiveCode(session)

@@ -15,6 +15,7 @@ mod login;
 mod mail_queue;
 mod one_time_tokens;
 mod pending_login;
+mod places;
 mod profiles;
 mod proof_epoch;
 mod reauthentication;

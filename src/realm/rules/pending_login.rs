@@ -78,7 +78,7 @@ impl Realm {
         let wrong = u32::from(reason == MfaReason::Invalid);
         let mut change_set = ChangeSet::default();
         if wrong > 0 {
-            change_set.changes.push(self.count_wrong_code(at, user.no));
+            change_set.changes.extend(self.count_wrong_code(at, user, request.client));
         }
         let (hash, mut pending) = match (request.pending, request.factor.pending_login) {
             (Some((hash, pending)), _) => (hash, pending.clone()),

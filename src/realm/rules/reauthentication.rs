@@ -44,7 +44,7 @@ impl Realm {
         proof: &Reauthenticate,
         factor: FactorProof,
     ) -> Applied {
-        let mut changes: Vec<_> = self.forgive(&user.name, &proof.client).into_iter().collect();
+        let mut changes: Vec<_> = self.forgive(at, &user.name, &proof.client).into_iter().collect();
         let mut proved = Session { proved_at: at, ..session.clone() };
         if let FactorProof::Verified(used) = factor {
             (proved.factor_verified, proved.factor_proved_at) = (true, at);
@@ -69,8 +69,8 @@ impl Realm {
         }
         self.verify_factor(at, user, presented, None, client).map_err(|refusal| {
             let is_wrong = refusal == Refusal::SecondFactor(MfaReason::Invalid, totp);
-            let counted = is_wrong.then(|| self.count_wrong_code(at, user.no));
-            Applied::done(Outcome::Refused(refusal), counted.into_iter().collect()).into()
+            let counted = is_wrong.then(|| self.count_wrong_code(at, user, client));
+            Applied::done(Outcome::Refused(refusal), counted.unwrap_or_default()).into()
         })
     }
 

@@ -134,18 +134,6 @@ impl Realm {
         })
     }
 
-    fn codes_locked_until(&self, at: Millis, user: UserNo, client: &LoginClient) -> Option<Millis> {
-        let day = self.second_factors.get(&user)?.day;
-        day.locked_until(at).filter(|_| !client.familiar)
-    }
-
-    /// Returns the change that counts one more wrong code of a user.
-    pub(super) fn count_wrong_code(&self, at: Millis, user: UserNo) -> Change {
-        let own = self.second_factors.get(&user).cloned().unwrap_or_default();
-        let day = own.day.incremented(at);
-        Change::Put(Row::SecondFactor(user, SecondFactor { day, ..own }))
-    }
-
     /// Returns the user whose second factor is to be changed. Refused if the actor may not change
     /// this factor.
     fn enrolment_target(

@@ -125,12 +125,13 @@ impl Realm {
     }
 
     /// Returns the changes that delete what belongs to a user: password history, second factor,
-    /// reset, one-time tokens, pending logins, active codes and mails.
+    /// reset, places, one-time tokens, pending logins, active codes and mails.
     fn belongings(&self, user: UserNo) -> Vec<Change> {
         let of_user = [
             self.histories.contains_key(&user).then_some(Key::History(user)),
             self.second_factors.contains_key(&user).then_some(Key::SecondFactor(user)),
             self.self_resets.contains_key(&user).then_some(Key::SelfReset(user)),
+            self.places.contains_key(&user).then_some(Key::Places(user)),
         ];
         let one_time = self.one_time.for_user(user).map(|(hash, _)| Key::OneTime(hash));
         let pending_logins =

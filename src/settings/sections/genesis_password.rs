@@ -61,8 +61,9 @@ pub struct Retry {
     /// What is locked: "user", the user for all addresses, as in Genesis authentication;
     /// "user_and_address", the user only for the address (IPv4) or /64 network (IPv6) that sent the
     /// wrong passwords. "user_and_address" has a second limit: 100 wrong passwords in a day (UTC),
-    /// counted over all addresses, lock the user until the day ends, except for addresses and
-    /// networks where the user has a session.
+    /// counted over all addresses, make the user wait for `wait_time_mins`, and each further one
+    /// twice as long, up to 60 minutes. Addresses and networks where the user logged in within 30
+    /// days are exempt from this wait.
     pub scope: LockScopeSetting,
 }
 

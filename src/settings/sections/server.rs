@@ -173,9 +173,10 @@ pub struct ServerLimits {
     pub messages_per_sec_per_connection: u32,
     /// Maximum number of failed logins per minute from one address (IPv4) or /64 network (IPv6); 0:
     /// no limit. Wrong codes, unknown tokens and refused password changes count, too. Further
-    /// logins, refreshes and password changes are refused with TOO_MANY_REQUESTS and the time to
-    /// wait. Requests for a self-service reset are counted separately, with the same limit;
-    /// requests beyond it are acknowledged, but no mail is sent.
+    /// logins and password changes are refused with TOO_MANY_REQUESTS and the time to wait, except
+    /// those of users who logged in from there within 30 days. Refreshes and logouts are never
+    /// refused by this limit. Requests for a self-service reset are counted separately, with the
+    /// same limit; requests beyond it are acknowledged, but no mail is sent.
     pub failed_logins_per_min_per_address: u32,
     /// IP addresses or ranges (10.0.0.0/8), such as those of load testers, to which
     /// `connections_per_address_max`, `failed_logins_per_min_per_address` and the limit of new

@@ -142,7 +142,7 @@ fn an_export_without_credentials_has_no_session_link_or_code() {
     let is_secret = |row: &Row| {
         matches!(row, Row::Session(_) | Row::RotatedToken(..) | Row::PendingLogin(..))
             || matches!(row, Row::OneTime(..) | Row::SelfReset(..) | Row::ActiveCode(_))
-            || matches!(row, Row::Mail(_) | Row::History(..) | Row::Attempts(..))
+            || matches!(row, Row::Mail(_) | Row::History(..) | Row::Attempts(..) | Row::Places(..))
             || matches!(row, Row::User(user) if user.credential.is_some())
     };
     let exported = |credentials: bool| {

@@ -1,6 +1,7 @@
 //! Tests of the realm: single rules, stored formats and random sequences of commands.
 
 mod credentials;
+mod places;
 mod proofs;
 mod rules;
 mod second_factors;

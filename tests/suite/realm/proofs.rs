@@ -51,7 +51,7 @@ fn proofs_of(row: &Row) -> &'static [Proof] {
         Row::Policy(_) | Row::Counters(_) | Row::Right(_) | Row::Profile(_) => &[],
         Row::Member(..) | Row::Grant(..) | Row::Direct(..) | Row::Attempts(..) => &[],
         Row::Seen(..) | Row::TokenLifetimes(_) | Row::PepperCheck(_) => &[],
-        Row::ConfiguredName(..) => &[],
+        Row::ConfiguredName(..) | Row::Places(..) => &[],
     }
 }
 

@@ -138,17 +138,38 @@ fn wrong_codes_end_the_pending_login_and_do_not_lock_the_password() {
 }
 
 #[test]
-fn a_hundred_wrong_codes_in_a_day_lock_the_user_until_the_next_day() {
+fn a_hundred_wrong_codes_in_a_day_make_the_user_wait() {
     let mut it = mfa(|mfa| mfa.codes_max = 1_000);
     it.enrol(900);
     for number in 0..100 {
         let outcome = it.login_with(number, Some(totp(None)));
         assert_eq!(outcome, factor_required(MfaReason::Invalid, RequiredFactor::Totp), "{number}");
     }
-    let locked = it.login_with(200, Some(totp(Some(930))));
-    assert_eq!(locked, Outcome::Refused(Refusal::Locked { until: Some(86_400_000) }));
-    it.at = 86_400_000;
-    assert!(matches!(it.login_with(201, Some(totp(Some(86_400)))), Outcome::LoggedIn(_)));
+    for (number, minutes) in [(200, 5), (201, 10), (202, 20), (203, 40), (204, 60), (205, 60)] {
+        let until = it.at + minutes * MINUTE;
+        let locked = Outcome::Refused(Refusal::Locked { until: Some(until) });
+        assert_eq!(it.login_with(number, Some(totp(Some(930)))), locked);
+        // Administrators see the waiting time.
+        let shown = it.realm.attempts_of(&user("Ada")).unwrap().summary();
+        assert_eq!((shown.wrong, shown.locked_until), (0, Some(until)));
+        it.at = until;
+        let wrong = it.login_with(number, Some(totp(None)));
+        assert_eq!(wrong, factor_required(MfaReason::Invalid, RequiredFactor::Totp));
+    }
+    it.wait(60 * MINUTE);
+    assert!(matches!(it.login_with(210, Some(totp(Some(86_400)))), Outcome::LoggedIn(_)));
+    assert_eq!(it.realm.attempts_of(&user("Ada")), None);
+}
+
+#[test]
+fn an_administrator_ends_the_waiting_time_after_wrong_codes() {
+    let mut it = mfa(|mfa| mfa.codes_max = 1_000);
+    it.enrol(900);
+    (0..100).for_each(|number| drop(it.login_with(number, Some(totp(None)))));
+    assert!(matches!(it.login_with(200, Some(totp(Some(930)))), Outcome::Refused(_)));
+    let unlock = Command::SetAttempts(Actor::Operator, user("Ada"), 0);
+    assert_eq!(it.outcome(unlock), Outcome::Done);
+    assert!(matches!(it.login_with(201, Some(totp(Some(930)))), Outcome::LoggedIn(_)));
 }
 
 #[test]

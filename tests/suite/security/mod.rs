@@ -15,4 +15,5 @@ mod permissions;
 mod races;
 mod request_identity;
 mod secrets;
+mod shared_address;
 mod tls;

@@ -68,6 +68,7 @@ impl Model {
                 | Row::PendingLogin(..)
                 | Row::ActiveCode(_)
                 | Row::SelfReset(..)
+                | Row::Places(..)
                 | Row::Mail(_),
             ) => false,
             _ => true,

@@ -266,6 +266,38 @@ async fn hybrid_mode_requires_a_password_that_gateway_and_directory_accept() {
     assert_eq!(login_code(&gateway, "dora", "wrong").await, "INCORRECT_CREDENTIALS");
 }
 
+/// Guesses that the gateway refuses must not count in the directory, which may lock the user, too.
+#[tokio::test]
+async fn parallel_guesses_do_not_pass_the_lock_to_the_directory() {
+    let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let authority = Authority::new();
+    let slapd = Slapd::start(&authority);
+    let configuration = by_ldap(&connection(slapd.port, CREATE));
+    let listen = format!("management_listen = '{free}'");
+    let home = Home::new(&configuration.replace("management_listen = ''", &listen));
+    let gateway = home.start();
+    assert_eq!(login_code(&gateway, "dora", "dora-Secret-1").await, "OK");
+    let details = json!({ "USER_NAME": "dora", "PASSWORD": "wrong" });
+    let guess = json!({ "MESSAGE_TYPE": "EVENT_LOGIN_AUTH", "SOURCE_REF": 1, "DETAILS": details });
+    let mut guesses = Vec::new();
+    for _ in 0..30 {
+        let (mut client, guess) = (Client::connect(gateway.address).await, guess.clone());
+        guesses.push(tokio::spawn(async move { client.ask(guess).await["CODE"].clone() }));
+    }
+    let mut locked = 0;
+    for guess in guesses {
+        locked += usize::from(guess.await.unwrap() == "LOCKED_ACCOUNT");
+    }
+    let (_, metrics) = crate::harness::clients::get(free, "/metrics").await;
+    let counts = metrics.lines().filter(|line| line.starts_with(REQUESTS));
+    let count = |line: &str| line.rsplit(' ').next().and_then(|count| count.parse::<u64>().ok());
+    let requests: u64 = counts.filter_map(count).sum();
+    assert_eq!((locked, requests), (28, 4), "{metrics}");
+}
+
+/// The metric that counts the requests to the directory.
+const REQUESTS: &str = "tollgate_ldap_request_duration_seconds_count";
+
 #[tokio::test]
 async fn the_directory_alone_can_decide_about_locks() {
     let authority = Authority::new();
