@@ -14,6 +14,7 @@ pub mod tasks;
 mod unbound_budget;
 
 pub use connections::{ConnectionPermit, ConnectionRefused, NetworkPermit, Permits};
+pub use refusal_log::{UnsubmittedMessage, is_audited};
 pub use reload::apply;
 pub use rest_subscriptions::RestSubscription;
 pub use service_list::ServiceListJson;

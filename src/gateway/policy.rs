@@ -112,6 +112,7 @@ fn rules(settings: &Settings) -> Policy {
         directory_session_ms: directory_session_ms(settings),
         reauthentication_ms: security.reauthentication_ms(),
         one_time_password_ms: security.one_time_password_ms(),
+        notices: security.notices.as_ref().map(|it| it.topics.clone()).unwrap_or_default(),
         location: Location::parse(&settings.server.location).unwrap_or_default(),
     }
 }

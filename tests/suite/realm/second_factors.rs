@@ -10,7 +10,7 @@ use tollgate::realm::{
 use crate::harness::realm::{MINUTE, Script, code_hash, login_command, pair, user};
 
 /// Returns a realm with TOTP and self-service resets enabled. `change` modifies its MFA policy.
-fn mfa(change: impl FnOnce(&mut Mfa)) -> Script {
+pub(super) fn mfa(change: impl FnOnce(&mut Mfa)) -> Script {
     Script::new(|policy| {
         policy.mfa = Mfa { totp: true, codes_max: 5, confirm_ms: 5 * MINUTE, ..Mfa::default() };
         policy.self_reset = Some(SelfResets { timeout_ms: 10 * MINUTE, cool_ms: 5 * MINUTE });
@@ -19,12 +19,12 @@ fn mfa(change: impl FnOnce(&mut Mfa)) -> Script {
 }
 
 /// Requires all users to present the code of a mailed link.
-fn by_links(mfa: &mut Mfa) {
+pub(super) fn by_links(mfa: &mut Mfa) {
     mfa.link = Some(Links { temporary_ms: 15 * MINUTE, active_ms: 600 * MINUTE });
     mfa.link_for = vec!["*".into()];
 }
 
-fn totp(at_secs: Option<u64>) -> PresentedFactor {
+pub(super) fn totp(at_secs: Option<u64>) -> PresentedFactor {
     PresentedFactor::Totp {
         checked: Some(Fingerprint::new("encrypted")),
         at_secs,
@@ -34,7 +34,7 @@ fn totp(at_secs: Option<u64>) -> PresentedFactor {
 
 impl Script {
     /// Gives Ada a TOTP secret, which the operator confirms with the code of the time `at_secs`.
-    fn enrol(&mut self, at_secs: u64) {
+    pub(super) fn enrol(&mut self, at_secs: u64) {
         let actor = EnrolmentActor::Actor(Actor::Operator);
         let (user_name, encrypted) = (Some(user("Ada")), "encrypted".into());
         let create = CreateSecret { actor: actor.clone(), user_name: user_name.clone(), encrypted };
