@@ -157,8 +157,8 @@ tls = "start_tls""#,
     Task {
         title: "Watch accounts",
         text: "[Security](security.md#read-the-audit-trail) describes the audit trail. A system \
-               that collects logs can get its rows as lines of the log, and users can get notices by \
-               mail about changes of their accounts; this requires [mail](#send-mail).",
+               that collects logs can get its rows as lines of the log, and users can get notices \
+               by mail about changes of their accounts; this requires [mail](#send-mail).",
         example: r#"[audit]
 log = true
 

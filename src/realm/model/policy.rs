@@ -82,7 +82,6 @@ pub struct Policy {
     /// Time in which a one-time password can be used; `None` means no limit.
     pub one_time_password_ms: Option<Millis>,
     /// What users get mails about; empty if notices are disabled.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notices: Vec<NoticeTopic>,
 }
 
