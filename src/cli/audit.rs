@@ -21,9 +21,9 @@ pub(super) enum AuditCommand {
     Verify(VerifyArgs),
     /// Print rows, newest first
     ///
-    /// Each line is: TIME NUMBER EVENT CODE USER [-> TARGET] from ADDRESS [before JSON] [after
-    /// JSON] [reason TEXT]. The target is left out if it is the user; before, after and reason are
-    /// left out if they have no value. Any other missing value is printed as -.
+    /// Each line is: TIME NUMBER EVENT CODE USER [-> TARGET] from ADDRESS [by PROOF] [with FACTOR]
+    /// [before JSON] [after JSON] [reason TEXT]. The target is left out if it is the user; what
+    /// follows the address is left out if it has no value. Any other missing value is printed as -.
     Show(ShowArgs),
 }
 
@@ -158,6 +158,12 @@ fn format_row(no: AuditNo, row: &AuditEvent) -> Result<String> {
         },
         word(&row.host),
     );
+    let factor = row.factor.map(|factor| factor.word());
+    for (name, word) in [("by", row.proof.map(|proof| proof.word())), ("with", factor)] {
+        if let Some(word) = word {
+            line.push_str(&format!(" {name} {word}"));
+        }
+    }
     for (name, side) in [("before", &row.before), ("after", &row.after)] {
         if let Some(side) = side.json() {
             line.push_str(&format!(" {name} {side}"));

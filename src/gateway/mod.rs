@@ -16,6 +16,7 @@ mod user_turns;
 
 pub use connections::{ConnectionPermit, ConnectionRefused, NetworkPermit, Permits};
 pub use failure_limiter::{Admission, Reservation};
+pub use refusal_log::{UnsubmittedMessage, is_audited};
 pub use reload::apply;
 pub use rest_subscriptions::RestSubscription;
 pub use service_list::ServiceListJson;

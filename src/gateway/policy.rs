@@ -113,6 +113,7 @@ fn rules(settings: &Settings) -> Policy {
         reauthentication_ms: security.reauthentication_ms(),
         reauthentication_for_all: settings.mode == Mode::Hardened,
         one_time_password_ms: security.one_time_password_ms(),
+        notices: security.notices.as_ref().map(|it| it.topics.clone()).unwrap_or_default(),
         location: Location::parse(&settings.server.location).unwrap_or_default(),
     }
 }

@@ -1,7 +1,8 @@
 //! Refusal log: counts refusals of messages that submit no command, for the audit trail.
 //!
-//! Refusals are counted by client network, user, event and code, so that a flood of equal refusals
-//! costs one audit row per second, and each user and event has its own row.
+//! Refusals are counted by client network, user, event, target and code, so that a flood of equal
+//! refusals costs one audit row per second, and each user and event has its own row. Dry runs are
+//! counted in the same way, because they submit no command either.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -16,8 +17,32 @@ use crate::realm::RefusalCount;
 /// together, in a row with the event OTHERS.
 const KINDS_MAX: usize = 1_000;
 
-/// What is counted separately: client network, user, event and code.
-type Kind = (ClientNetwork, Option<UserName>, &'static str, &'static str);
+/// A message that submitted no command, for the audit trail. Equal messages of one client network
+/// are counted together.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct UnsubmittedMessage {
+    /// The user of the session, or else the name that the client sent.
+    pub user_name: Option<UserName>,
+    /// MESSAGE_TYPE.
+    pub event: &'static str,
+    /// The name of the user or record that the message is about; `None` if it is not known.
+    pub target: Option<Box<str>>,
+    /// The code of the NACK; OK for an accepted dry run.
+    pub code: &'static str,
+    /// Whether the message was a dry run.
+    pub dry_run: bool,
+}
+
+impl UnsubmittedMessage {
+    /// A refused message without a user and without a target.
+    pub fn refused(event: &'static str, code: NackCode) -> Self {
+        let code = code.code();
+        Self { user_name: None, event, target: None, code, dry_run: false }
+    }
+}
+
+/// What is counted separately.
+type Kind = (ClientNetwork, UnsubmittedMessage);
 
 /// The refusals since the last command that wrote them.
 #[derive(Debug, Default)]
@@ -36,21 +61,9 @@ pub struct Refusals {
 }
 
 impl RefusalLog {
-    /// Counts a refusal if it belongs in the audit trail. `is_sessionless`: whether the message can
-    /// be sent without a session. `user_name`: the user of the session, or else the name that the
-    /// client sent.
-    pub fn record(
-        &self,
-        event: &'static str,
-        is_sessionless: bool,
-        address: IpAddr,
-        user_name: Option<&UserName>,
-        code: NackCode,
-    ) {
-        if is_audited(is_sessionless, code) {
-            let kind = (address.into(), user_name.cloned(), event, code.code());
-            self.counts.lock().add(kind, address, 1);
-        }
+    /// Counts a message of the client with this address.
+    pub fn record(&self, address: IpAddr, message: UnsubmittedMessage) {
+        self.counts.lock().add((address.into(), message), address, 1);
     }
 
     /// Returns the counts since the last call and resets them.
@@ -82,35 +95,40 @@ impl Refusals {
     /// Returns the counts as the content of a command.
     pub fn to_counts(&self) -> Vec<RefusalCount> {
         let count = |(kind, (address, count)): (&Kind, &(IpAddr, u32))| RefusalCount {
-            event: kind.2.into(),
+            event: kind.1.event.into(),
             host: address.to_string().into(),
-            user_name: kind.1.clone(),
-            code: kind.3.into(),
+            user_name: kind.1.user_name.clone(),
+            target: kind.1.target.clone(),
+            code: kind.1.code.into(),
             count: *count,
+            dry_run: kind.1.dry_run,
         };
         let others = (self.others > 0).then(|| RefusalCount {
             event: "OTHERS".into(),
             host: "(others)".into(),
             user_name: None,
+            target: None,
             code: "REFUSED".into(),
             count: self.others,
+            dry_run: false,
         });
         self.kinds.iter().map(count).chain(others).collect()
     }
 }
 
-/// Whether a refusal is audited: failed logins and missing rights. A missing or expired session and
-/// an exceeded rate limit are audited only for messages that need no session, such as logins. For
-/// other messages they are ordinary errors of a GUI.
-fn is_audited(is_sessionless: bool, code: NackCode) -> bool {
+/// Whether a refusal is audited: failed logins and missing rights. A missing or expired session, a
+/// wrong reset token and an exceeded rate limit are audited only for messages that need no session,
+/// such as logins. For other messages they are ordinary errors of a GUI.
+pub fn is_audited(is_sessionless: bool, code: NackCode) -> bool {
     use NackCode::{
-        IncorrectCredentials, LockedAccount, LoginFail, MaxActiveSessionsReached, NotAuthorised,
-        PasswordExpired, SessionExpired, SessionNotFound, TooManyRequests, UnknownAccount,
+        IncorrectCredentials, InvalidToken, LockedAccount, LoginFail, MaxActiveSessionsReached,
+        NotAuthorised, PasswordExpired, SessionExpired, SessionNotFound, TooManyRequests,
+        UnknownAccount,
     };
     match code {
         NotAuthorised | LoginFail | UnknownAccount | IncorrectCredentials => true,
         LockedAccount | PasswordExpired | MaxActiveSessionsReached => true,
-        SessionNotFound | SessionExpired | TooManyRequests => is_sessionless,
+        InvalidToken | SessionNotFound | SessionExpired | TooManyRequests => is_sessionless,
         _ => false,
     }
 }
@@ -120,8 +138,12 @@ mod tests {
     use super::*;
 
     fn record(refusal_log: &RefusalLog, user: &str, event: &'static str, code: NackCode) {
-        let (address, name) = ([127, 0, 0, 1].into(), UserName::parse(user).unwrap());
-        refusal_log.record(event, true, address, Some(&name), code);
+        if is_audited(true, code) {
+            let user_name = UserName::parse(user).ok();
+            let message =
+                UnsubmittedMessage { user_name, ..UnsubmittedMessage::refused(event, code) };
+            refusal_log.record([127, 0, 0, 1].into(), message);
+        }
     }
 
     #[test]

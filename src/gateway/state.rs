@@ -111,6 +111,7 @@ impl Gateway {
             self.directory.store(Arc::new(DirectoryClient::new(servers)));
         }
         set_process_limits(&settings, &self.connections);
+        self.replica.audit_trail.log_rows(settings.audit.log);
         self.mail_wakeup.notify_one();
         self.settings.store(Arc::new(settings));
         self.session_timeouts.recheck_all(self.clock.now());

@@ -92,6 +92,9 @@ pub struct SideEffects {
     /// The user that the message concerns, for log and audit trail. `None` means the user of the
     /// session.
     pub audited_user: Option<UserName>,
+    /// The name of the user or record that the message is about, for the audit trail, if no command
+    /// is submitted.
+    pub audited_target: Option<Box<str>>,
     /// Whether a command was submitted. If so, the outcome is in the audit rows of the command and
     /// not in the refusal log.
     pub has_submitted: bool,
@@ -157,6 +160,10 @@ impl MessageContext {
             reason: self.session.as_ref().and(self.envelope.reason.as_deref()).map(Into::into),
         };
         let submitted = self.gateway.replica.submit_from(command, Some(origin)).await;
+        if self.gateway.settings().security.notices.is_some() {
+            // The command may have queued a notice.
+            self.gateway.mail_wakeup.notify_one();
+        }
         submitted.map_err(|error| match error {
             SubmitError::NotStored(why) => {
                 refusal_line!(WARN, Some(self.client.address), why, "storing a command failed");
@@ -221,6 +228,12 @@ impl MessageContext {
     /// have no session that could provide the user.
     pub fn set_audited_user(&self, name: &UserName) {
         self.side_effects.lock().audited_user = Some(name.clone());
+    }
+
+    /// Sets the name of the user or record that the message is about, for the audit trail. Needed
+    /// only if no command may be submitted: a command names its target.
+    pub fn set_audited_target(&self, name: Option<String>) {
+        self.side_effects.lock().audited_target = name.map(Into::into);
     }
 
     /// Sets the tokens that this login or refresh issued.

@@ -26,12 +26,13 @@ pub use key::Key;
 pub use load::RealmLoader;
 pub use model::{
     ADMINISTRATION, AMEND_USER, ATTRIBUTES, AccountChecks, ActiveCode, Actor, Attempts, AuditEvent,
-    AuthenticatedBy, Before, ConfiguredName, DAY_MS, DAY_SECS, DailyCounter, EffectiveLifetimes,
-    EndReason, EntryId, FieldSnapshot, Fingerprint, GuardedRights, Links, Location, LockoutScope,
-    LoginClient, LoginPlace, MailKind, Mfa, MfaReason, Millis, MustChange, PendingLogin, Policy,
-    Profile, ProfileNo, ProfileStatus, QueuedMail, RequiredFactor, Right, RightNo, SecondFactor,
-    SelfResets, Session, SessionId, SessionKind, SessionNo, TokenHash, TokenHashes, User, UserNo,
-    UserPlaces, UserStatus, Verdict, WhenFull, attempts_ref, fnv1a, is_administration,
+    AuthProof, AuthenticatedBy, Before, ConfiguredName, DAY_MS, DAY_SECS, DailyCounter,
+    EffectiveLifetimes, EndReason, EntryId, FieldSnapshot, Fingerprint, GuardedRights, Links,
+    Location, LockoutScope, LoginClient, LoginPlace, MailKind, Mfa, MfaReason, Millis, MustChange,
+    Notice, NoticeEvent, NoticeTopic, PendingLogin, Policy, Profile, ProfileNo, ProfileStatus,
+    QueuedMail, RequiredFactor, Right, RightNo, SecondFactor, SelfResets, Session, SessionId,
+    SessionKind, SessionNo, TokenHash, TokenHashes, UsedFactor, User, UserNo, UserPlaces,
+    UserStatus, Verdict, WhenFull, attempts_ref, fnv1a, is_administration,
 };
 pub use outcome::{Applied, AuthorityLimit, ChangedLists, Ended, Outcome, Refusal, SessionSummary};
 pub use row::{Change, Edition, Row, StoredRow};

@@ -10,9 +10,9 @@ use super::row::{Change, Row};
 use super::state::{FORGET_MAX, Realm, SEEN_MS};
 
 impl Realm {
-    /// Plans an entry of the command log and adds its audit rows. An entry that was applied before
-    /// changes nothing. An entry with an earlier time than the newest applied entry is planned at
-    /// the time of the newest.
+    /// Plans an entry of the command log and adds its audit rows and notices. An entry that was
+    /// applied before changes nothing. An entry with an earlier time than the newest applied entry
+    /// is planned at the time of the newest.
     pub fn plan_entry(
         &self,
         id: EntryId,
@@ -27,6 +27,7 @@ impl Realm {
         let mut applied = self.plan(at, command);
         let audit = self.audit(at, command, origin, &applied);
         applied.audit = audit.into_iter().map(Arc::new).collect();
+        self.add_notices(at, command, origin, &mut applied);
         applied.changes.push(Change::Put(Row::Seen(id, at)));
         let old = self.seen_at.iter().take(FORGET_MAX).take_while(|(seen, _)| seen + SEEN_MS < at);
         applied.changes.extend(old.map(|(_, id)| Change::Delete(Key::Seen(*id))));

@@ -7,14 +7,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use futures_util::FutureExt;
-use protocol::{Envelope, Nack, OwnedEnvelope, UserName};
+use protocol::{Envelope, Nack, NackCode, OwnedEnvelope, UserName};
 
 use super::authenticate::{authenticate, session_of_token};
 use super::authorize::authorize;
 use super::errors::unknown_message_type;
 use super::reply::{Accepted, Reply, TokenCache};
 use super::request::Request;
-use crate::gateway::Gateway;
+use crate::gateway::{Gateway, UnsubmittedMessage, is_audited};
 use crate::messages::{
     Access, AckBody, AnswerFn, ClientInfo, Handler, HandlerIndex, ImmediateContext, MessageContext,
     Serve, ServeFn, SideEffects, internal_error, table,
@@ -263,14 +263,17 @@ impl Router {
         let served = AssertUnwindSafe(serve(&context)).catch_unwind().await;
         let served = served.unwrap_or_else(|_| Err(internal_error(handler.name)));
         let MessageContext { client, session, envelope, side_effects, .. } = context;
-        let SideEffects { after_reply, bind, audited_user, has_submitted, login } =
-            side_effects.into_inner();
+        let effects = side_effects.into_inner();
+        let SideEffects { after_reply, bind, audited_user, has_submitted, login, .. } = effects;
+        let target = effects.audited_target;
         let bind = bind
             .or_else(|| session_to_bind(&client, session.as_ref()).filter(|it| !it.has_ended()));
         let user = audited_user.as_ref().or(session.as_ref().map(|session| &session.user_name));
         match served {
             Ok(body) => {
-                if !envelope.validate {
+                if envelope.validate {
+                    self.record_unsubmitted(handler, &client, user, target, (None, true));
+                } else {
                     log_success(handler, &client, user);
                 }
                 let (frame, ack) = match body {
@@ -283,7 +286,8 @@ impl Router {
                 if !has_submitted {
                     // A name that the client sent is recorded only if no session speaks.
                     let own = session.as_ref().map(|session| &session.user_name);
-                    self.record_refusal(handler, &client, own.or(user), &nack);
+                    let result = (Some(nack.code()), envelope.validate);
+                    self.record_unsubmitted(handler, &client, own.or(user), target, result);
                 }
                 let subject = (Some(handler), envelope.source_ref(), user);
                 Reply { bind, ..self.nack_reply(subject, nack, &client) }
@@ -300,23 +304,34 @@ impl Router {
         client: &ClientInfo,
     ) -> Reply {
         let user = session.map(|session| &session.user_name);
-        self.record_refusal(handler, client, user, &nack);
+        // Without a session, the refusal of a dry run is that of any other message.
+        let is_dry_run = envelope.validate && handler.record_event && user.is_some();
+        let result = (Some(nack.code()), is_dry_run);
+        self.record_unsubmitted(handler, client, user, None, result);
         let subject = (Some(handler), envelope.source_ref.map(|it| it.json()), user);
         let bind = session_to_bind(client, session);
         Reply { bind, ..self.nack_reply(subject, nack, client) }
     }
 
-    /// Records a refusal in the refusal log. Call this only if no command was submitted:
-    /// a submitted command already has an audit row.
-    fn record_refusal(
+    /// Records a refused message, or a dry run, in the refusal log. `result` is the code of the
+    /// refusal, `None` for an accepted dry run, and whether the message was a dry run. Call this
+    /// only if no command was submitted: a submitted command already has an audit row.
+    fn record_unsubmitted(
         &self,
         handler: &Handler,
         client: &ClientInfo,
         user: Option<&UserName>,
-        nack: &Nack,
+        target: Option<Box<str>>,
+        (refused, dry_run): (Option<NackCode>, bool),
     ) {
         let is_open = matches!(handler.access, Access::Anyone | Access::RightUnlessOpen(_));
-        self.gateway.refusal_log.record(handler.name, is_open, client.address, user, nack.code());
+        if !dry_run && refused.is_some_and(|code| !is_audited(is_open, code)) {
+            return;
+        }
+        let code = refused.map_or("OK", NackCode::code);
+        let (user_name, event) = (user.cloned(), handler.name);
+        let message = UnsubmittedMessage { user_name, event, target, code, dry_run };
+        self.gateway.refusal_log.record(client.address, message);
     }
 
     fn refused(&self, subject: Subject<'_>, nack: Nack, client: &ClientInfo) -> Accepted {

@@ -22,7 +22,7 @@ mod validate;
 pub use aliases::resolve;
 pub use error::SettingsError;
 pub use reference::ReferenceRow;
-pub use root::{RESET_TOPIC, Settings};
+pub use root::{NOTICE_TOPIC, RESET_TOPIC, Settings};
 pub use sections::{
     AckField, AckNaming, AddressRange, AuthType, Class, CustomAck, Engine, GuardedGroup,
     GuardedRightsSetting, HashingAlgorithm, HostOrder, HostSettings, LdapConnection, LdapTls,

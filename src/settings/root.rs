@@ -9,13 +9,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::sections::{
-    Engine, HeartbeatSettings, MailSettings, Mode, Security, ServerSettings, ServiceListSettings,
-    ServiceSettings, StoreSettings, Templates,
+    AuditSettings, Engine, HeartbeatSettings, MailSettings, Mode, Security, ServerSettings,
+    ServiceListSettings, ServiceSettings, StoreSettings, Templates,
 };
 use crate::auth::{KeyError, Keyring};
 
 /// The topic of mails with a one-time password after a reset by an administrator.
 pub const RESET_TOPIC: &str = "PASSWORD_RESET";
+/// The topic of mails with a notice about a change of an account.
+pub const NOTICE_TOPIC: &str = "NOTICE";
 
 /// The whole configuration.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -43,6 +45,8 @@ pub struct Settings {
     pub templates: Templates,
     /// Sending of mails.
     pub mail: MailSettings,
+    /// The audit trail.
+    pub audit: AuditSettings,
 }
 
 impl Settings {

@@ -154,6 +154,23 @@ host = "mail.desk.example"
 tls = "start_tls""#,
         sections: &["mail", "mail.smtp", "mail.file", "templates"],
     },
+    Task {
+        title: "Watch accounts",
+        text: "[Security](security.md#read-the-audit-trail) describes the audit trail. A system \
+               that collects logs can get its rows as lines of the log, and users can get notices \
+               by mail about changes of their accounts; this requires [mail](#send-mail).",
+        example: r#"[audit]
+log = true
+
+[security.notices]
+topics = ["password_changed", "password_reset", "address_changed", "factor_changed"]
+
+[mail]
+transport = "smtp"
+from = "Desk <desk@desk.example>"
+smtp = { host = "mail.desk.example", tls = "start_tls" }"#,
+        sections: &["audit", "security.notices"],
+    },
 ];
 
 #[cfg(test)]

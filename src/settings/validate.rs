@@ -1,7 +1,7 @@
 //! The check of all settings, including checks across sections.
 
 use super::error::SettingsError;
-use super::root::{RESET_TOPIC, Settings};
+use super::root::{NOTICE_TOPIC, RESET_TOPIC, Settings};
 use super::sections::{MailTransportKind, Mode, ResetMode};
 use crate::mail::{Template, template};
 use crate::settings::sections::services;
@@ -38,6 +38,9 @@ impl Settings {
         }
         if let Some(notify) = &self.security.mfa.notify {
             require_transport("security.mfa.notify", &notify.notify_topic);
+        }
+        if self.security.notices.is_some() {
+            require_transport("security.notices", NOTICE_TOPIC);
         }
         let Some(reset) = &self.security.genesis_password.self_service_reset else { return };
         let key = "security.genesis_password.self_service_reset";

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 use protocol::write_json;
@@ -17,6 +18,9 @@ use crate::realm::{AuditEvent, Millis};
 
 /// The number of an audit row (SEQUENCE): 1, 2, 3, …
 pub type AuditNo = u64;
+
+/// The target of log lines with audit rows.
+pub const AUDIT_TARGET: &str = "audit";
 
 /// The size limit of one block, in bytes. The last row of the block may exceed it. sled serialises
 /// writes, so a larger block would delay commits of the log.
@@ -33,18 +37,31 @@ pub struct AuditTrail {
     saved_end: Mutex<ChainEnd>,
     /// The rows after `saved_end`, in memory.
     unsaved: Mutex<BTreeMap<AuditNo, Arc<AuditEvent>>>,
+    /// Whether each appended row becomes a line of the log.
+    is_logged: AtomicBool,
 }
 
 impl AuditTrail {
     /// Creates a trail in memory, which is lost at a restart.
     pub fn in_memory() -> Self {
-        Self { ledger: None, saved_end: Mutex::default(), unsaved: Mutex::default() }
+        Self {
+            ledger: None,
+            saved_end: Mutex::default(),
+            unsaved: Mutex::default(),
+            is_logged: AtomicBool::new(false),
+        }
     }
 
     /// Opens the trail in a tree; `end` is the end that the row store has recorded.
     pub(super) fn on_disk(tree: sled::Tree, end: ChainEnd) -> Self {
         let ledger = Some(Ledger::new(tree, "audit row"));
-        Self { ledger, saved_end: Mutex::new(end), unsaved: Mutex::default() }
+        Self { ledger, saved_end: Mutex::new(end), ..Self::in_memory() }
+    }
+
+    /// Sets whether each row that is appended from now on becomes a line of the log. Rows that a
+    /// start reads or appends again are appended before the first call.
+    pub fn log_rows(&self, on: bool) {
+        self.is_logged.store(on, Ordering::Relaxed);
     }
 
     /// Returns the number of the newest row; 0 if the trail is empty.
@@ -57,6 +74,9 @@ impl AuditTrail {
     /// call this, because the last number is read before the rows are locked.
     pub fn append(&self, audited: &[Arc<AuditEvent>]) -> AuditNo {
         let first = self.last() + 1;
+        if self.is_logged.load(Ordering::Relaxed) {
+            (first..).zip(audited).for_each(|(no, row)| log_row(no, row));
+        }
         let mut unsaved = self.unsaved.lock();
         unsaved.extend((first..).zip(audited.iter().cloned()));
         while self.ledger.is_none() && unsaved.len() > MEMORY_MAX {
@@ -160,6 +180,27 @@ impl AuditTrail {
         let last = ledger.trim(|no, bytes| Ok(no <= saved && decode(no, bytes)?.at < before))?;
         Ok(last.no - former.no)
     }
+}
+
+/// Writes a row as a line of the log, for systems that collect logs. Unlike other lines that
+/// clients can cause, these lines are not limited: the number of rows is.
+fn log_row(sequence: AuditNo, row: &AuditEvent) {
+    tracing::info!(
+        target: AUDIT_TARGET,
+        sequence,
+        at = row.at,
+        event = &*row.event,
+        user_name = row.user_name.as_deref(),
+        target = row.target.as_deref(),
+        host = row.host.as_deref(),
+        code = &*row.code,
+        proof = row.proof.map(|proof| proof.word()),
+        factor = row.factor.map(|factor| factor.word()),
+        reason = row.reason.as_deref(),
+        before = row.before.json(),
+        after = row.after.json(),
+        "audit row"
+    );
 }
 
 fn decode(no: AuditNo, bytes: &[u8]) -> Result<AuditEvent, StoreError> {

@@ -12,7 +12,7 @@ mod high_water_mark;
 mod ledger;
 mod row_store;
 
-pub use audit_trail::{AuditNo, AuditTrail};
+pub use audit_trail::{AUDIT_TARGET, AuditNo, AuditTrail};
 pub use disk_space::DiskSpace;
 pub use error::StoreError;
 pub use export::{ExportChecksum, ExportedRealm, read, rebuild_realm};

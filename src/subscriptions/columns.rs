@@ -81,7 +81,7 @@ pub(super) static ACTIVE_CODES: [Column; 5] = [
     number("EXPIRES_AT", "When the code expires, epoch ms."),
     NO_VERSION,
 ];
-pub(super) static AUDIT_EVENTS: [Column; 11] = [
+pub(super) static AUDIT_EVENTS: [Column; 13] = [
     number("SEQUENCE", "Number of the row in the audit trail."),
     number("AT", "Time of the event, epoch ms."),
     text(
@@ -93,6 +93,17 @@ pub(super) static AUDIT_EVENTS: [Column; 11] = [
     name("TARGET", "Name of the user, profile or right that the event concerns."),
     text("HOST", "IP address of the client."),
     text("CODE", "OK, the error code of the refusal, or for SESSION_ENDED why the session ended."),
+    text(
+        "PROOF",
+        "How the user was authenticated, if the event opened, resumed or refreshed a session or \
+         set a password: PASSWORD, LDAP, SSO, REFRESH, ONE_TIME (a one-time password) or RECOVERY \
+         (a reset).",
+    ),
+    text(
+        "FACTOR",
+        "Second factor that was used, if the event opened, resumed or refreshed a session: NONE, \
+         TOTP, RECOVERY_CODE, LINK or ACTIVE_CODE.",
+    ),
     text("REASON", "REASON at the root of the message."),
     text("BEFORE", "The changed fields before the event: a text that contains JSON."),
     text("AFTER", "The changed fields after the event: a text that contains JSON."),
@@ -234,6 +245,8 @@ pub(super) fn audit_event_row(no: AuditNo, row: &AuditEvent) -> DataRow {
         text(&row.target),
         text(&row.host),
         FieldValue::text(&*row.code),
+        row.proof.map_or(FieldValue::Null, |proof| FieldValue::text(proof.word())),
+        row.factor.map_or(FieldValue::Null, |factor| FieldValue::text(factor.word())),
         text(&row.reason),
         json(&row.before),
         json(&row.after),

@@ -26,6 +26,7 @@ use crate::net::{Identity, listener, management};
 use crate::platform::{Clock, metrics, private_file};
 use crate::router::Router;
 use crate::settings::{Settings, SettingsError};
+use crate::storage::AUDIT_TARGET;
 
 /// Arguments of `serve`.
 #[derive(Args)]
@@ -103,6 +104,7 @@ impl ServeArgs {
     /// the shell command that prints the password of the created administrator; `None` if no
     /// administrator was created.
     async fn prepare(&self, settings: &Settings, started: &Started) -> Result<Option<String>> {
+        started.replica.audit_trail.log_rows(settings.audit.log);
         if self.demo {
             started.prepare(settings, None).await?;
             demo::populate(settings, started).await?;
@@ -262,9 +264,13 @@ fn log_to_stderr() -> Result<(), SettingsError> {
     // `Targets` treats a word other than a level as a module name, and logs only that module.
     let is_complete = |it: &str| it.contains('=') || it.parse::<LevelFilter>().is_ok();
     let parsed = levels.parse::<Targets>().ok().filter(|_| levels.split(',').all(is_complete));
-    let levels = parsed.ok_or_else(|| {
+    let mut levels = parsed.ok_or_else(|| {
         invalid_levels("expected levels such as debug or warn,tollgate::router=info")
     })?;
+    // `audit.log` decides about audit rows, unless TOLLGATE_LOG names their target.
+    if levels.iter().all(|(target, _)| target != AUDIT_TARGET) {
+        levels = levels.with_target(AUDIT_TARGET, LevelFilter::INFO);
+    }
     let registry = tracing_subscriber::registry().with(levels);
     let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let done = if std::io::stderr().is_terminal() {

@@ -14,10 +14,11 @@ use tokio::task::JoinSet;
 
 use crate::gateway::state::Gateway;
 use crate::mail::{
-    MailError, OutgoingMail, Template, domain, format_duration, link_with_query, one_line,
+    MailError, OutgoingMail, Template, domain, format_duration, link_with_query, notice_text,
+    one_line,
 };
 use crate::realm::{Command, MailKind, MailSecret, MailSent, Outcome, QueuedMail, TokenHash, User};
-use crate::settings::RESET_TOPIC;
+use crate::settings::{NOTICE_TOPIC, RESET_TOPIC};
 
 /// Maximum number of mails that are sent concurrently.
 const CONCURRENT_MAX: usize = 4;
@@ -114,11 +115,20 @@ struct MailText {
 async fn send(gateway: &Gateway, mail: &QueuedMail) -> Result<(), SendError> {
     let user = gateway.replica.read(|realm, _| realm.user(mail.user).cloned());
     let user = user.ok_or(SendError::Obsolete("the user was deleted"))?;
-    let to = user.mail_address().ok_or(SendError::Obsolete("the user has no EMAIL_ADDRESS"))?;
+    let to = match &mail.kind {
+        MailKind::Notice(notice) => Some(&*notice.to),
+        _ => user.mail_address(),
+    };
+    let to = to.ok_or(SendError::Obsolete("the user has no EMAIL_ADDRESS"))?;
     let MailText { topic, subject, body } = match &mail.kind {
         MailKind::Link(_) => login_link(gateway, mail, &user).await?,
         MailKind::Reset(url) => reset_link(gateway, mail, &user, url.as_deref()).await?,
         MailKind::OneTimePassword => one_time_password(gateway, mail).await?,
+        MailKind::Notice(notice) => {
+            let product = gateway.settings().server.product_name.clone();
+            let (subject, body) = notice_text(&product, user.name.as_str(), notice);
+            MailText { topic: NOTICE_TOPIC.to_owned(), subject, body }
+        }
     };
     let (transport, from) = {
         let settings = gateway.settings();

@@ -92,8 +92,10 @@ async fn audit(context: &MessageContext) -> Result<(), Nack> {
         event: context.event.into(),
         user_name,
         host: context.client.address.to_string().into(),
+        target: None,
         code: "OK".into(),
         count: 1,
+        dry_run: false,
     };
     match context.submit(Command::RecordRefusals(vec![entry])).await? {
         Outcome::Done => Ok(()),

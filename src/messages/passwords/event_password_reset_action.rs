@@ -41,6 +41,7 @@ impl Message for PasswordResetAction {
 
     async fn serve(self, context: &MessageContext) -> Result<Generated, Nack> {
         context.set_audited_user(&self.user_name);
+        context.set_audited_target(Some(self.user_name.to_string()));
         let attempt = Attempt::begin(context, Some(&self.user_name)).await?;
         check::check_length(&self.new_password)?;
         let token = TokenHash(crate::auth::hash_token(self.reset_token.expose()));

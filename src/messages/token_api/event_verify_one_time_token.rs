@@ -2,10 +2,11 @@
 //!
 //! See TraderEvolution BO API, "OTT verification".
 
-use protocol::{Nack, SessionToken, UserName};
+use protocol::{Nack, NackCode, SessionToken, UserName};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::gateway::UnsubmittedMessage;
 use crate::messages::attempt::Attempt;
 use crate::messages::context::{MessageContext, no_session};
 use crate::messages::errors;
@@ -58,6 +59,7 @@ impl Message for VerifyOneTimeToken {
         };
         let token = TokenHash(crate::auth::hash_token(self.token.expose()));
         if !context.read(|realm| realm.one_time_token_is_valid(context.now, &token)) {
+            record_invalid(context, &token);
             return invalid();
         }
         match context.submit_raw(Command::SpendOneTime(SpendOneTime { token, actor })).await? {
@@ -67,6 +69,18 @@ impl Message for VerifyOneTimeToken {
             _ => Err(errors::internal_error(Self::TYPE)),
         }
     }
+}
+
+/// Records an invalid token in the refusal log, because no command is submitted for it. The user of
+/// an expired token may still be known.
+fn record_invalid(context: &MessageContext, token: &TokenHash) {
+    let user = context.read(|realm| realm.one_time_token_user(token).map(|user| user.name.clone()));
+    let message = UnsubmittedMessage {
+        user_name: context.session.as_ref().map(|session| session.user_name.clone()),
+        target: user.map(|name| name.as_str().into()),
+        ..UnsubmittedMessage::refused(context.event, NackCode::InvalidToken)
+    };
+    context.gateway.refusal_log.record(context.client.address, message);
 }
 
 /// Returns the session that verifies the token. Refused if the user of the session lacks the right

@@ -156,6 +156,8 @@ mod tests {
                 target: Some(name.as_str().into()),
                 host: Some("f".repeat(45).into()),
                 code: "C".repeat(40).into(),
+                proof: Some(crate::realm::AuthProof::Password),
+                factor: Some(crate::realm::UsedFactor::RecoveryCode),
                 reason: Some("r".repeat(512).into()),
                 before: FieldSnapshot::default(),
                 after: FieldSnapshot::default(),

@@ -3,7 +3,7 @@
 //! The events are computed from the realm before the command and from the outcome of the command,
 //! so that a replay of the command log produces the same events.
 
-use protocol::{NackCode, to_json_value};
+use protocol::{NackCode, UserName, to_json_value};
 use serde_json::Map;
 
 use super::before_after::BeforeAfter;
@@ -43,17 +43,17 @@ impl Realm {
             Outcome::SecondFactorRequired(..) => NackCode::MfaFailed.code(),
             _ => "OK",
         };
+        let (proof, factor) = self.authentication(command, &applied.outcome);
+        let event = origin.map_or_else(|| event_without_message(command), |it| &it.event);
         let row = AuditEvent {
-            at,
-            event: origin
-                .map_or_else(|| event_without_message(command).into(), |it| it.event.clone()),
             user_name: actor.map(Into::into),
             target: target.map(Into::into),
             host: origin.map(|it| it.host.clone()),
             code: code.into(),
+            proof,
+            factor,
             reason: origin.and_then(|it| it.reason.clone()),
-            before: FieldSnapshot::default(),
-            after: FieldSnapshot::default(),
+            ..AuditEvent::new(at, event)
         };
         match command {
             Command::AddUsers(users) => vec![counted(row, "USERS", users.len())],
@@ -69,15 +69,10 @@ impl Realm {
     /// Returns the audit rows of sessions that the gateway ended.
     fn session_ended_events(&self, at: Millis, applied: &Applied) -> Vec<AuditEvent> {
         let row = |ended: &Ended| AuditEvent {
-            at,
-            event: "SESSION_ENDED".into(),
-            user_name: None,
             target: self.user(ended.user).map(|user| user.name.as_str().into()),
             host: self.session(ended.session).map(|session| session.host.clone()),
             code: ended.reason.word().into(),
-            reason: None,
-            before: FieldSnapshot::default(),
-            after: FieldSnapshot::default(),
+            ..AuditEvent::new(at, "SESSION_ENDED")
         };
         applied.ended.iter().map(row).collect()
     }
@@ -102,18 +97,18 @@ fn event_without_message(command: &Command) -> &'static str {
 }
 
 fn refusal_event(at: Millis, refusal_count: &RefusalCount, origin: Option<&Origin>) -> AuditEvent {
-    let row = AuditEvent {
-        at,
-        event: refusal_count.event.clone(),
-        user_name: refusal_count.user_name.as_ref().map(|name| name.as_str().into()),
-        target: None,
+    let name = |name: &UserName| name.as_str().into();
+    let times = (refusal_count.count > 1).then(|| ("TIMES".to_owned(), refusal_count.count.into()));
+    let dry_run = refusal_count.dry_run.then(|| ("VALIDATE".to_owned(), true.into()));
+    AuditEvent {
+        user_name: refusal_count.user_name.as_ref().map(name),
+        target: refusal_count.target.clone(),
         host: Some(refusal_count.host.clone()),
         code: refusal_count.code.clone(),
         reason: origin.and_then(|it| it.reason.clone()),
-        before: FieldSnapshot::default(),
-        after: FieldSnapshot::default(),
-    };
-    if refusal_count.count > 1 { counted(row, "TIMES", refusal_count.count as usize) } else { row }
+        after: FieldSnapshot::from_members(&times.into_iter().chain(dry_run).collect()),
+        ..AuditEvent::new(at, &refusal_count.event)
+    }
 }
 
 fn counted(mut row: AuditEvent, what: &str, count: usize) -> AuditEvent {

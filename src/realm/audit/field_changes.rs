@@ -25,7 +25,7 @@ pub struct FieldChange {
     pub key: String,
     /// The name of the field.
     pub field: &'static str,
-    /// The value before the change.
+    /// The value before the change; "(hidden)" if the user of the session may not see it.
     pub old: Value,
     /// The value after the change.
     pub new: Value,

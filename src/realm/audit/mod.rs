@@ -3,6 +3,7 @@
 mod before_after;
 mod events;
 mod field_changes;
+mod proofs;
 mod subject;
 
 pub use field_changes::FieldChange;

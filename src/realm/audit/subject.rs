@@ -34,6 +34,12 @@ impl Subject {
 }
 
 impl Realm {
+    /// Returns the name of the user or record that a command is about, given the realm before the
+    /// command.
+    pub fn target_name(&self, command: &Command) -> Option<String> {
+        self.subject(command).target
+    }
+
     /// Returns the subject of a command, given the realm before the command.
     pub(super) fn subject(&self, command: &Command) -> Subject {
         let by = |actor: &Actor, target| Subject::new(self.actor_name(actor), target);

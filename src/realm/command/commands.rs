@@ -123,8 +123,8 @@ pub struct Origin {
     pub reason: Option<Box<str>>,
 }
 
-/// A count of messages that led to no command, usually because they were refused. Messages with the
-/// same client network, user, event and NACK code are counted together.
+/// A count of messages that led to no command: refused messages and dry runs. Messages with the
+/// same client network, user, target, event and code are counted together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefusalCount {
     /// MESSAGE_TYPE; OTHERS for the count of all messages that are not counted separately.
@@ -133,10 +133,16 @@ pub struct RefusalCount {
     pub host: Box<str>,
     /// The session's user, or else the name that the client sent, which may belong to no user.
     pub user_name: Option<UserName>,
+    /// The name of the user or record that the messages were about, if they named one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<Box<str>>,
     /// The code of the NACK; REFUSED for OTHERS; OK for a message that succeeded without a command.
     pub code: Box<str>,
     /// Number of messages.
     pub count: u32,
+    /// Whether the messages were dry runs (VALIDATE).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dry_run: bool,
 }
 
 /// The policy, and the names in the configuration on which decisions depend.

@@ -42,6 +42,67 @@ impl<'de> Deserialize<'de> for FieldSnapshot {
     }
 }
 
+/// How the sender of a command was authenticated (PROOF).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum AuthProof {
+    /// By a password that the gateway stores.
+    Password,
+    /// By a directory.
+    Ldap,
+    /// By the provider of a single sign-on.
+    Sso,
+    /// By a refresh token.
+    Refresh,
+    /// By a one-time password.
+    OneTime,
+    /// By a reset: a mailed token, a reset without a password, or the recovery on the command line.
+    Recovery,
+}
+
+/// The second factor that was used in a command that opened or refreshed a session (FACTOR).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum UsedFactor {
+    /// No second factor.
+    None,
+    /// A code of an authenticator app, or the enrolment of the app during the login.
+    Totp,
+    /// A recovery code.
+    RecoveryCode,
+    /// The code of a mailed link.
+    Link,
+    /// An active code, which replaces mailed links.
+    ActiveCode,
+}
+
+impl AuthProof {
+    /// Returns the word on the wire.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Password => "PASSWORD",
+            Self::Ldap => "LDAP",
+            Self::Sso => "SSO",
+            Self::Refresh => "REFRESH",
+            Self::OneTime => "ONE_TIME",
+            Self::Recovery => "RECOVERY",
+        }
+    }
+}
+
+impl UsedFactor {
+    /// Returns the word on the wire.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::None => "NONE",
+            Self::Totp => "TOTP",
+            Self::RecoveryCode => "RECOVERY_CODE",
+            Self::Link => "LINK",
+            Self::ActiveCode => "ACTIVE_CODE",
+        }
+    }
+}
+
 /// One row of the audit trail (AUDIT_EVENTS).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
@@ -62,6 +123,13 @@ pub struct AuditEvent {
     pub host: Option<Box<str>>,
     /// OK, the code of the NACK, or why a session ended.
     pub code: Box<str>,
+    /// How the sender was authenticated, if the command opened, resumed or refreshed a session, or
+    /// set a password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<AuthProof>,
+    /// The second factor that was used, if the command opened, resumed or refreshed a session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub factor: Option<UsedFactor>,
     /// REASON of the message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Box<str>>,
@@ -71,4 +139,23 @@ pub struct AuditEvent {
     /// Changed fields after the event, by record.
     #[serde(default, skip_serializing_if = "FieldSnapshot::is_empty")]
     pub after: FieldSnapshot,
+}
+
+impl AuditEvent {
+    /// Creates the row of an accepted event of an unknown user and client.
+    pub(in crate::realm) fn new(at: Millis, event: &str) -> Self {
+        Self {
+            at,
+            event: event.into(),
+            user_name: None,
+            target: None,
+            host: None,
+            code: "OK".into(),
+            proof: None,
+            factor: None,
+            reason: None,
+            before: FieldSnapshot::default(),
+            after: FieldSnapshot::default(),
+        }
+    }
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::default_value::is_default;
 use super::ids::{Millis, UserNo};
+use super::notice::Notice;
 use super::session::TokenHash;
 
 /// A mail that was not sent yet.
@@ -43,4 +44,6 @@ pub enum MailKind {
     Reset(Option<Box<str>>),
     /// The one-time password after a reset by an administrator.
     OneTimePassword,
+    /// A notice about a change of the account. Its recipient is in the notice.
+    Notice(Notice),
 }

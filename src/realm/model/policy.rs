@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::ids::{Location, Millis};
+use super::notice::NoticeTopic;
 
 /// The settings on which decisions depend. The gateway appends `Command::SetPolicy` if its settings
 /// differ from the policy in force.
@@ -83,6 +84,8 @@ pub struct Policy {
     pub reauthentication_for_all: bool,
     /// Time in which a one-time password can be used; `None` means no limit.
     pub one_time_password_ms: Option<Millis>,
+    /// What users get mails about; empty if notices are disabled.
+    pub notices: Vec<NoticeTopic>,
 }
 
 /// The rights that only a holder may grant, and whose holders only a holder may change. Rights that
@@ -200,6 +203,7 @@ impl Default for Policy {
             reauthentication_ms: 15 * 60_000,
             reauthentication_for_all: false,
             one_time_password_ms: Some(72 * 3_600_000),
+            notices: Vec::new(),
         }
     }
 }

@@ -13,6 +13,7 @@ mod list_diff;
 mod lockout;
 mod login;
 mod mail_queue;
+mod notices;
 mod one_time_tokens;
 mod pending_login;
 mod places;

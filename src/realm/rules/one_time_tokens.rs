@@ -13,16 +13,14 @@ use crate::realm::state::Realm;
 const TOKENS_MAX: usize = 10;
 
 impl Realm {
-    /// Whether a token is valid now. The user of a token is revealed only when the token is spent.
+    /// Whether a token is valid now. The user of a token is revealed to clients only when the token
+    /// is spent.
     pub fn one_time_token_is_valid(&self, at: Millis, token: &TokenHash) -> bool {
         self.valid_one_time_token_user(at, token).is_some()
     }
 
     /// Returns the user of a token, even if the token has expired.
-    pub(in crate::realm) fn one_time_token_user(
-        &self,
-        token: &TokenHash,
-    ) -> Option<&crate::realm::model::User> {
+    pub fn one_time_token_user(&self, token: &TokenHash) -> Option<&crate::realm::model::User> {
         self.user(self.one_time.get(token)?.user)
     }
 

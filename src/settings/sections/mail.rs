@@ -23,7 +23,7 @@ pub struct MailSettings {
     pub file: MailFolderSettings,
     /// Transports by topic, such as `{ MFA = "file" }`; a topic that is not listed uses
     /// `transport`. The keys `notify_topic` set the topics. The mails of `security.reset_mode` have
-    /// the topic PASSWORD_RESET.
+    /// the topic PASSWORD_RESET, those of `security.notices` the topic NOTICE.
     pub topics: BTreeMap<String, MailTransportKind>,
 }
 

@@ -3,6 +3,7 @@
 //! The files cite chapters of "Genesis authentication", a document of the Genesis platform.
 
 mod address_range;
+mod audit;
 mod authentication;
 mod browsers;
 mod genesis_password;
@@ -12,6 +13,7 @@ mod login_ack;
 mod mail;
 mod mfa;
 mod mode;
+mod notices;
 mod password_strength;
 mod security;
 mod self_service_reset;
@@ -22,6 +24,7 @@ mod templates;
 mod tls;
 
 pub use address_range::AddressRange;
+pub use audit::AuditSettings;
 pub use authentication::AuthType;
 pub use genesis_password::{LockScopeSetting, Validation};
 pub use heartbeat::HeartbeatSettings;

@@ -7,6 +7,7 @@ use super::authentication::Authentication;
 use super::genesis_password::GenesisPassword;
 use super::login_ack::LoginAckSettings;
 use super::mfa::MfaSettings;
+use super::notices::Notices;
 use crate::auth::Cost;
 use crate::realm::{DAY_SECS, Millis};
 use crate::settings::duration::minutes_to_millis;
@@ -107,6 +108,8 @@ pub struct Security {
     /// Second factors of logins.
     #[schemars(extend("x-genesis-key" = "mfa"))]
     pub mfa: MfaSettings,
+    /// Notices by mail about changes of an account; absent: off.
+    pub notices: Option<Notices>,
     /// Changes of the contents of the login ack. They do not change what a user may do.
     #[schemars(extend("x-genesis-key" = "loginAck"))]
     pub login_ack: LoginAckSettings,
@@ -222,6 +225,7 @@ impl Default for Security {
             authentication: Authentication::default(),
             genesis_password: GenesisPassword::default(),
             mfa: MfaSettings::default(),
+            notices: None,
             login_ack: LoginAckSettings::default(),
             sso: Sso::default(),
         }

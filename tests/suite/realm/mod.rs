@@ -1,6 +1,8 @@
 //! Tests of the realm: single rules, stored formats and random sequences of commands.
 
+mod audit_proofs;
 mod credentials;
+mod notices;
 mod places;
 mod proofs;
 mod rules;

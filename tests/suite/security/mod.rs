@@ -1,8 +1,11 @@
 //! Tests of security: login, passwords, second factors, LDAP, browsers, permissions, audit trail.
 
 mod audit;
+mod audit_log;
+mod audit_proofs;
 mod browsers;
 mod budgets;
+mod dry_runs;
 mod last_administrator;
 mod ldap;
 mod lockout;
