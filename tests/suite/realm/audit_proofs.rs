@@ -20,7 +20,12 @@ fn authentication(applied: &Applied) -> [Value; 2] {
 fn login(realm: &Realm, name: &str, number: u64, presented: Option<PresentedFactor>) -> Command {
     let Command::Login(mut login) = login_command(realm, name, number) else { unreachable!() };
     let (pending_login, active_code) = (Some(code_hash(number)), Some(code_hash(number + 500)));
-    login.second_factor = SecondFactorInput { presented, pending_login, active_code };
+    login.second_factor = SecondFactorInput {
+        presented,
+        pending_login,
+        active_code,
+        earlier: None,
+    };
     Command::Login(login)
 }
 
@@ -36,6 +41,7 @@ fn finish(pending: u64, number: u64, presented: PresentedFactor) -> Command {
             presented: Some(presented),
             pending_login: None,
             active_code: Some(code_hash(number + 500)),
+            earlier: None,
         },
     })
 }
