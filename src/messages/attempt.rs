@@ -73,7 +73,8 @@ impl<'a> Attempt<'a> {
         waited.map_err(|_| match directory_timeout {
             Some(_) => Nack::new(
                 NackCode::LoginFail,
-                "the directory did not answer in time; the attempt was not counted; try again later",
+                "the directory did not answer in time; the attempt was not counted; try again \
+                 later",
             ),
             None => Nack::too_many(
                 "too many logins of this user at once; try again later",
