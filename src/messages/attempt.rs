@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::{Nack, UserName};
+use protocol::{Nack, NackCode, UserName};
 use tokio::sync::Notify;
 
 use super::context::MessageContext;
@@ -52,19 +52,35 @@ impl<'a> Attempt<'a> {
     }
 
     /// Waits until no other password of this user is being checked. Keep the turn until a wrong
-    /// password is counted.
-    pub async fn turn(&self, name: &UserName) -> Result<UserTurn<'a>, Nack> {
+    /// password is counted. `directory_timeout` is the time in which a directory that checks the
+    /// password must answer; it includes the wait, so that logins of one user which queue for a
+    /// hanging directory fail together.
+    pub async fn turn(
+        &self,
+        name: &UserName,
+        directory_timeout: Option<Duration>,
+    ) -> Result<UserTurn<'a>, Nack> {
         let gateway = &self.context.gateway;
         let by_network =
             self.context.read(|realm| realm.policy().lock_scope) == LockoutScope::UserAndNetwork;
         let network = by_network.then(|| ClientNetwork::from(self.context.client.address));
         let turn = gateway.user_turns.wait(name, network);
-        if self.reservation.is_some() {
+        let over_limit = self.reservation.is_none().then_some(TURN_WAIT_MAX);
+        let Some(wait_max) = directory_timeout.into_iter().chain(over_limit).min() else {
             return Ok(turn.await);
-        }
-        let late = "too many logins of this user at once; try again later";
-        let waited = tokio::time::timeout(TURN_WAIT_MAX, turn).await;
-        waited.map_err(|_| Nack::too_many(late, TURN_WAIT_MAX.as_millis() as u64))
+        };
+        let waited = tokio::time::timeout(wait_max, turn).await;
+        waited.map_err(|_| match directory_timeout {
+            Some(_) => Nack::new(
+                NackCode::LoginFail,
+                "the directory did not answer in time; the attempt was not counted; try again \
+                 later",
+            ),
+            None => Nack::too_many(
+                "too many logins of this user at once; try again later",
+                wait_max.as_millis() as u64,
+            ),
+        })
     }
 
     /// Counts the attempt as failed.

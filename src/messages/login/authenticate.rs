@@ -1,5 +1,7 @@
 //! Password authentication of a login, against the stored hash, a directory or both.
 
+use std::time::Duration;
+
 use protocol::{Nack, Password, UserName};
 
 use super::checked_password::CheckedPassword;
@@ -18,13 +20,7 @@ pub async fn authenticate(
     password: &Password,
     snapshot: &LoginSnapshot,
 ) -> Result<CheckedPassword, Nack> {
-    let kind = {
-        let settings = context.gateway.settings();
-        let authentication = &settings.security.authentication;
-        let internal = authentication.internal_users.iter().any(|it| name.is(it));
-        if internal { AuthType::Internal } else { authentication.kind }
-    };
-    match kind {
+    match auth_type(context, name) {
         AuthType::Internal => check_local_password(context, password, snapshot).await,
         AuthType::Ldap => {
             directory_check::check_directory_password(context, name, password, snapshot).await
@@ -37,4 +33,21 @@ pub async fn authenticate(
             Ok(checked)
         }
     }
+}
+
+/// Returns the time in which the directories must answer; `None` if none checks this user.
+pub fn directory_timeout(context: &MessageContext, name: &UserName) -> Option<Duration> {
+    if auth_type(context, name) == AuthType::Internal {
+        return None;
+    }
+    let settings = context.gateway.settings();
+    let connections = settings.security.authentication.ldap.connection.iter();
+    Some(Duration::from_millis(connections.map(|it| it.timeout_ms).sum()))
+}
+
+fn auth_type(context: &MessageContext, name: &UserName) -> AuthType {
+    let settings = context.gateway.settings();
+    let authentication = &settings.security.authentication;
+    let internal = authentication.internal_users.iter().any(|it| name.is(it));
+    if internal { AuthType::Internal } else { authentication.kind }
 }

@@ -3,7 +3,7 @@
 use protocol::{MfaCode, Password, UserName};
 
 use super::ack::LoginAck;
-use super::authenticate::authenticate;
+use super::authenticate::{authenticate, directory_timeout};
 use super::reply::reply;
 use super::second_factor::{FactorTokens, check_code};
 use super::snapshot::LoginSnapshot;
@@ -31,7 +31,7 @@ impl PasswordLogin<'_> {
         context: &MessageContext,
         attempt: &Attempt<'_>,
     ) -> Result<LoginAck, AttemptError> {
-        let turn = attempt.turn(self.user_name).await?;
+        let turn = attempt.turn(self.user_name, directory_timeout(context, self.user_name)).await?;
         let snapshot = LoginSnapshot::by_name(context, self.user_name);
         self.attempt_with(context, snapshot, turn).await
     }
@@ -136,7 +136,7 @@ mod tests {
             let snapshot = stale.lock().take();
             match snapshot {
                 Some(stale) => {
-                    let turn = begun.turn(&user_name).await?;
+                    let turn = begun.turn(&user_name, None).await?;
                     login.attempt_with(&context, stale, turn).await
                 }
                 None => login.attempt(&context, &begun).await,

@@ -68,7 +68,7 @@ impl Message for ChangeUserPassword {
         check::check_length(&self.new_password)?;
         let begun = Attempt::begin(context, Some(&name)).await?;
         let attempt = || async {
-            let _turn = begun.turn(&name).await?;
+            let _turn = begun.turn(&name, None).await?;
             let snapshot = LoginSnapshot::by_name(context, &name);
             let checked =
                 login::check_local_password(context, &self.old_password, &snapshot).await?;
