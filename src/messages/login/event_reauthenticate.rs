@@ -59,7 +59,7 @@ impl ProveAgain {
     ) -> Result<Result<Generated, Nack>, AttemptError> {
         let session = context.session()?;
         let name = &session.user_name;
-        let _turn = begun.turn(name).await?;
+        let _turn = begun.turn(name, None).await?;
         let snapshot = LoginSnapshot::by_name(context, name);
         let checked = authenticate(context, name, &self.password, &snapshot).await?;
         let proof = Reauthenticate {

@@ -37,6 +37,11 @@ impl UserPlaces {
         self.0.iter().find(|place| *place.network == *network).filter(is_recent)
     }
 
+    /// Returns the place with the newest login.
+    pub(in crate::realm) fn newest(&self) -> Option<&LoginPlace> {
+        self.0.last()
+    }
+
     /// Returns the places after a login from this network; `None` if they do not change.
     pub(in crate::realm) fn after_login(&self, at: Millis, network: &str) -> Option<Self> {
         let day = at / DAY_MS;

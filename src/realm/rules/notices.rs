@@ -7,7 +7,7 @@
 use crate::realm::command::{Command, Origin};
 use crate::realm::key::Key;
 use crate::realm::model::{
-    MailKind, Millis, Notice, NoticeEvent, QueuedMail, SecondFactor, User, UserNo,
+    MailKind, Millis, Notice, NoticeEvent, QueuedMail, SecondFactor, User, UserNo, UserPlaces,
 };
 use crate::realm::outcome::{Applied, Outcome};
 use crate::realm::row::{Change, Row};
@@ -33,7 +33,7 @@ impl Realm {
             return;
         }
         let host = origin.map(|it| &*it.host);
-        for (user, event) in self.notice_events(command, &applied.changes) {
+        for (user, event) in self.notice_events(at, command, &applied.changes) {
             self.queue_notice(at, user, event, host, applied);
         }
     }
@@ -90,7 +90,12 @@ impl Realm {
     }
 
     /// Returns what an accepted command did to accounts that existed before it.
-    fn notice_events(&self, command: &Command, changes: &[Change]) -> Vec<(UserNo, NoticeEvent)> {
+    fn notice_events(
+        &self,
+        at: Millis,
+        command: &Command,
+        changes: &[Change],
+    ) -> Vec<(UserNo, NoticeEvent)> {
         let named = |name, event| self.user_by_name(name).map(|user| (user.no, event));
         let mut events: Vec<_> = match command {
             Command::Restore(_) | Command::DeleteUser(..) => return Vec::new(),
@@ -113,12 +118,24 @@ impl Realm {
             Change::Put(Row::SecondFactor(user, new)) => {
                 self.factor_event(*user, is_in_force(new), is_confirmed).map(|it| (*user, it))
             }
+            Change::Put(Row::Places(user, new)) => {
+                let is_new = self.is_new_place(at, *user, new);
+                is_new.then_some((*user, NoticeEvent::NewPlace))
+            }
             Change::Delete(Key::SecondFactor(user)) => {
                 self.factor_event(*user, false, false).map(|it| (*user, it))
             }
             _ => None,
         }));
         events
+    }
+
+    /// Whether the newest of these places is one where the user did not log in recently. The first
+    /// place of a user is not new.
+    fn is_new_place(&self, at: Millis, user: UserNo, places: &UserPlaces) -> bool {
+        let known = self.places.get(&user);
+        let is_unknown = |network: &str| known.is_some_and(|it| it.find(at, network).is_none());
+        places.newest().is_some_and(|place| is_unknown(&place.network))
     }
 
     /// Returns what a change did to the second factor of a user: `is_now` is whether logins require

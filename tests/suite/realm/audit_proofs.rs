@@ -20,12 +20,8 @@ fn authentication(applied: &Applied) -> [Value; 2] {
 fn login(realm: &Realm, name: &str, number: u64, presented: Option<PresentedFactor>) -> Command {
     let Command::Login(mut login) = login_command(realm, name, number) else { unreachable!() };
     let (pending_login, active_code) = (Some(code_hash(number)), Some(code_hash(number + 500)));
-    login.second_factor = SecondFactorInput {
-        presented,
-        pending_login,
-        active_code,
-        earlier: None,
-    };
+    login.second_factor =
+        SecondFactorInput { presented, pending_login, active_code, earlier: None };
     Command::Login(login)
 }
 

@@ -119,3 +119,20 @@ fn queued_mails_of_earlier_versions_are_read() {
     let policy: Policy = serde_json::from_value(json!({})).unwrap();
     assert!(policy.notices.is_empty());
 }
+
+/// The first place of a user, a known place and a place without a topic queue no notice.
+#[test]
+fn a_login_from_a_new_place_queues_a_notice() {
+    let mut it = with_topics(&NoticeTopic::ALL);
+    let mut login_from = |network: &str, number: u64| {
+        let Command::Login(mut login) = login_command(&it.realm, "Ada", number) else {
+            panic!("not a login")
+        };
+        login.client.network = network.into();
+        events(&it.apply(Command::Login(login)))
+    };
+    assert_eq!(login_from("203.0.113.7", 1), []);
+    assert_eq!(login_from("203.0.113.7", 2), []);
+    assert_eq!(login_from("198.51.100.9", 3), [NoticeEvent::NewPlace]);
+    assert_eq!(login_from("198.51.100.9", 4), []);
+}
