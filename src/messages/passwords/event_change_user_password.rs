@@ -17,7 +17,7 @@ use crate::messages::passwords::new_hash::new_hash;
 use crate::messages::passwords::rules::check;
 use crate::messages::record::Generated;
 use crate::messages::stale_retry::{retry_stale, submit_checked};
-use crate::realm::{ChangePassword, Command, Millis, Outcome, Realm, Verdict};
+use crate::realm::{ChangePassword, Command, Millis, Outcome, PresentedFactor, Realm, Verdict};
 
 /// The user, the old password and the new one.
 #[derive(Deserialize, JsonSchema)]
@@ -86,11 +86,7 @@ impl Message for ChangeUserPassword {
                 credential,
                 actor: actor.clone(),
                 keep: own_session.map(|session| session.session),
-                presented: login::check_code(
-                    context,
-                    snapshot.second_factor.as_ref(),
-                    self.mfa_code.as_ref(),
-                ),
+                presented: self.checked_code(context, &snapshot),
                 earlier_factor: context.client.outbox.as_ref().map(|outbox| outbox.keep_factor()),
                 client: snapshot.client,
             };
@@ -126,6 +122,14 @@ impl ChangeUserPassword {
         });
         let (name, previous) = known.unwrap_or_else(|| (name.clone(), Vec::new()));
         new_hash(context, &name, &self.new_password, previous).await
+    }
+
+    fn checked_code(
+        &self,
+        context: &MessageContext,
+        snapshot: &LoginSnapshot,
+    ) -> Option<PresentedFactor> {
+        login::check_code(context, snapshot.second_factor.as_ref(), self.mfa_code.as_ref())
     }
 
     fn target(&self, context: &MessageContext) -> Result<UserName, Nack> {

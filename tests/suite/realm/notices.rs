@@ -61,6 +61,8 @@ fn each_change_of_an_account_queues_its_notice() {
     assert_eq!(events(&it.apply(factor(false))), [NoticeEvent::FactorRemoved]);
     assert_eq!(events(&it.apply(factor(false))), []);
     assert_eq!(events(&it.apply(factor(true))), [NoticeEvent::FactorAdded]);
+    // Without the factor, the change of the password needs no code.
+    assert_eq!(events(&it.apply(factor(false))), [NoticeEvent::FactorRemoved]);
     let wrong = it.change("Ada", Verdict::Wrong, None);
     assert_eq!(events(&wrong), []);
     let changed = it.change("Ada", Verdict::Matched, None);
@@ -73,7 +75,7 @@ fn each_change_of_an_account_queues_its_notice() {
     // Each mail has its own number.
     let numbers: std::collections::BTreeSet<_> =
         it.realm.mails_due(u64::MAX).map(|mail| mail.no).collect();
-    assert_eq!(numbers.len(), 7);
+    assert_eq!(numbers.len(), 8);
 }
 
 #[test]
