@@ -265,7 +265,7 @@ impl MessageContext {
     }
 
     /// Counts a failed login of the client network. For attempts that are refused beyond the limit,
-    /// use [`super::attempt::Attempt`] instead.
+    /// use `Attempt` instead.
     pub fn record_failure(&self) {
         let limits = &self.gateway.settings().server.limits;
         self.gateway.failure_limiter.record_failure(limits, self.client.address, self.now);

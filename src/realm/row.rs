@@ -71,7 +71,7 @@ pub enum Edition {
     /// hold.
     #[default]
     First,
-    /// The rules of [`super::rules::authority`], and proofs with an epoch.
+    /// The rules of `rules/authority.rs`, and proofs with an epoch.
     Authority,
 }
 
