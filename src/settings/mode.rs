@@ -104,6 +104,11 @@ mod tests {
         (wanted.security.hide_versions, wanted.security.hide_hosts) = (true, true);
         wanted.security.genesis_password.retry.scope =
             crate::settings::sections::LockScopeSetting::UserAndAddress;
+        wanted.security.max_session_hours = 24.0;
+        wanted.security.max_simultaneous_user_logins = 5;
+        let strength = &mut wanted.security.genesis_password.validation.password_strength;
+        strength.minimum_length = Some(12);
+        (strength.restrict_password, strength.restrict_user_name) = (true, true);
         assert_eq!(hard, wanted);
         assert!(hard.hardened_overrides().is_empty());
 

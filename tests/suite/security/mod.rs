@@ -3,6 +3,7 @@
 mod audit;
 mod audit_log;
 mod audit_proofs;
+mod authority;
 mod browsers;
 mod budgets;
 mod dry_runs;
