@@ -197,8 +197,11 @@ codes! {
          The attempt is not counted as a failed login.",
         "Try again after a few seconds, or let the user try again.";
     NotAuthorised = "NOT_AUTHORISED", "403 Forbidden",
-        "The user may not do this. If a missing right is the reason, DETAILS.RIGHT names the right \
-         that the user of the session lacks; otherwise, TEXT has the reason.",
+        "The user may not do this. DETAILS.RIGHT names the right that the user of the session \
+         lacks, and DETAILS.REASON why it is needed: RIGHT, for the message itself; GRANT, because \
+         only a holder may grant it; OUT_OF_REACH, because the user or profile to be changed has \
+         it. OUT_OF_REACH without RIGHT: no session relaxes what holds for its own user. Without \
+         REASON, TEXT has the reason.",
         "Do not repeat the message. Hide or disable the function until USER_RIGHTS shows the \
          right.";
     MaxActiveSessionsReached = "MAX_ACTIVE_SESSIONS_REACHED", "403 Forbidden",

@@ -92,7 +92,6 @@ impl Realm {
     ) -> Applied {
         let plan = || {
             let old = self.find_target(at, actor, "EXPIRE_PWD", name)?;
-            self.may_change_user(actor, old.no)?;
             if old.directory {
                 return Err(Refusal::ManagedByDirectory);
             }
@@ -180,7 +179,7 @@ impl Realm {
     }
 
     /// Returns the user that a command of this actor concerns. Refused if this is not the actor's
-    /// own user and the actor lacks the right.
+    /// own user and the actor lacks the right, or may not change this user.
     pub(super) fn find_target(
         &self,
         at: Millis,
@@ -192,7 +191,9 @@ impl Realm {
             Some(user) => self.permit_or_self(at, actor, right, user.no)?,
             None => self.permit(at, actor, right)?,
         }
-        self.find_named(name)
+        let user = self.find_named(name)?;
+        self.may_change_user(actor, user.no)?;
+        Ok(user)
     }
 
     fn find_named(&self, name: &UserName) -> Result<&User, Refusal> {

@@ -96,9 +96,9 @@ impl Realm {
         let Some(actor) = command.actor().filter(|_| self.policy.reauthentication_for_all) else {
             return true;
         };
-        let is_guarded = matches!(command, Command::AmendTokenLifetimes(..))
+        let needs_proof = matches!(command, Command::AmendTokenLifetimes(..))
             || changes.iter().any(|change| self.grants_administration(change));
-        !is_guarded || self.require_recent_proof(at, actor).is_ok()
+        !needs_proof || self.require_recent_proof(at, actor).is_ok()
     }
 
     fn grants_administration(&self, change: &Change) -> bool {

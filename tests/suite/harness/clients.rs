@@ -7,9 +7,16 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
+
+/// Connects from a given loopback address.
+pub async fn stream_from(from: &str, to: SocketAddr) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(SocketAddr::new(from.parse().unwrap(), 0)).unwrap();
+    socket.connect(to).await.unwrap()
+}
 
 /// A client with one WebSocket connection.
 pub struct Client {
@@ -18,8 +25,16 @@ pub struct Client {
 
 impl Client {
     pub async fn connect(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).await.expect("connecting failed");
-        let url = format!("ws://{address}/");
+        Self::upgrade(TcpStream::connect(address).await.expect("connecting failed")).await
+    }
+
+    /// Connects from a given loopback address.
+    pub async fn connect_from(from: &str, address: SocketAddr) -> Self {
+        Self::upgrade(stream_from(from, address).await).await
+    }
+
+    async fn upgrade(stream: TcpStream) -> Self {
+        let url = format!("ws://{}/", stream.peer_addr().unwrap());
         let (socket, _) = tokio_tungstenite::client_async(url, stream)
             .await
             .expect("the WebSocket upgrade failed");

@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 use tollgate::realm::{
-    AccountChecks, Applied, AuditEvent, AuthenticatedBy, Change, Command, FinishLogin, LoginClient,
-    MailSecret, PresentedFactor, Realm, RequestReset, ResetByToken, Row, SecondFactorInput,
-    SyncDirectoryUser, Verdict,
+    AccountChecks, Applied, AuditEvent, AuthenticatedBy, Change, Command, MailSecret,
+    PresentedFactor, Realm, RequestReset, ResetByToken, Row, SecondFactorInput, SyncDirectoryUser,
+    Verdict,
 };
 
-use super::second_factors::{by_links, mfa, totp};
-use crate::harness::realm::{Script, code_hash, login_command, pair, user};
+use super::second_factors::{self, by_links, mfa, totp};
+use crate::harness::realm::{Script, code_hash, login_command, user};
 
 /// PROOF and FACTOR of the only audit row of a command.
 fn authentication(applied: &Applied) -> [Value; 2] {
@@ -26,20 +26,7 @@ fn login(realm: &Realm, name: &str, number: u64, presented: Option<PresentedFact
 }
 
 fn finish(pending: u64, number: u64, presented: PresentedFactor) -> Command {
-    Command::FinishLogin(FinishLogin {
-        token: code_hash(pending),
-        user_name: None,
-        token_hashes: pair(number),
-        host: String::new(),
-        client: LoginClient::default(),
-        monitored: false,
-        second_factor: SecondFactorInput {
-            presented: Some(presented),
-            pending_login: None,
-            active_code: Some(code_hash(number + 500)),
-            earlier: None,
-        },
-    })
+    Command::FinishLogin(second_factors::finish(pending, number, Some(presented)))
 }
 
 #[test]

@@ -2,9 +2,11 @@
 
 mod audit_proofs;
 mod credentials;
+mod mailed_secrets;
 mod notices;
 mod places;
 mod proofs;
+mod recent_proofs;
 mod rules;
 mod second_factors;
 mod sequences;

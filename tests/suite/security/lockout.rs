@@ -1,13 +1,11 @@
 //! Tests of locks by user and address: an attacker cannot lock the user out.
 #![expect(clippy::disallowed_methods, reason = "these tests measure the time of another process")]
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::net::TcpSocket;
 
-use crate::harness::{Client, Home, PASSWORD};
+use crate::harness::{Client, Home, PASSWORD, clients};
 
 /// Cheap hashes, locks by user and address, and no limit of failed logins per address.
 const CONFIGURATION: &str = "\
@@ -24,16 +22,6 @@ p = 1
 scope = 'user_and_address'
 ";
 
-/// Connects from a given address of this host.
-async fn from(address: &str, gateway: SocketAddr) -> Client {
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.bind(SocketAddr::new(address.parse().unwrap(), 0)).unwrap();
-    let stream = socket.connect(gateway).await.unwrap();
-    let url = format!("ws://{gateway}/");
-    let (socket, _) = tokio_tungstenite::client_async(url, stream).await.unwrap();
-    Client { socket }
-}
-
 fn login(password: &str) -> Value {
     json!({ "MESSAGE_TYPE": "EVENT_LOGIN_AUTH", "SOURCE_REF": "login",
         "DETAILS": { "USER_NAME": "admin", "PASSWORD": password } })
@@ -43,9 +31,9 @@ fn login(password: &str) -> Value {
 async fn a_thousand_failures_from_elsewhere_do_not_lock_the_user_out() {
     let home = Home::new(CONFIGURATION);
     let gateway = home.start();
-    let mut live = from("127.0.0.3", gateway.address).await;
+    let mut live = Client::connect_from("127.0.0.3", gateway.address).await;
     assert_eq!(live.ask(login(PASSWORD)).await["MESSAGE_TYPE"], "EVENT_LOGIN_AUTH_ACK");
-    let mut attacker = from("127.0.0.2", gateway.address).await;
+    let mut attacker = Client::connect_from("127.0.0.2", gateway.address).await;
     let mut codes = Vec::new();
     for number in 0..1_000 {
         codes.push(attacker.ask(login(&format!("wrong {number}"))).await["CODE"].clone());
@@ -55,7 +43,7 @@ async fn a_thousand_failures_from_elsewhere_do_not_lock_the_user_out() {
 
     let began = std::time::Instant::now();
     for address in ["127.0.0.3", "127.0.0.4"] {
-        let mut owner = from(address, gateway.address).await;
+        let mut owner = Client::connect_from(address, gateway.address).await;
         let ack = owner.ask(login(PASSWORD)).await;
         assert_eq!(ack["MESSAGE_TYPE"], "EVENT_LOGIN_AUTH_ACK", "{address}: {ack}");
     }
@@ -78,7 +66,7 @@ async fn deleting_the_attempts_unlocks_all_addresses() {
     let attempt = async |address: &str, password: &str| {
         let message = json!({ "MESSAGE_TYPE": "EVENT_LOGIN_AUTH", "SOURCE_REF": 2,
             "DETAILS": { "USER_NAME": "jane", "PASSWORD": password } });
-        from(address, gateway.address).await.ask(message).await["CODE"].clone()
+        Client::connect_from(address, gateway.address).await.ask(message).await["CODE"].clone()
     };
     for address in ["127.0.0.2", "127.0.0.3"] {
         for _ in 0..3 {
@@ -101,11 +89,11 @@ async fn an_address_with_too_many_failures_must_wait() {
     let limits = "failed_logins_per_min_per_address = 5\nconnections_per_address_max = 6";
     let home = Home::new(&CONFIGURATION.replace("failed_logins_per_min_per_address = 0", limits));
     let gateway = home.start();
-    let mut owner = from("127.0.0.3", gateway.address).await;
+    let mut owner = Client::connect_from("127.0.0.3", gateway.address).await;
     for _ in 0..12 {
         assert_eq!(owner.ask(login(PASSWORD)).await["MESSAGE_TYPE"], "EVENT_LOGIN_AUTH_ACK");
     }
-    let mut attacker = from("127.0.0.2", gateway.address).await;
+    let mut attacker = Client::connect_from("127.0.0.2", gateway.address).await;
     let guess = |number: usize| {
         json!({ "MESSAGE_TYPE": "EVENT_LOGIN_AUTH", "SOURCE_REF": number,
             "DETAILS": { "USER_NAME": format!("user{number}"), "PASSWORD": "Crescent-1" } })
@@ -135,12 +123,10 @@ async fn an_address_with_too_many_failures_must_wait() {
     // The number of connections of an address is limited, too.
     let mut open = Vec::new();
     for _ in 0..6 {
-        open.push(from("127.0.0.5", gateway.address).await);
+        open.push(Client::connect_from("127.0.0.5", gateway.address).await);
     }
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.bind("127.0.0.5:0".parse().unwrap()).unwrap();
-    let stream = socket.connect(gateway.address).await.unwrap();
+    let stream = clients::stream_from("127.0.0.5", gateway.address).await;
     let seventh = tokio_tungstenite::client_async("ws://gate/", stream).await;
     assert!(seventh.is_err(), "a seventh connection was accepted");
-    from("127.0.0.6", gateway.address).await;
+    Client::connect_from("127.0.0.6", gateway.address).await;
 }

@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use tokio::net::TcpSocket;
 
 use crate::harness::{Client, GatewayProcess, Home, PASSWORD};
 
@@ -34,15 +33,6 @@ const ANSWER_MAX: Duration = Duration::from_secs(50);
 /// The address that the attacker shares with the others.
 const SHARED: &str = "127.0.0.2";
 
-async fn from(address: &str, gateway: SocketAddr) -> Client {
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.bind(SocketAddr::new(address.parse().unwrap(), 0)).unwrap();
-    let stream = socket.connect(gateway).await.unwrap();
-    let url = format!("ws://{gateway}/");
-    let (socket, _) = tokio_tungstenite::client_async(url, stream).await.unwrap();
-    Client { socket }
-}
-
 fn message(kind: &str, details: Value) -> Value {
     json!({ "MESSAGE_TYPE": kind, "SOURCE_REF": 1, "DETAILS": details })
 }
@@ -70,7 +60,7 @@ async fn start(home: &Home) -> GatewayProcess {
 /// Logs in and returns the client and the ack.
 async fn logged_in(address: &str, gateway: SocketAddr, name: &str) -> (Client, Value) {
     let began = Instant::now();
-    let mut client = from(address, gateway).await;
+    let mut client = Client::connect_from(address, gateway).await;
     let ack = client.ask(login(name, "Crescent-1")).await;
     assert_eq!(ack["MESSAGE_TYPE"], "EVENT_LOGIN_AUTH_ACK", "{name}: {ack}");
     assert!(began.elapsed() < ANSWER_MAX, "{name}: {:?}", began.elapsed());
@@ -81,7 +71,7 @@ async fn logged_in(address: &str, gateway: SocketAddr, name: &str) -> (Client, V
 async fn at_once(gateway: SocketAddr, messages: impl Iterator<Item = Value>) -> Vec<String> {
     let mut clients = Vec::new();
     for message in messages {
-        clients.push((from(SHARED, gateway).await, message));
+        clients.push((Client::connect_from(SHARED, gateway).await, message));
     }
     let ask = |(mut client, message): (Client, Value)| {
         tokio::spawn(async move {
@@ -140,18 +130,18 @@ async fn beyond_the_limit_of_the_address_only_users_known_there_log_in() {
     let home = Home::new(CONFIGURATION);
     let gateway = start(&home).await;
     let (_client, ack) = logged_in(SHARED, gateway.address, "user1").await;
-    let mut attacker = from(SHARED, gateway.address).await;
+    let mut attacker = Client::connect_from(SHARED, gateway.address).await;
     for number in 0..25 {
         attacker.ask(login(&format!("unknown{number}"), "x")).await;
     }
     assert_eq!(attacker.ask(login("user2", "Crescent-1")).await["CODE"], "TOO_MANY_REQUESTS");
     logged_in(SHARED, gateway.address, "user1").await;
     // Neither a refresh nor a logout is refused by this limit.
-    let mut client = from(SHARED, gateway.address).await;
+    let mut client = Client::connect_from(SHARED, gateway.address).await;
     let refreshed = client.ask(refresh(&ack["REFRESH_AUTH_TOKEN"])).await;
     assert_eq!(refreshed["MESSAGE_TYPE"], "EVENT_LOGIN_AUTH_ACK", "{refreshed}");
     let named = json!({ "USER_NAME": "user1", "SESSION_ID": refreshed["SESSION_ID"] });
-    let mut other = from(SHARED, gateway.address).await;
+    let mut other = Client::connect_from(SHARED, gateway.address).await;
     let ended = other.ask(message("EVENT_LOGOUT", named)).await;
     assert_eq!(ended["MESSAGE_TYPE"], "LOGOUT_ACK", "{ended}");
     // The guesses at a known user are counted by the lock of this user.
@@ -165,7 +155,7 @@ async fn beyond_the_limit_of_the_address_only_users_known_there_log_in() {
 
 /// One of the attacker's connections: guesses, refreshes with rubbish and changes passwords.
 async fn attack(number: usize, gateway: SocketAddr) {
-    let mut client = from(SHARED, gateway).await;
+    let mut client = Client::connect_from(SHARED, gateway).await;
     for round in 0.. {
         let change = json!({
             "USER_NAME": "user9", "OLD_PASSWORD": "Crescent-1", "NEW_PASSWORD": "Crescent-1",
@@ -193,7 +183,7 @@ async fn an_attacker_behind_the_same_address_keeps_no_one_else_out() {
     let attackers: Vec<_> =
         (0..80).map(|number| tokio::spawn(async move { attack(number, address).await })).collect();
     // The attack has exhausted the limit when an unknown name is refused.
-    let mut probe = from(SHARED, address).await;
+    let mut probe = Client::connect_from(SHARED, address).await;
     while probe.ask(login("unknown", "x")).await["CODE"] != "TOO_MANY_REQUESTS" {}
     let mut slowest = Duration::ZERO;
     for _ in 0..3 {

@@ -293,22 +293,8 @@ impl Live {
 }
 
 fn session_actor(command: &Command) -> Option<SessionNo> {
-    match command {
-        Command::InsertRight(Actor::Session(no), _)
-        | Command::DeleteRight(Actor::Session(no), _)
-        | Command::InsertProfile(Actor::Session(no), _)
-        | Command::AmendProfile(Actor::Session(no), _)
-        | Command::DeleteProfile(Actor::Session(no), _)
-        | Command::InsertUser(Actor::Session(no), _)
-        | Command::AmendUser(Actor::Session(no), ..)
-        | Command::DeleteUser(Actor::Session(no), _)
-        | Command::ResetPassword(Actor::Session(no), _)
-        | Command::ExpirePassword(Actor::Session(no), _)
-        | Command::SetAttempts(Actor::Session(no), ..)
-        | Command::AmendTokenLifetimes(Actor::Session(no), _)
-        | Command::SetSecondFactor(Actor::Session(no), ..)
-        | Command::RevokeCode(Actor::Session(no), _)
-        | Command::EndOtherSession(Actor::Session(no), _) => Some(*no),
+    match command.actor() {
+        Some(Actor::Session(no)) => Some(*no),
         _ => None,
     }
 }

@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::TcpStream;
 
+use crate::harness::clients::stream_from;
 use crate::harness::{Client, Home, PASSWORD};
 
 /// The configuration of these tests: two connections for each address.
@@ -17,15 +18,9 @@ fn configuration(server: &str) -> String {
     )
 }
 
-async fn connect_from(from: [u8; 4], to: SocketAddr) -> TcpStream {
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.bind((from, 0).into()).unwrap();
-    socket.connect(to).await.unwrap()
-}
-
 /// Requests a WebSocket upgrade and returns the connection and the response.
 async fn upgrade(to: SocketAddr, header: &str) -> (TcpStream, String) {
-    let mut stream = connect_from([127, 0, 0, 1], to).await;
+    let mut stream = stream_from("127.0.0.1", to).await;
     let request = format!(
         "GET /ws HTTP/1.1\r\nHost: here\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{header}\r\n\
@@ -47,10 +42,10 @@ async fn a_refused_connection_gets_a_reason_and_a_log_line() {
     let home = Home::new(&configuration(""));
     let gateway = home.start();
     let _held = [
-        connect_from([127, 0, 0, 2], gateway.address).await,
-        connect_from([127, 0, 0, 2], gateway.address).await,
+        stream_from("127.0.0.2", gateway.address).await,
+        stream_from("127.0.0.2", gateway.address).await,
     ];
-    let mut third = connect_from([127, 0, 0, 2], gateway.address).await;
+    let mut third = stream_from("127.0.0.2", gateway.address).await;
     third.write_all(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n").await.unwrap();
     let mut response = String::new();
     third.read_to_string(&mut response).await.unwrap();
@@ -93,10 +88,10 @@ async fn connections_of_a_trusted_proxy_count_for_its_clients() {
 }
 
 /// The time in which a number of connections, one after another, are served.
-async fn serve(count: usize, from: [u8; 4], to: SocketAddr) -> Duration {
+async fn serve(count: usize, from: &str, to: SocketAddr) -> Duration {
     let began = Instant::now();
     for _ in 0..count {
-        let mut stream = connect_from(from, to).await;
+        let mut stream = stream_from(from, to).await;
         let request = b"GET /none HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n";
         stream.write_all(request).await.unwrap();
         let mut response = Vec::new();
@@ -111,7 +106,7 @@ async fn after_a_burst_new_connections_of_an_address_wait() {
     let home = Home::new(&configuration(""));
     let gateway = home.start();
     // Of 1,150 connections, 1,000 are served at once and the others in 10 ms each.
-    let took = serve(1_150, [127, 0, 0, 2], gateway.address).await;
+    let took = serve(1_150, "127.0.0.2", gateway.address).await;
     assert!(took >= Duration::from_millis(1_450), "{took:?}");
     // Other addresses do not wait.
     let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
